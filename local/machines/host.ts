@@ -1,0 +1,141 @@
+/**
+ * What the API of the local cloud needs of the computer it runs on: namespaces, disks, limits, processes.
+ *
+ * The API decides what should be; a Host makes it so. Every method is idempotent: it brings the named thing to
+ * the stated condition, whatever an interrupted earlier call left, so that a restarted server can simply ask again.
+ * Ids are the API's own ids as decimal text. Every method rejects with HostError when the computer refuses.
+ */
+export interface Host {
+  /** Prepares the instance: state folders, world namespace, host link and routes, lxcfs, parent cgroups. */
+  up(): Promise<void>;
+
+  /** Removes every trace of the instance from the computer: processes, namespaces, mounts, cgroups, routes, loop devices, files. */
+  down(): Promise<void>;
+
+  /** Makes a machine's disk (empty overlay above the image), namespace and addresses. Does not start it. */
+  createMachine(machine: MachineSpec): Promise<void>;
+
+  /** Starts the machine's init; resolves when init runs (not when cloud-init is done). No-op when it runs. */
+  startMachine(id: string): Promise<void>;
+
+  /** Asks init to power off (as an ACPI button press); resolves when it is off, false if it was not off in time. */
+  shutdownMachine(id: string, timeoutSeconds: number): Promise<boolean>;
+
+  /** Cuts the power: network first, then every process. Disk is kept. No-op when it is off. */
+  powerOffMachine(id: string): Promise<void>;
+
+  /** Removes the machine with its disk and namespace. No-op when there is none. */
+  removeMachine(id: string): Promise<void>;
+
+  /** New limits for a machine that is off; growing the disk grows its file system. Never shrinks a disk. */
+  resizeMachine(id: string, limits: MachineLimits): Promise<void>;
+
+  /** Sets exactly these public addresses (they may change over a machine's life, also while it runs). */
+  setPublicAddresses(id: string, addresses: PublicAddresses): Promise<void>;
+
+  /** Makes or updates a private network's router: its ranges and its static routes. */
+  setNetwork(network: NetworkSpec): Promise<void>;
+
+  /** Removes a private network; its machines must have been detached. */
+  removeNetwork(id: string): Promise<void>;
+
+  /** Gives a machine an interface in a private network, or updates its addresses there. */
+  attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void>;
+
+  /** Takes that interface away. */
+  detachNetwork(machineId: string, networkId: string): Promise<void>;
+
+  /**
+   * The firewall before the machine's public interface, stateful, replaced as a whole; `undefined`: no firewall.
+   * Private interfaces are never filtered.
+   */
+  setFirewall(machineId: string, firewall: FirewallSpec | undefined): Promise<void>;
+
+  /** The machines that exist on this computer for this instance, running or not. Used to reconcile after a crash. */
+  machines(): Promise<MachineStatus[]>;
+
+  /**
+   * Called when a machine's init ended by itself: "reboot" (the guest asked for one: the Host has started it again
+   * already), "poweroff" (the guest switched itself off) or "crash" (its process was killed).
+   */
+  onExit(listener: (id: string, how: "reboot" | "poweroff" | "crash") => void): void;
+
+  /** Stops watching; leaves every machine running (the server is going away, not the cloud). */
+  close(): Promise<void>;
+}
+
+export interface MachineLimits {
+  /** Virtual CPUs; enforced as a CPU quota. */
+  cores: number;
+  /** Bytes of memory; enforced, and seen by the guest in its /proc/meminfo. */
+  memoryBytes: number;
+  /** Bytes of disk; enforced. */
+  diskBytes: number;
+}
+
+export interface MachineSpec {
+  id: string;
+  /** Host name, a DNS label. */
+  name: string;
+  /** Name of a base image, e.g. "debian-12". */
+  image: string;
+  limits: MachineLimits;
+  /** As given by the client; empty for none. */
+  userData: string;
+  /** OpenSSH public keys that cloud-init gives to root. */
+  authorizedKeys: string[];
+  addresses: PublicAddresses;
+}
+
+export interface PublicAddresses {
+  /** e.g. "203.0.113.5"; undefined: no public IPv4. */
+  ipv4?: string | undefined;
+  /** e.g. "2001:db8:1:7::/64"; the machine takes ::1 of it; undefined: no public IPv6. */
+  ipv6Network?: string | undefined;
+}
+
+export interface NetworkSpec {
+  id: string;
+  /** e.g. "10.0.0.0/16"; the gateway is its first host. */
+  ipRange: string;
+  routes: { destination: string; gateway: string }[];
+}
+
+export interface NetworkAttachment {
+  networkId: string;
+  ip: string;
+  aliasIps: string[];
+  macAddress: string;
+}
+
+export interface FirewallSpec {
+  /** With any firewall, inbound traffic that no rule allows is dropped. */
+  inbound: FirewallRule[];
+  /** Outbound traffic passes unless there is at least one outbound rule; then only what the rules allow. */
+  outbound: FirewallRule[];
+}
+
+export interface FirewallRule {
+  protocol: "tcp" | "udp" | "icmp" | "esp" | "gre";
+  /** Remote CIDRs, IPv4 and IPv6: sources for inbound, destinations for outbound. */
+  remotes: string[];
+  /** "80" or "80-85"; undefined: every port. Only tcp and udp have one. */
+  port?: string | undefined;
+}
+
+export interface MachineStatus {
+  id: string;
+  running: boolean;
+}
+
+/** The computer refused: `what` was tried, `where`, and what a person can do about it. */
+export class HostError extends Error {
+  constructor(
+    readonly what: string,
+    readonly remedy: string,
+    options?: ErrorOptions,
+  ) {
+    super(`${what}. ${remedy}`, options);
+    this.name = "HostError";
+  }
+}
