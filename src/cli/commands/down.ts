@@ -1,0 +1,67 @@
+import { existsSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { localCloudStatus, stopLocalCloud } from "../../../local/client.js";
+import { CliError, ExitCode } from "../errors.js";
+import { runOperation } from "../pulumi.js";
+import { openSession } from "../session.js";
+import { openStack } from "../stack.js";
+import { runSteps } from "../steps.js";
+
+interface DownOptions {
+  stack: string;
+  local?: boolean;
+  destroyData?: string;
+  json?: boolean;
+}
+
+/**
+ * Destroys a stack. A local one goes with its cloud and its state: there is nothing to keep. A real one is refused
+ * unless its name is given again.
+ */
+export async function down(options: DownOptions): Promise<void> {
+  const stack = await openStack(options.stack, options);
+  if (!stack.local && options.destroyData !== stack.name) {
+    throw new CliError(
+      `stack "${stack.name}" is on a real cloud: \`down\` would delete its servers and their data for good`,
+      `If that is what you want, make a backup and say so: ./dukaan down --stack ${stack.name} --destroy-data ${stack.name}`,
+      ExitCode.refused,
+    );
+  }
+  if (!stack.local) {
+    await runSteps({}, [
+      {
+        title: `Destroy ${stack.name}`,
+        run: async (_, report) => {
+          const { pulumi } = await openSession(options, report);
+          await runOperation(pulumi, "destroy", report);
+        },
+      },
+    ]);
+    return;
+  }
+  const status = await localCloudStatus(stack.instance);
+  await runSteps({}, [
+    {
+      title: `Destroy ${stack.name}`,
+      run: async (_, report, retitle) => {
+        // Without its cloud a local stack has nothing left to destroy.
+        const state = join(stack.directory, "backend", ".pulumi", "stacks", "dukaan", `${stack.name}.json`);
+        if (!status.running || !existsSync(state)) {
+          retitle(`Destroy ${stack.name}: nothing is up`);
+          return;
+        }
+        const { pulumi } = await openSession(options, report);
+        await runOperation(pulumi, "destroy", report);
+      },
+    },
+    {
+      title: `Local cloud "${stack.instance}"`,
+      run: async (_, report) => {
+        await stopLocalCloud(stack.instance, { onProgress: report });
+        await rm(stack.directory, { recursive: true, force: true });
+      },
+    },
+  ]);
+  if (options.json) process.stdout.write(`${JSON.stringify({ stack: stack.name, down: true })}\n`);
+}

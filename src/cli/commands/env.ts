@@ -1,0 +1,17 @@
+import { openSession } from "../session.js";
+
+/** Prints what plain `pulumi`, the hcloud CLI and Terraform need, as shell assignments or JSON. */
+export async function env(options: { stack: string; local?: boolean; json?: boolean }): Promise<void> {
+  const { pulumi } = await openSession(options, (message) => process.stderr.write(`${message}\n`));
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(pulumi.env, undefined, 2)}\n`);
+    return;
+  }
+  for (const [name, value] of Object.entries(pulumi.env)) {
+    process.stdout.write(`export ${name}=${quote(value)}\n`);
+  }
+}
+
+function quote(value: string): string {
+  return `'${value.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,16 @@
+import { openSession } from "../session.js";
+import { readOutputs } from "../pulumi.js";
+
+/** Prints the outputs of a stack; secrets stay hidden. */
+export async function outputs(options: { stack: string; local?: boolean; json?: boolean }): Promise<void> {
+  const { pulumi } = await openSession(options);
+  const found = await readOutputs(pulumi, { secrets: false });
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify(found, undefined, 2)}\n`);
+    return;
+  }
+  for (const [name, value] of Object.entries(found)) {
+    if (name === "readme") continue;
+    process.stdout.write(`${name.padEnd(14)} ${typeof value === "string" ? value : JSON.stringify(value)}\n`);
+  }
+}

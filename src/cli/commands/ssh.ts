@@ -1,0 +1,73 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { CliError, ExitCode } from "../errors.js";
+import { readOutputs } from "../pulumi.js";
+import { openSession, type Session } from "../session.js";
+
+/** How to reach the machines of a stack with OpenSSH. */
+export interface SshAccess {
+  /** Machine name → "root@203.0.113.10". */
+  targets: Record<string, string>;
+  /** Options for ssh: the stack's key and the pinned host keys. */
+  options: string[];
+}
+
+/** Opens a shell on a machine, or runs one command there and takes over its exit code. */
+export async function ssh(
+  machine: string | undefined,
+  command: string[],
+  options: { stack: string; local?: boolean },
+): Promise<void> {
+  const session = await openSession(options);
+  const access = await sshAccess(session);
+  const target = chooseMachine(access, machine);
+  const result = await execa("ssh", [...access.options, target, ...command], {
+    stdio: "inherit",
+    reject: false,
+  });
+  process.exitCode = result.exitCode ?? 1;
+}
+
+/**
+ * Writes the stack's key and its machines' host keys where OpenSSH can read them (0600, below the stack's folder).
+ * @throws CliError when the stack is not up
+ */
+export async function sshAccess(session: Session): Promise<SshAccess> {
+  const found = (await readOutputs(session.pulumi, { secrets: true })) as {
+    ssh?: Record<string, string>;
+    deployKey?: string;
+    knownHosts?: string;
+  };
+  if (!found.ssh || !found.deployKey || !found.knownHosts) {
+    throw new CliError("the stack has no machines yet", "Run ./dukaan up first.", ExitCode.precondition);
+  }
+  const folder = join(session.stack.directory, "ssh");
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const key = join(folder, "key");
+  const knownHosts = join(folder, "known_hosts");
+  await writeFile(key, found.deployKey, { mode: 0o600 });
+  await writeFile(knownHosts, found.knownHosts, { mode: 0o600 });
+  return {
+    targets: found.ssh,
+    options: [
+      ...["-i", key, "-o", "IdentitiesOnly=yes", "-o", `UserKnownHostsFile=${knownHosts}`],
+      ...["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"],
+    ],
+  };
+}
+
+/** @throws CliError (usage) that names the machines there are */
+export function chooseMachine(access: SshAccess, name: string | undefined): string {
+  const names = Object.keys(access.targets);
+  const target =
+    name === undefined && names.length === 1 ? access.targets[names[0]!] : access.targets[name ?? ""];
+  if (target === undefined) {
+    throw new CliError(
+      name === undefined ? "the stack has several machines" : `the stack has no machine "${name}"`,
+      `Name one of: ${names.join(", ")}.`,
+      ExitCode.usage,
+    );
+  }
+  return target;
+}

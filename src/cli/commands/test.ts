@@ -1,0 +1,156 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { projectRoot } from "../../project.js";
+import { CliError, ExitCode } from "../errors.js";
+
+/** The projects of vitest.config.ts, fast to slow. */
+const projects = ["unit", "property", "toolchain", "app", "local", "e2e"] as const;
+type Project = (typeof projects)[number];
+
+/** Projects that start database servers as another user or boot machines. */
+const needRoot: readonly Project[] = ["app", "local", "e2e"];
+
+/** Debian packages that tests use beside what Dukaan itself installs; `file` tells whether one is there. */
+const testPackages = [
+  { name: "postgresql-15", file: "/usr/lib/postgresql/15/bin/postgres" },
+  { name: "pgbouncer", file: "/usr/sbin/pgbouncer" },
+  { name: "chromium", file: "/usr/bin/chromium" },
+  { name: "openssh-client", file: "/usr/bin/ssh" },
+] as const;
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** The part of Vitest's JSON report that is counted. */
+interface VitestReport {
+  success: boolean;
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  numTodoTests: number;
+  testResults: { status: string; name: string; assertionResults: unknown[] }[];
+}
+
+/**
+ * Runs types, lint, format and every Vitest project, and prints one line of sums from their own reports. A failure
+ * does not stop the rest, so that one run shows all there is to mend.
+ */
+export async function test(options: { only?: string }): Promise<void> {
+  const chosen = choose(options.only);
+  if (chosen.some((project) => needRoot.includes(project)) && process.getuid?.() !== 0) {
+    throw new CliError(
+      `the test projects ${needRoot.join(", ")} start servers and machines, and need root`,
+      "Run sudo ./dukaan test, or without root: ./dukaan test --only unit,property,toolchain",
+      ExitCode.precondition,
+    );
+  }
+  if (chosen.some((project) => needRoot.includes(project))) await installTestPackages();
+
+  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const add = (counts: Counts) => {
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+  };
+  add(await check("types", "node_modules/typescript/bin/tsc", ["--noEmit"]));
+  add(await check("lint", "node_modules/oxlint/bin/oxlint", ["--deny-warnings"]));
+  add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
+  for (const project of chosen) add(await runProject(project));
+
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
+  if (total.failed > 0 || total.passed === 0) process.exitCode = ExitCode.failed;
+}
+
+function choose(only: string | undefined): Project[] {
+  if (only === undefined) return [...projects];
+  const names = only.split(",").map((name) => name.trim());
+  const unknown = names.filter((name) => !projects.some((project) => project === name));
+  if (unknown.length > 0) {
+    throw new CliError(
+      `--only names ${unknown.join(", ")}`,
+      `Choose from ${projects.join(", ")}.`,
+      ExitCode.usage,
+    );
+  }
+  return projects.filter((project) => names.includes(project));
+}
+
+/** A tool that only says yes or no counts as one test. */
+async function check(title: string, script: string, args: string[]): Promise<Counts> {
+  const started = Date.now();
+  const result = await execa(process.execPath, [join(projectRoot, script), ...args], {
+    cwd: projectRoot,
+    stdout: "inherit",
+    stderr: "inherit",
+    reject: false,
+  });
+  const ok = result.exitCode === 0;
+  note(`${title}: ${ok ? "clean" : "FAILED"} (${seconds(started)})`);
+  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+}
+
+async function runProject(project: Project): Promise<Counts> {
+  const started = Date.now();
+  const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
+  const file = join(folder, `${project}.json`);
+  await mkdir(folder, { recursive: true });
+  note(`${project} …`);
+  await execa(
+    process.execPath,
+    [
+      join(projectRoot, "node_modules/vitest/vitest.mjs"),
+      ...["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
+    ],
+    { cwd: projectRoot, stdin: "ignore", stdout: "inherit", stderr: "inherit", reject: false },
+  );
+  const report = await readFile(file, "utf8").then(
+    (text) => JSON.parse(text) as VitestReport,
+    () => undefined,
+  );
+  await rm(folder, { recursive: true, force: true });
+  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : count(report);
+  note(
+    `${project}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds(started)})`,
+  );
+  return counts;
+}
+
+/** A file that fails before its first test (an import, a hook) counts as one failure; so does any other unhappy end. */
+function count(report: VitestReport): Counts {
+  const brokenFiles = report.testResults.filter(
+    (file) => file.status === "failed" && file.assertionResults.length === 0,
+  ).length;
+  const failed = report.numFailedTests + brokenFiles;
+  return {
+    passed: report.numPassedTests,
+    failed: failed === 0 && !report.success ? 1 : failed,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+async function installTestPackages(): Promise<void> {
+  const missing = testPackages.filter((wanted) => !existsSync(wanted.file)).map((wanted) => wanted.name);
+  if (missing.length === 0) return;
+  note(`installing Debian packages for the tests: ${missing.join(", ")} (about a minute)`);
+  const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
+  await execa("apt-get", ["-qq", "update"], { env, stdout: "ignore", stderr: "inherit" });
+  await execa("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...missing], {
+    env,
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+}
+
+function note(message: string): void {
+  process.stderr.write(`▸ ${message}\n`);
+}
+
+function seconds(since: number): string {
+  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,107 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { projectRoot } from "../../project.js";
+import { CliError, ExitCode } from "../errors.js";
+import { type Changes, ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
+import { openSession, type Session } from "../session.js";
+import { type ShopOutputs, smokeTest } from "../shop.js";
+import { runSteps } from "../steps.js";
+
+interface UpOptions {
+  stack: string;
+  stage?: string;
+  local?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+interface Progress {
+  session?: Session;
+  changes?: Changes;
+  shop?: ShopOutputs;
+}
+
+/** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
+export async function up(options: UpOptions): Promise<void> {
+  const started = Date.now();
+  const progress = await runSteps<Progress>({}, [
+    {
+      title: "Tools and cloud",
+      run: async (context, report, retitle) => {
+        context.session = await openSession(options, report);
+        const { cloud } = context.session;
+        if (cloud) retitle(`Local cloud "${cloud.instance}" at ${cloud.endpoint}`);
+      },
+    },
+    {
+      title: `Infrastructure (pulumi up, stack ${options.stack})`,
+      run: async (context, report, retitle) => {
+        const { pulumi, stack } = context.session!;
+        await ensureStack(pulumi);
+        if (options.stage !== undefined)
+          await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);
+        context.changes =
+          stack.local || options.yes ? await runOperation(pulumi, "up", report) : await ask(pulumi);
+        retitle(`Infrastructure: ${describe(context.changes)}`);
+      },
+    },
+    {
+      title: "Shop answers",
+      run: async (context) => {
+        const { pulumi, stack } = context.session!;
+        context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
+        await smokeTest(context.shop);
+        if (context.shop.caCertificate !== undefined) {
+          await mkdir(stack.directory, { recursive: true, mode: 0o700 });
+          await writeFile(join(stack.directory, "ca.pem"), context.shop.caCertificate);
+        }
+      },
+    },
+  ]);
+  const { shop, changes, session } = progress as Required<Progress>;
+  const seconds = (Date.now() - started) / 1000;
+  const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
+  if (options.json) {
+    const result = { url: shop.url, stage: shop.stage, release: shop.release, ca, changes, seconds };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    return;
+  }
+  process.stdout.write(
+    [
+      "",
+      `Your shop is open: ${shop.url}   (stage ${shop.stage}, ${seconds.toFixed(1)} s)`,
+      ...(ca === undefined ? [] : [`Its certificate is signed by the stack's own authority: ${ca}`]),
+      "",
+      "  ./dukaan seed     fill it with 100 stores",
+      "  ./dukaan ssh      a shell on its server",
+      "  ./dukaan down     remove everything",
+      "",
+    ].join("\n"),
+  );
+}
+
+/** A real cloud costs money: Pulumi shows its preview and asks. */
+async function ask(pulumi: Session["pulumi"]): Promise<Changes> {
+  if (!process.stdin.isTTY) {
+    throw new CliError(
+      "this stack is on a real cloud, and nobody is here to confirm its preview",
+      "Run it on a terminal, or say --yes.",
+      ExitCode.refused,
+    );
+  }
+  const result = await execa(pulumi.executable, ["up"], {
+    cwd: projectRoot,
+    env: pulumi.env,
+    stdio: "inherit",
+    reject: false,
+  });
+  if (result.exitCode !== 0) throw new CliError("pulumi up did not finish", "See its messages above.");
+  return {};
+}
+
+function describe(changes: Changes): string {
+  const { same = 0, ...others } = changes;
+  const parts = Object.entries(others).map(([kind, count]) => `${count} ${kind}`);
+  return parts.length === 0 ? `no changes (${same} resources)` : parts.join(", ");
+}

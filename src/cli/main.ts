@@ -1,0 +1,140 @@
+import { Command, CommanderError, Option } from "commander";
+import { CliError, ExitCode } from "./errors.js";
+
+// Commands are imported when they run: `--help` must not load Pulumi, the local cloud or a test runner.
+const program = new Command("dukaan")
+  .description("An online store platform at any stage of its life: on your machine, on Hetzner, on AWS.")
+  .helpCommand(false)
+  .showHelpAfterError("(run with --help for what is possible)")
+  .exitOverride();
+
+const stackOption = () => new Option("-s, --stack <name>", "the stack: Pulumi.<name>.yaml").default("lab");
+const localOption = () =>
+  new Option("--local", "run the stack on the local cloud, whatever its settings name");
+const jsonOption = () => new Option("--json", "print JSON on standard output, progress on standard error");
+
+program
+  .command("up")
+  .description(
+    "bring the stack up (starts the local cloud when the stack runs on it) and print the shop's URL",
+  )
+  .addOption(stackOption())
+  .option("--stage <stage>", "bring up another stage than the settings name")
+  .addOption(localOption())
+  .option("-y, --yes", "real clouds: do not ask before changing anything")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/up.js")).up(options));
+
+program
+  .command("down")
+  .description("destroy the stack, and its local cloud with it")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--destroy-data <stack>", "real clouds: the stack's name again, to say that its data may go")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/down.js")).down(options));
+
+program
+  .command("outputs")
+  .description("print what the stack gives: url, addresses, ssh, stage, release")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/outputs.js")).outputs(options));
+
+program
+  .command("seed")
+  .description("fill the shop with made-up stores, the same ones each time")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--stores <n>", "number of stores", "100")
+  .option("--products <n>", "products in each store", "50")
+  .option("--giant", "one store of 20,000 products among them")
+  .action(async (options) => (await import("./commands/seed.js")).seed(options));
+
+program
+  .command("ssh")
+  .description("a shell on a machine of the stack, or one command there")
+  .argument("[machine]", "name of the machine; needed when there are several")
+  .argument("[command...]", "the command, after --")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .action(async (machine, command, options) =>
+    (await import("./commands/ssh.js")).ssh(machine, command, options),
+  );
+
+program
+  .command("env")
+  .description('print the environment for plain pulumi and other tools: eval "$(./dukaan env)"')
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/env.js")).env(options));
+
+program
+  .command("doctor")
+  .description("say which tools are here, which are missing, and what to do about it")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/doctor.js")).doctor(options));
+
+program
+  .command("test")
+  .description("run every test, fast to slow; boots real machines, so it needs root")
+  .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, e2e")
+  .action(async (options) => (await import("./commands/test.js")).test(options));
+
+const local = program
+  .command("local")
+  .description("the Hetzner Cloud on this computer")
+  .addOption(new Option("-i, --instance <name>", "which local cloud").default("lab").env("DUKAAN_INSTANCE"));
+local
+  .command("up")
+  .description("start it; machines that still run are adopted")
+  .action(async (_, command) => (await import("./commands/local.js")).localUp(command.optsWithGlobals()));
+local
+  .command("down")
+  .description("remove it with all its machines and their disks; nothing is left behind")
+  .action(async (_, command) => (await import("./commands/local.js")).localDown(command.optsWithGlobals()));
+local
+  .command("status")
+  .description("what runs, and where")
+  .addOption(jsonOption())
+  .action(async (_, command) => (await import("./commands/local.js")).localStatus(command.optsWithGlobals()));
+local
+  .command("ssh")
+  .description("a root shell on a server, or one command there; works without network and keys")
+  .argument("<server>", "name or id")
+  .argument("[command...]", "the command, after --")
+  .action(async (server, words, _, command) =>
+    (await import("./commands/local.js")).localSsh(server, words, command.optsWithGlobals()),
+  );
+local
+  .command("logs")
+  .description("the journal of a server; without one, the local cloud's own log")
+  .argument("[server]", "name or id")
+  .action(async (server, _, command) =>
+    (await import("./commands/local.js")).localLogs(server, command.optsWithGlobals()),
+  );
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+function report(error: unknown): ExitCode {
+  // commander has printed its own message already; help and version end with code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+  if (error instanceof CliError) {
+    process.stderr.write(`\nerror: ${error.message}\n${error.remedy}\n`);
+    return error.exitCode;
+  }
+  // Errors of the parts below carry a remedy of their own when a person can do something about them.
+  if (error instanceof Error && "remedy" in error) {
+    const remedy = String(error.remedy);
+    process.stderr.write(`\nerror: ${error.message}\n${error.message.includes(remedy) ? "" : `${remedy}\n`}`);
+    return ExitCode.failed;
+  }
+  process.stderr.write(`\nunexpected error: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return ExitCode.failed;
+}

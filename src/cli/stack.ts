@@ -1,0 +1,119 @@
+import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+import { projectRoot } from "../project.js";
+import { CliError, ExitCode } from "./errors.js";
+
+/** A Pulumi stack as the command line sees it: where its state and settings are, and which cloud it runs on. */
+export interface StackContext {
+  name: string;
+  /** Runs against the local cloud: own backend, passphrase and configuration copy, all below `directory`. */
+  local: boolean;
+  /** Name of the local cloud's instance; only of meaning when `local`. */
+  instance: string;
+  /** Everything that this computer keeps of the stack: logs and keys, and for a local stack its state. */
+  directory: string;
+  /** The configuration that Pulumi reads. */
+  configFile: string;
+}
+
+interface StackFile {
+  config?: Record<string, unknown>;
+  encryptionsalt?: string;
+  [key: string]: unknown;
+}
+
+/** Where stacks are kept on this computer: `$DUKAAN_STATE`, else the XDG state folder. */
+export function stateRoot(): string {
+  return (
+    process.env["DUKAAN_STATE"] ??
+    join(process.env["XDG_STATE_HOME"] ?? join(homedir(), ".local", "state"), "dukaan")
+  );
+}
+
+/**
+ * Opens a stack by the name of its `Pulumi.<name>.yaml`.
+ * @param options.local run it on the local cloud even if its settings name a real one
+ * @throws CliError (usage) when there is no such file
+ */
+export async function openStack(name: string, options: { local?: boolean } = {}): Promise<StackContext> {
+  const inTree = join(projectRoot, `Pulumi.${name}.yaml`);
+  if (!/^[a-z][a-z0-9-]{0,29}$/.test(name) || !existsSync(inTree)) {
+    throw new CliError(
+      `there is no stack "${name}": ${inTree} does not exist`,
+      "Use one of lab, staging, prod, or copy one of their files to Pulumi.<name>.yaml.",
+      ExitCode.usage,
+    );
+  }
+  const local = options.local === true || (await readStackFile(inTree)).config?.["dukaan:local"] === true;
+  const directory = join(stateRoot(), name);
+  return {
+    name,
+    local,
+    instance: process.env["DUKAAN_INSTANCE"] ?? name,
+    directory,
+    configFile: local ? join(directory, "project", `Pulumi.${name}.yaml`) : inTree,
+  };
+}
+
+/**
+ * Gives a local stack its own configuration, so that the checkout stays as it is: the settings of the tree with the
+ * local cloud's endpoint. The salt that Pulumi wrote into the copy earlier is kept.
+ */
+export async function writeLocalConfig(stack: StackContext, endpoint: string): Promise<void> {
+  const settings = await readStackFile(join(projectRoot, `Pulumi.${stack.name}.yaml`));
+  const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
+  const copy: StackFile = {
+    ...settings,
+    config: { ...settings.config, "dukaan:local": true, "hcloud:endpoint": endpoint },
+    ...(earlier.encryptionsalt === undefined ? {} : { encryptionsalt: earlier.encryptionsalt }),
+  };
+  await mkdir(join(stack.directory, "project"), { recursive: true, mode: 0o700 });
+  await writeFile(join(stack.directory, "project", "Pulumi.yaml"), "name: dukaan\nruntime: nodejs\n");
+  await writeAtomically(stack.configFile, stringify(copy), 0o600);
+}
+
+/** The environment that points Pulumi at this stack. A real stack keeps the user's own login and passphrase. */
+export async function stackEnvironment(stack: StackContext): Promise<Record<string, string>> {
+  const shared = { PULUMI_OPTION_STACK: stack.name, PULUMI_SKIP_UPDATE_CHECK: "true" };
+  if (!stack.local) return shared;
+  const backend = join(stack.directory, "backend");
+  await mkdir(backend, { recursive: true, mode: 0o700 });
+  return {
+    ...shared,
+    PULUMI_BACKEND_URL: `file://${backend}`,
+    PULUMI_CONFIG_PASSPHRASE_FILE: await passphraseFile(stack),
+    PULUMI_OPTION_CONFIG_FILE: stack.configFile,
+    // No diagnosis or history leaves the computer, and an unreachable update server costs no time.
+    PULUMI_DIY_BACKEND_NO_LEGACY_WARNING: "true",
+  };
+}
+
+async function passphraseFile(stack: StackContext): Promise<string> {
+  const file = join(stack.directory, "passphrase");
+  if (!existsSync(file)) await writeAtomically(file, randomBytes(32).toString("base64url"), 0o600);
+  return file;
+}
+
+async function readStackFile(file: string): Promise<StackFile> {
+  try {
+    return (parse(await readFile(file, "utf8")) as StackFile | null) ?? {};
+  } catch (error) {
+    throw new CliError(
+      `${file} is not valid YAML: ${(error as Error).message}`,
+      "Correct the file and try again.",
+      ExitCode.usage,
+      { cause: error },
+    );
+  }
+}
+
+async function writeAtomically(file: string, content: string, mode: number): Promise<void> {
+  const temporary = `${file}.${process.pid}`;
+  await writeFile(temporary, content, { mode });
+  await chmod(temporary, mode);
+  await rename(temporary, file);
+}
