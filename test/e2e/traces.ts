@@ -1,0 +1,38 @@
+import { readFile, readdir } from "node:fs/promises";
+import { execa } from "execa";
+
+/**
+ * What the kernel holds of networks, mounts, cgroups, loop devices and processes, one line each: taken before and
+ * after, it shows what a local cloud left behind. Asked of the kernel itself, not of the code under test.
+ */
+export async function hostTraces(): Promise<Set<string>> {
+  const lines = new Set<string>();
+  const add = (kind: string, text: string) => {
+    for (const line of text.split("\n")) if (line.trim() !== "") lines.add(`${kind}: ${line.trim()}`);
+  };
+  const ask = async (kind: string, file: string, ...args: string[]) => {
+    const result = await execa(file, args, { reject: false });
+    add(kind, result.stdout);
+  };
+  await ask("namespace", "ip", "netns", "list");
+  await ask("route", "ip", "route", "show", "table", "all");
+  await ask("route6", "ip", "-6", "route", "show", "table", "all");
+  await ask("rule", "ip", "rule", "show");
+  await ask("nft", "nft", "list", "ruleset");
+  await ask("iptables", "iptables-save");
+  await ask("loop", "losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE");
+  const links = await execa("ip", ["-o", "link", "show"], { reject: false });
+  for (const line of links.stdout.split("\n")) add("link", line.split(":")[1] ?? "");
+  const mounts = await readFile("/proc/mounts", "utf8");
+  for (const line of mounts.split("\n")) add("mount", line.split(" ").slice(0, 3).join(" "));
+  for (const process of await readdir("/proc")) {
+    if (!/^\d+$/.test(process)) continue;
+    const command = await readFile(`/proc/${process}/cmdline`, "utf8").catch(() => "");
+    if (/systemd-nspawn|lxcfs|dist\/local\//.test(command)) add("process", `${process} ${command.replaceAll("\0", " ")}`);
+  }
+  const groups = await execa("find", ["/sys/fs/cgroup", "-mindepth", "1", "-maxdepth", "4", "-type", "d"], {
+    reject: false,
+  });
+  add("cgroup", groups.stdout);
+  return lines;
+}
