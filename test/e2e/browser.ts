@@ -1,0 +1,25 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { type Browser, type BrowserContext, chromium } from "playwright-core";
+
+/**
+ * Headless Chromium that trusts the stack's own certificate authority and no other unknown one.
+ * @param ca PEM of the authority
+ */
+export async function openBrowser(ca: string): Promise<{ browser: Browser; context: BrowserContext }> {
+  const key = new X509Certificate(ca).publicKey.export({ type: "spki", format: "der" });
+  const browser = await chromium.launch({
+    executablePath: "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
+    ],
+  });
+  const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 420, height: 860 } });
+  return { browser, context };
+}

@@ -1,0 +1,57 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { projectRoot } from "../../src/project.js";
+
+/** A stack and a local cloud of this test run alone, beside whatever else runs on this computer. */
+export interface Lab {
+  /** Runs `./dukaan` as a person would; never rejects. */
+  dukaan: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string; seconds: number }>;
+  /** Runs plain `pulumi` with what `./dukaan env` prints. */
+  pulumi: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** The folder of the stack's state. */
+  stateFolder: string;
+  /** Removes the stack, the cloud and the folders, whatever state they are in. */
+  remove: () => Promise<void>;
+}
+
+export async function createLab(instance: string): Promise<Lab> {
+  const folder = await mkdtemp(join(tmpdir(), `dukaan-${instance}-`));
+  const env = {
+    DUKAAN_INSTANCE: instance,
+    DUKAAN_STATE: join(folder, "state"),
+    DUKAAN_LOCAL_HOME: join(folder, "local"),
+    NO_COLOR: "1",
+  };
+  const dukaan: Lab["dukaan"] = async (...args) => {
+    const started = performance.now();
+    const result = await execa(join(projectRoot, "dukaan"), args, { env, reject: false, stdin: "ignore" });
+    return {
+      exitCode: result.exitCode ?? -1,
+      stdout: result.stdout,
+      stderr: result.stderr,
+      seconds: (performance.now() - started) / 1000,
+    };
+  };
+  let printed: Record<string, string> | undefined;
+  return {
+    dukaan,
+    pulumi: async (...args) => {
+      printed ??= JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
+      const result = await execa("pulumi", args, {
+        cwd: projectRoot,
+        env: printed,
+        preferLocal: false,
+        reject: false,
+        stdin: "ignore",
+      });
+      return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+    },
+    stateFolder: join(folder, "state", "lab"),
+    remove: async () => {
+      await dukaan("local", "down");
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,80 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { openStack, stackEnvironment, writeLocalConfig } from "../../src/cli/stack.js";
+import { projectRoot } from "../../src/project.js";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dukaan-stack-"));
+  vi.stubEnv("DUKAAN_STATE", folder);
+  vi.stubEnv("DUKAAN_INSTANCE", undefined);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("openStack", () => {
+  it("knows from its settings that lab runs on the local cloud", async () => {
+    const stack = await openStack("lab");
+    expect(stack).toMatchObject({ name: "lab", local: true, instance: "lab", directory: join(folder, "lab") });
+    expect(stack.configFile.startsWith(folder)).toBe(true);
+  });
+
+  it("leaves a real stack's configuration in the checkout", async () => {
+    const stack = await openStack("prod");
+    expect(stack).toMatchObject({ local: false, configFile: join(projectRoot, "Pulumi.prod.yaml") });
+  });
+
+  it("runs a real stack on the local cloud when asked to", async () => {
+    expect(await openStack("prod", { local: true })).toMatchObject({ local: true, instance: "prod" });
+  });
+
+  it.each(["nosuch", "../lab", "Lab", ""])("refuses %j and says which stacks there are", async (name) => {
+    await expect(openStack(name)).rejects.toMatchObject({
+      exitCode: 2,
+      remedy: expect.stringContaining("lab, staging, prod") as string,
+    });
+  });
+});
+
+describe("the configuration copy", () => {
+  it("adds the endpoint, keeps Pulumi's salt, and is readable by its owner alone", async () => {
+    const stack = await openStack("lab");
+    const inTree = await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8");
+    await writeLocalConfig(stack, "http://127.0.0.1:8470/v1");
+    const first = parse(await readFile(stack.configFile, "utf8")) as { config: Record<string, unknown> };
+    await writeFile(stack.configFile, JSON.stringify({ ...first, encryptionsalt: "v1:abc" }));
+
+    await writeLocalConfig(stack, "http://127.0.0.1:8471/v1");
+
+    const second = parse(await readFile(stack.configFile, "utf8")) as typeof first;
+    expect(second).toMatchObject({ encryptionsalt: "v1:abc" });
+    expect(second.config).toEqual({ ...first.config, "hcloud:endpoint": "http://127.0.0.1:8471/v1" });
+    expect((await stat(stack.configFile)).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8")).toBe(inTree);
+  });
+});
+
+describe("the environment for Pulumi", () => {
+  it("gives a local stack its own backend and a passphrase that stays the same, and never says it", async () => {
+    const stack = await openStack("lab");
+    const first = await stackEnvironment(stack);
+    const second = await stackEnvironment(stack);
+    expect(second).toEqual(first);
+    const file = first["PULUMI_CONFIG_PASSPHRASE_FILE"]!;
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
+    const passphrase = await readFile(file, "utf8");
+    expect(passphrase.length).toBeGreaterThanOrEqual(40);
+    expect(JSON.stringify(first)).not.toContain(passphrase);
+  });
+
+  it("leaves a real stack the user's own login", async () => {
+    const env = await stackEnvironment(await openStack("prod"));
+    expect(env).not.toHaveProperty("PULUMI_BACKEND_URL");
+    expect(env).not.toHaveProperty("PULUMI_CONFIG_PASSPHRASE_FILE");
+  });
+});

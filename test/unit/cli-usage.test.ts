@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { describe, expect, it } from "vitest";
+import { projectRoot } from "../../src/project.js";
+
+// The compiled command line, as `./dukaan` starts it.
+const cli = (...args: string[]) =>
+  execa(process.execPath, [join(projectRoot, "dist/src/cli/main.js"), ...args], { reject: false, stdin: "ignore" });
+
+describe("./dukaan", () => {
+  it("lists its commands and ends with 0", async () => {
+    const result = await cli("--help");
+    expect(result.exitCode).toBe(0);
+    for (const command of ["up", "down", "outputs", "seed", "ssh", "env", "doctor", "test", "local"]) {
+      expect(result.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
+    }
+  });
+
+  it.each([
+    [["uq"], /unknown command 'uq'/],
+    [["up", "--stagee", "droplet"], /unknown option '--stagee'/],
+    [["up", "--stack", "nosuch"], /there is no stack "nosuch"/],
+    [["down", "--stack", "nosuch"], /there is no stack "nosuch"/],
+    [["seed", "--stores", "-3"], /--stores is "-3"/],
+    [["seed", "--products", "many"], /--products is "many"/],
+    [["test", "--only", "unit,e3e"], /--only names e3e/],
+  ])("%j is a usage error that says what is wrong", async (args, message) => {
+    const result = await cli(...args);
+    expect(result.stderr).toMatch(message);
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it("refuses to destroy a stack on a real cloud unless its name is said again", async () => {
+    const result = await cli("down", "--stack", "prod");
+    expect(result.exitCode).toBe(4);
+    expect(result.stderr).toContain("--destroy-data prod");
+  });
+});
