@@ -1,0 +1,123 @@
+import * as pulumi from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random/randomPassword.js";
+import { Certificate, type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
+import type { Artifacts } from "../src/artifacts.js";
+import * as apiRole from "../src/roles/api/index.js";
+import { nginx } from "../src/roles/nginx/index.js";
+import { pgbouncer } from "../src/roles/pgbouncer/index.js";
+import type { Database } from "./database.js";
+import type { Machine } from "./machine.js";
+
+export interface AppServersArgs {
+  machines: readonly Machine[];
+  database: Database;
+  /** Signs the certificates of nginx. */
+  authority: CertificateAuthority;
+  /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
+  publicUrl: pulumi.Input<string>;
+  /** The bundled app and the Node.js that runs it, on this computer. */
+  artifacts: Artifacts;
+  /**
+   * Tell browsers to use HTTPS only, for a year.
+   * @default false
+   */
+  strictTransport?: boolean;
+}
+
+/**
+ * The app behind nginx, with PgBouncer beside it. Costs its machines. A machine that is lost takes its share of the
+ * requests with it; an app that does not get ready is never switched to; while the database is away the app answers 503.
+ *
+ * @example
+ * new AppServers("app", { machines, database, authority, publicUrl, artifacts }, { parent: environment });
+ */
+export class AppServers extends pulumi.ComponentResource {
+  /** Release that serves, by machine. */
+  readonly releases: Readonly<Record<string, pulumi.Output<string>>>;
+
+  constructor(name: string, args: AppServersArgs, options: pulumi.ComponentResourceOptions) {
+    super("dukaan:index:AppServers", name, {}, options);
+    const sessionSecret = this.makeSessionSecret(name);
+    const releases = args.machines.map((machine) => {
+      const ready = [this.makePool(machine, args), this.makeGround(machine)];
+      const front = this.makeFront(machine, args);
+      return [machine.about.name, this.makeRelease(machine, args, sessionSecret, [...ready, front])] as const;
+    });
+    this.releases = Object.fromEntries(releases);
+    this.registerOutputs({});
+  }
+
+  /** Signs cookies; the same on every machine. */
+  private makeSessionSecret(name: string): pulumi.Output<string> {
+    return new RandomPassword(`${name}-session`, { length: 64, special: false }, { parent: this }).result;
+  }
+
+  private makePool(machine: Machine, { database }: AppServersArgs): pulumi.Output<string> {
+    const definition = pgbouncer({
+      databaseHost: database.socketDirectory,
+      poolSize: database.sizing.poolSize,
+      verifier: database.verifier,
+    });
+    return machine.role(this, definition).digest;
+  }
+
+  private makeGround(machine: Machine): pulumi.Output<string> {
+    return machine.role(this, apiRole.api(machine.about)).digest;
+  }
+
+  private makeFront(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
+    const { about, ipv4, ipv6 } = machine;
+    const certificate = new Certificate(
+      about.name,
+      {
+        caCertificate: args.authority.certificate,
+        caPrivateKey: args.authority.privateKey,
+        commonName: about.dnsNames[0] ?? about.hostname,
+        dnsNames: [...about.dnsNames],
+        ipAddresses: [ipv4, ipv6].filter((address) => address !== undefined),
+        validityDays: 397,
+      },
+      { parent: this },
+    );
+    const definition = nginx({
+      cores: about.cores,
+      certificate: certificate.certificate,
+      privateKey: certificate.privateKey,
+      strictTransport: args.strictTransport ?? false,
+    });
+    return machine.role(this, definition).digest;
+  }
+
+  private makeRelease(
+    machine: Machine,
+    { artifacts, database, publicUrl }: AppServersArgs,
+    sessionSecret: pulumi.Output<string>,
+    after: pulumi.Output<string>[],
+  ): pulumi.Output<string> {
+    const databaseUrl = (directory: string, port: number) =>
+      pulumi.interpolate`postgres://shop:${database.password}@/shop?host=${directory}&port=${port}`;
+    const release = new Release(
+      `${machine.about.name}-api`,
+      {
+        connection: machine.connection,
+        serverId: machine.serverId,
+        service: "api",
+        bundle: artifacts.api,
+        runtime: artifacts.node,
+        user: apiRole.user,
+        environment: {
+          DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),
+          // Migrations take locks for as long as a session lasts: past the pool.
+          MIGRATION_DATABASE_URL: databaseUrl(database.socketDirectory, 5432),
+          PUBLIC_URL: publicUrl,
+          SESSION_SECRET: sessionSecret,
+          NODE_OPTIONS: apiRole.nodeOptions(machine.about),
+        },
+        migrate: ["migrate.mjs"],
+        after: [database.ready, ...after],
+      },
+      { parent: this, ...machine.goesWithServer },
+    );
+    return release.active;
+  }
+}

@@ -1,0 +1,117 @@
+import * as pulumi from "@pulumi/pulumi";
+import { CertificateAuthority, SshKey, Stage } from "../providers/dukaan/sdk.js";
+import type { Platform } from "../src/platform/platform.js";
+import { hetzner } from "../src/platform/hetzner/index.js";
+import type { Settings } from "../src/settings/schema.js";
+import type { Topology } from "../src/topology/topology.js";
+import type { Machine } from "./machine.js";
+import { Region } from "./region.js";
+
+export interface EnvironmentArgs {
+  settings: Settings;
+  topology: Topology;
+}
+
+/**
+ * One stack's ground: its regions with networks, addresses and machines. What a stage adds receives these machines and
+ * never parents them, so their URNs are the same at every stage:
+ * `dukaan:index:Environment$dukaan:index:Region$dukaan:index:Machine`.
+ *
+ * Everything in it depends on the guard: a change that would lose data stops before anything else happens.
+ *
+ * @example
+ * const environment = new Environment("shop", { settings, topology });
+ * const server = environment.machine("app-1");
+ */
+export class Environment extends pulumi.ComponentResource {
+  readonly regions: Readonly<Record<string, Region>>;
+  /** Logs in to every machine as root. */
+  readonly deployKey: SshKey;
+  /** Signs certificates for machines that no public authority can see. */
+  readonly authority: CertificateAuthority;
+
+  constructor(name: string, args: EnvironmentArgs) {
+    const guard = new Late<Stage>();
+    super("dukaan:index:Environment", name, {}, { transformations: [dependOn(guard)] });
+    guard.value = this.makeGuard(args);
+    this.deployKey = this.makeDeployKey(args);
+    this.authority = this.makeAuthority(args);
+    this.regions = this.makeRegions(args);
+    this.registerOutputs({});
+  }
+
+  /** @throws Error when the topology has no such machine */
+  machine(name: string): Machine {
+    const found = Object.values(this.regions)
+      .flatMap(({ machines }) => machines)
+      .find(({ about }) => about.name === name);
+    if (!found) throw new Error(`no machine ${name}`);
+    return found;
+  }
+
+  get machines(): Machine[] {
+    return Object.values(this.regions).flatMap(({ machines }) => machines);
+  }
+
+  private makeGuard({ settings, topology }: EnvironmentArgs): Stage {
+    return new Stage(
+      "stage",
+      {
+        stage: settings.stage,
+        provider: settings.provider,
+        location: settings.location,
+        image: settings.image,
+        addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
+        ...(settings.changeToken === undefined ? {} : { token: settings.changeToken }),
+      },
+      { parent: this },
+    );
+  }
+
+  private makeDeployKey({ topology }: EnvironmentArgs): SshKey {
+    return new SshKey("deploy", { comment: `deploy@${topology.stack}` }, { parent: this });
+  }
+
+  private makeAuthority({ topology }: EnvironmentArgs): CertificateAuthority {
+    return new CertificateAuthority(
+      "authority",
+      { commonName: `Dukaan ${topology.stack}`, validityDays: 3650 },
+      { parent: this },
+    );
+  }
+
+  private makeRegions({ settings, topology }: EnvironmentArgs): Record<string, Region> {
+    const protect = !settings.local;
+    // One platform a provider: regions of one stack may be on different ones.
+    const platforms: Record<Settings["provider"], Platform> = {
+      hetzner: hetzner({ stack: topology.stack, protect }),
+    };
+    return Object.fromEntries(
+      topology.regions.map((about) => [
+        about.name,
+        new Region(
+          about.name,
+          {
+            about,
+            topology,
+            platform: platforms[about.provider],
+            deployKey: this.deployKey,
+            operatorKeys: settings.operatorKeys,
+          },
+          { parent: this },
+        ),
+      ]),
+    );
+  }
+}
+
+/** Filled in after the constructor of its owner has begun. */
+class Late<Value> {
+  value?: Value;
+}
+
+/** Makes every descendant depend on the guard. The guard itself is made before there is a value. */
+function dependOn(guard: Late<Stage>): pulumi.ResourceTransformation {
+  return ({ props, opts }) =>
+    guard.value && { props, opts: pulumi.mergeOptions(opts, { dependsOn: guard.value }) };
+}

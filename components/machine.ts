@@ -1,0 +1,120 @@
+import * as pulumi from "@pulumi/pulumi";
+import { type ConnectionArgs, Role, SshKey } from "../providers/dukaan/sdk.js";
+import type {
+  Platform,
+  PlatformFirewall,
+  PlatformMachine,
+  PlatformNetwork,
+  PublicAddress,
+} from "../src/platform/platform.js";
+import { base } from "../src/roles/base/index.js";
+import type { RoleDefinition } from "../src/roles/role.js";
+import type { Machine as AboutMachine, Topology } from "../src/topology/topology.js";
+
+export interface MachineArgs {
+  about: AboutMachine;
+  topology: Topology;
+  platform: Platform;
+  network: PlatformNetwork;
+  firewall: PlatformFirewall;
+  deployKey: SshKey;
+  /** OpenSSH public keys of people who may log in as root. */
+  operatorKeys: readonly string[];
+  /**
+   * Last word on the raw arguments of the server.
+   * @default they stay as they are
+   * @example (args) => ({ ...args, backups: true })
+   */
+  transform?: (args: Record<string, unknown>) => Record<string, unknown>;
+}
+
+/**
+ * A server: its addresses (which outlive it), its host key, itself, and the role `base` that every machine has.
+ * If it is lost, `up` makes it anew with the same addresses and keys; data that was only on its disk is gone.
+ */
+export class Machine extends pulumi.ComponentResource {
+  readonly about: AboutMachine;
+  readonly serverId: pulumi.Output<string>;
+  readonly ipv4: pulumi.Output<string> | undefined;
+  readonly ipv6: pulumi.Output<string> | undefined;
+  /** Its SSH host key: `ssh-ed25519 AAAA… comment`. */
+  readonly hostKey: pulumi.Output<string>;
+  readonly connection: ConnectionArgs;
+  /** Digest of the role `base`, for what must follow it. */
+  readonly ready: pulumi.Output<string>;
+  private readonly server: PlatformMachine;
+
+  constructor(name: string, args: MachineArgs, options: pulumi.ComponentResourceOptions) {
+    super("dukaan:index:Machine", name, {}, options);
+    this.about = args.about;
+    const ipv4 = this.makeAddress(args, "ipv4");
+    const ipv6 = this.makeAddress(args, "ipv6");
+    const hostKey = new SshKey(name, { comment: `host@${args.about.hostname}` }, { parent: this });
+    this.ipv4 = ipv4?.address;
+    this.ipv6 = ipv6?.address;
+    this.hostKey = hostKey.publicKey;
+    this.server = this.makeServer(args, hostKey, ipv4, ipv6);
+    this.serverId = this.server.serverId;
+    this.connection = this.connectionTo(args);
+    this.ready = this.makeBase(args);
+    this.registerOutputs({});
+  }
+
+  /**
+   * Applies a role to this machine. It goes away with the server and is applied anew to a new one.
+   * @param parent the component that the role belongs to
+   * @param after digests of what must be there before
+   */
+  role(
+    parent: pulumi.Resource,
+    definition: RoleDefinition,
+    after: pulumi.Input<string>[] = [this.ready],
+  ): Role {
+    return new Role(
+      `${this.about.name}-${definition.name}`,
+      { ...definition, connection: this.connection, serverId: this.serverId, after },
+      { parent, deletedWith: this.server.resource },
+    );
+  }
+
+  /** Options for resources of which nothing is left when the server is gone. */
+  get goesWithServer(): pulumi.CustomResourceOptions {
+    return { deletedWith: this.server.resource };
+  }
+
+  private makeAddress(
+    { about, platform, network }: MachineArgs,
+    family: "ipv4" | "ipv6",
+  ): PublicAddress | undefined {
+    const wanted = family === "ipv4" ? about.publicIpv4 : about.publicIpv6;
+    return wanted ? platform.publicAddress(about, family, network.region, { parent: this }) : undefined;
+  }
+
+  private makeServer(
+    { about, platform, network, firewall, deployKey, transform }: MachineArgs,
+    hostKey: SshKey,
+    ipv4: PublicAddress | undefined,
+    ipv6: PublicAddress | undefined,
+  ): PlatformMachine {
+    return platform.machine(
+      about,
+      { network, firewall, ipv4, ipv6, hostKey, loginKey: deployKey.publicKey, transform },
+      { parent: this },
+    );
+  }
+
+  private connectionTo({ about, deployKey }: MachineArgs): ConnectionArgs {
+    const host = this.ipv4 ?? this.ipv6;
+    if (!host) throw new Error(`${about.name} has no public address to configure it over`);
+    return { host, user: "root", hostKey: this.hostKey, privateKey: deployKey.privateKey };
+  }
+
+  private makeBase({ about, topology, deployKey, operatorKeys }: MachineArgs): pulumi.Output<string> {
+    const definition = base({
+      topology,
+      machine: about,
+      authorizedKeys: [deployKey.publicKey, ...operatorKeys],
+    });
+    return this.role(this, definition, []).digest;
+  }
+}

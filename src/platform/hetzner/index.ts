@@ -1,0 +1,16 @@
+import type { Platform } from "../platform.js";
+import type { HetznerContext } from "./context.js";
+import { firewall } from "./firewall.js";
+import { machine } from "./machine.js";
+import { network } from "./network.js";
+import { publicAddress } from "./public-address.js";
+
+/** Hetzner Cloud, or anything that speaks its API. */
+export function hetzner(context: HetznerContext): Platform {
+  return {
+    network: (...args) => network(context, ...args),
+    firewall: (...args) => firewall(context, ...args),
+    publicAddress: (...args) => publicAddress(context, ...args),
+    machine: (...args) => machine(context, ...args),
+  };
+}

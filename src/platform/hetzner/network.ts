@@ -1,0 +1,44 @@
+import { Network } from "@pulumi/hcloud/network.js";
+import { NetworkSubnet } from "@pulumi/hcloud/networkSubnet.js";
+import { SshKey } from "@pulumi/hcloud/sshKey.js";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Region } from "../../topology/topology.js";
+import type { NetworkArgs, PlatformNetwork } from "../platform.js";
+import { type HetznerContext, labels } from "./context.js";
+
+/** A private network with its subnets, and the login key (with one, Hetzner sets and mails no root password). */
+export function network(
+  context: HetznerContext,
+  region: Region,
+  args: NetworkArgs,
+  options: pulumi.CustomResourceOptions,
+): PlatformNetwork {
+  const name = `${context.stack}-${region.name}`;
+  const about = labels(context, { region: region.name });
+  const protectedOptions = { ...options, protect: context.protect };
+  const whole = new Network(
+    region.name,
+    { name, ipRange: region.range, labels: about, deleteProtection: context.protect },
+    protectedOptions,
+  );
+  const networkId = whole.id.apply(Number);
+  const subnets = region.subnets.map(({ tier, range }) => {
+    const subnet = new NetworkSubnet(
+      `${region.name}-${tier}`,
+      { networkId, type: "cloud", networkZone: region.zone, ipRange: range },
+      protectedOptions,
+    );
+    return [tier, subnet] as const;
+  });
+  const loginKey = new SshKey(
+    region.name,
+    { name: `${name}-deploy`, publicKey: args.loginKey, labels: about },
+    options,
+  );
+  return {
+    region,
+    networkId: whole.id,
+    subnets: Object.fromEntries(subnets),
+    loginKeyId: loginKey.id,
+  };
+}

@@ -1,0 +1,38 @@
+import { PrimaryIp } from "@pulumi/hcloud/primaryIp.js";
+import type * as pulumi from "@pulumi/pulumi";
+import type { Machine, Region } from "../../topology/topology.js";
+import type { PublicAddress } from "../platform.js";
+import { type HetznerContext, labels } from "./context.js";
+
+/** A primary IP. It is kept when its server is replaced, so names and certificates stay true. */
+export function publicAddress(
+  context: HetznerContext,
+  machine: Machine,
+  family: "ipv4" | "ipv6",
+  region: Region,
+  options: pulumi.CustomResourceOptions,
+): PublicAddress {
+  const resource = new PrimaryIp(
+    `${machine.name}-${family}`,
+    {
+      name: `${machine.hostname}-${family}`,
+      type: family,
+      assigneeType: "server",
+      location: region.location,
+      autoDelete: false,
+      deleteProtection: context.protect,
+      labels: labels(context, { region: region.name, machine: machine.name }),
+    },
+    { ...options, protect: context.protect },
+  );
+  return {
+    addressId: resource.id,
+    // An IPv6 primary IP is a /64, given as its first address; servers take ::1 of it.
+    address: family === "ipv4" ? resource.ipAddress : resource.ipAddress.apply(firstOfNetwork),
+  };
+}
+
+/** "2001:db8::" or "2001:db8::/64" → "2001:db8::1" */
+function firstOfNetwork(network: string): string {
+  return `${network.replace(/(\/\d+)?$/, "")}1`;
+}

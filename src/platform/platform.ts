@@ -1,0 +1,74 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Tier } from "../topology/addresses.js";
+import type { CloudRule } from "../topology/firewall.js";
+import type { Machine, Region } from "../topology/topology.js";
+
+/**
+ * The primitives that a cloud must offer; the one place where clouds differ. Each makes raw resources with the options
+ * it is given (their parent above all) and hands back what others need.
+ */
+export interface Platform {
+  /** A region's private network with one subnet a tier, and the key that opens its machines. */
+  network(region: Region, args: NetworkArgs, options: pulumi.CustomResourceOptions): PlatformNetwork;
+
+  /** What may pass the public interfaces of a tier's machines. */
+  firewall(
+    region: Region,
+    tier: Tier,
+    rules: readonly CloudRule[],
+    options: pulumi.CustomResourceOptions,
+  ): PlatformFirewall;
+
+  /** A public address that outlives the machine it belongs to. */
+  publicAddress(
+    machine: Machine,
+    family: "ipv4" | "ipv6",
+    region: Region,
+    options: pulumi.CustomResourceOptions,
+  ): PublicAddress;
+
+  /** A machine with its place in the private network. It lets nobody in but over SSH with the login key. */
+  machine(machine: Machine, args: MachineArgs, options: pulumi.CustomResourceOptions): PlatformMachine;
+}
+
+export interface NetworkArgs {
+  /** OpenSSH public key that may log in to the region's machines from their first boot on. */
+  loginKey: pulumi.Input<string>;
+}
+
+export interface PlatformNetwork {
+  region: Region;
+  networkId: pulumi.Output<string>;
+  /** The raw resource of each tier's subnet. */
+  subnets: Partial<Record<Tier, pulumi.CustomResource>>;
+  loginKeyId: pulumi.Output<string>;
+}
+
+export interface PlatformFirewall {
+  firewallId: pulumi.Output<string>;
+}
+
+export interface PublicAddress {
+  addressId: pulumi.Output<string>;
+  /** The address that the machine uses, e.g. "203.0.113.10" or "2001:db8:0:1::1". */
+  address: pulumi.Output<string>;
+}
+
+export interface MachineArgs {
+  network: PlatformNetwork;
+  firewall: PlatformFirewall;
+  ipv4?: PublicAddress | undefined;
+  ipv6?: PublicAddress | undefined;
+  /** The machine's own SSH key pair, so that its first contact can be verified. */
+  hostKey: { publicKey: pulumi.Input<string>; privateKey: pulumi.Input<string> };
+  /** OpenSSH public key that may log in as root. */
+  loginKey: pulumi.Input<string>;
+  /** Last word on the raw arguments of the server resource; their shape is the provider's. */
+  transform?: ((args: Record<string, unknown>) => Record<string, unknown>) | undefined;
+}
+
+export interface PlatformMachine {
+  /** The raw resource, for `deletedWith`. */
+  resource: pulumi.Resource;
+  serverId: pulumi.Output<string>;
+}

@@ -1,0 +1,116 @@
+import * as pulumi from "@pulumi/pulumi";
+import { renderTemplate } from "../../template.js";
+import { privateRules } from "../../topology/firewall.js";
+import { type Machine, type Topology, servicesOn } from "../../topology/topology.js";
+import { packages as nginxPackages } from "../nginx/index.js";
+import { packages as pgbouncerPackages } from "../pgbouncer/index.js";
+import type { RoleDefinition } from "../role.js";
+
+const here = "src/roles/base";
+
+/**
+ * Packages of services that can be installed before their configuration is there. One run of apt for all of them takes
+ * a third of the time of one each. PostgreSQL's own role installs it: its package makes the database cluster, by the
+ * settings that this role has put in place before.
+ */
+const packagesByService: Readonly<Record<string, readonly string[]>> = {
+  nginx: nginxPackages,
+  pgbouncer: pgbouncerPackages,
+};
+
+export interface BaseArgs {
+  topology: Topology;
+  machine: Machine;
+  /** OpenSSH public keys that may log in as root: the deploy key and the operators'. */
+  authorizedKeys: pulumi.Input<string>[];
+}
+
+/** What every machine has: who may log in and how, its own firewall, bounded logs, security updates. */
+export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefinition {
+  const services = servicesOn(topology, machine.name);
+  const root = { owner: "root", group: "root", mode: "0644" };
+  return {
+    name: "base",
+    packages: [
+      "curl",
+      "nftables",
+      "unattended-upgrades",
+      ...services.flatMap((service) => packagesByService[service] ?? []),
+    ],
+    directories: [
+      { path: "/root/.ssh", owner: "root", group: "root", mode: "0700" },
+      { path: "/etc/dukaan", owner: "root", group: "root", mode: "0755" },
+    ],
+    files: [
+      {
+        path: "/root/.ssh/authorized_keys",
+        content: pulumi.all(authorizedKeys).apply((keys) => `${keys.map((key) => key.trim()).join("\n")}\n`),
+        ...root,
+        mode: "0600",
+      },
+      {
+        path: "/etc/ssh/sshd_config.d/10-dukaan.conf",
+        content: renderTemplate(`${here}/sshd.conf`),
+        ...root,
+      },
+      {
+        path: "/etc/systemd/journald.conf.d/10-dukaan.conf",
+        content: renderTemplate(`${here}/journald.conf`, journalSize(machine.diskGB)),
+        ...root,
+      },
+      {
+        path: "/etc/apt/apt.conf.d/60dukaan",
+        content: renderTemplate(`${here}/security-updates.conf`),
+        ...root,
+      },
+      { path: "/etc/nftables.conf", content: nftables(topology, machine), ...root, mode: "0640" },
+      { path: "/etc/sysctl.d/60-dukaan.conf", content: renderTemplate(`${here}/sysctl.conf`), ...root },
+      {
+        path: "/usr/local/lib/dukaan/tune-memory",
+        content: renderTemplate(`${here}/tune-memory.sh`, { swapMiB: Math.min(machine.memoryMiB, 2048) }),
+        ...root,
+        mode: "0755",
+      },
+      ...(services.includes("postgresql")
+        ? [
+            {
+              path: "/etc/postgresql-common/createcluster.d/dukaan.conf",
+              content: renderTemplate(`${here}/createcluster.conf`),
+              ...root,
+            },
+          ]
+        : []),
+    ],
+    validate: [
+      ["sshd", "-t", "-f", "{root}/etc/ssh/sshd_config.d/10-dukaan.conf"],
+      ["nft", "--check", "--file", "{root}/etc/nftables.conf"],
+    ],
+    services: [
+      { name: "ssh.service", enabled: true, onChange: "reload" },
+      { name: "nftables.service", enabled: true, onChange: "reload" },
+      { name: "systemd-journald.service", enabled: true, onChange: "restart" },
+      // Only waits for shutdowns, with 20 MB of Python; the updates themselves are a timer's.
+      { name: "unattended-upgrades.service", enabled: false, onChange: "none" },
+    ],
+    activate: [["/usr/local/lib/dukaan/tune-memory"]],
+  };
+}
+
+/** Logs take at most a hundredth of the disk. */
+function journalSize(diskGB: number): { totalMiB: number; fileMiB: number } {
+  const totalMiB = Math.max(64, Math.min(1024, diskGB * 10));
+  return { totalMiB, fileMiB: totalMiB / 8 };
+}
+
+function nftables(topology: Topology, machine: Machine): string {
+  const rules = privateRules(topology, machine).map(({ protocol, port, sources }) => {
+    const from = `ip saddr { ${sources.join(", ")} }`;
+    return protocol === "icmp"
+      ? `${from} meta l4proto icmp accept`
+      : `${from} ${protocol} dport ${port} accept`;
+  });
+  return renderTemplate(`${here}/nftables.conf`, {
+    networks: topology.regions.map(({ range }) => range).join(", "),
+    rules: rules.length === 0 ? "# no flow leads here over the private network" : rules.join("\n    "),
+  });
+}

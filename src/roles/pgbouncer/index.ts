@@ -1,0 +1,86 @@
+import * as pulumi from "@pulumi/pulumi";
+import { renderTemplate } from "../../template.js";
+import type { RoleDefinition } from "../role.js";
+
+const here = "src/roles/pgbouncer";
+
+/** The client is for the check, and for an operator at PgBouncer's console. */
+export const packages = ["pgbouncer", "postgresql-client-15"];
+
+export interface PgbouncerArgs {
+  /** Host or socket directory of PostgreSQL. */
+  databaseHost: string;
+  /** Connections to keep to the database. */
+  poolSize: number;
+  /** SCRAM verifier of the role `shop`, the same that PostgreSQL has. */
+  verifier: pulumi.Input<string>;
+}
+
+/** PgBouncer in transaction mode on a Unix socket: the app's connections are many and idle, the database's few and busy. */
+export function pgbouncer({ databaseHost, poolSize, verifier }: PgbouncerArgs): RoleDefinition {
+  return {
+    name: "pgbouncer",
+    packages,
+    directories: [
+      {
+        path: "/etc/systemd/system/pgbouncer.service.d",
+        owner: "root",
+        group: "root",
+        mode: "0755",
+      },
+    ],
+    files: [
+      {
+        path: "/etc/pgbouncer/pgbouncer.ini",
+        content: renderTemplate(`${here}/pgbouncer.ini`, { databaseHost, poolSize }),
+        owner: "root",
+        group: "postgres",
+        mode: "0640",
+      },
+      {
+        path: "/etc/pgbouncer/userlist.txt",
+        content: pulumi.output(verifier).apply((value) => `"shop" "${value}"\n`),
+        owner: "root",
+        group: "postgres",
+        mode: "0640",
+        secret: true,
+      },
+      {
+        path: "/etc/systemd/system/pgbouncer.service.d/10-dukaan.conf",
+        content: renderTemplate(`${here}/unit.conf`),
+        owner: "root",
+        group: "root",
+        mode: "0644",
+      },
+      {
+        path: "/usr/local/lib/dukaan/check-pgbouncer",
+        content: renderTemplate(`${here}/check-pgbouncer.sh`),
+        owner: "root",
+        group: "root",
+        mode: "0755",
+      },
+    ],
+    validate: [["sh", "{root}/usr/local/lib/dukaan/check-pgbouncer", "{root}/etc/pgbouncer"]],
+    services: [{ name: "pgbouncer.service", enabled: true, onChange: "reload" }],
+    checks: [
+      {
+        // Its own user may enter the console of a PgBouncer on the same machine without a password.
+        command: [
+          "runuser",
+          "-u",
+          "postgres",
+          "--",
+          "psql",
+          "--no-psqlrc",
+          "--quiet",
+          "--host=/run/pgbouncer",
+          "--port=6432",
+          "--username=pgbouncer",
+          "--command=show version",
+          "pgbouncer",
+        ],
+        timeoutSeconds: 10,
+      },
+    ],
+  };
+}

@@ -1,0 +1,55 @@
+import type { Machine } from "../../topology/topology.js";
+
+/** Settings of a PostgreSQL server and of the pool in front of it that follow from a machine's size. */
+export interface DatabaseSizing {
+  /** Connections that PgBouncer keeps to the database. */
+  poolSize: number;
+  maxConnections: number;
+  sharedBuffersMiB: number;
+  effectiveCacheSizeMiB: number;
+  workMemKiB: number;
+  maintenanceWorkMemMiB: number;
+  maxWalSizeMiB: number;
+  parallelWorkers: number;
+  parallelWorkersPerQuery: number;
+  autovacuumWorkers: number;
+}
+
+/**
+ * Sources: PostgreSQL 15 documentation, chapters 20.4 (memory), 20.5 (WAL) and 20.7 (planner); the PostgreSQL wiki,
+ * "Number Of Database Connections" (connections = 2 × cores + disks).
+ * @param dedicated the machine runs nothing else; else the database gets half of it
+ */
+export function databaseSizing(
+  machine: Pick<Machine, "cores" | "memoryMiB" | "diskGB">,
+  dedicated: boolean,
+): DatabaseSizing {
+  const { cores, diskGB } = machine;
+  const memoryMiB = dedicated ? machine.memoryMiB : machine.memoryMiB / 2;
+  // Not below 5: a slow query or two must not stop the shop.
+  const poolSize = Math.max(5, 2 * cores + 1);
+  // The pool, and room beside it for migrations, replication, backups and an operator.
+  const maxConnections = poolSize + 15;
+  return {
+    poolSize,
+    maxConnections,
+    // 20.4: "a reasonable starting value is 25 % of the memory".
+    sharedBuffersMiB: clamp(memoryMiB / 4, 16, 16_384),
+    // 20.7: what the database may count on being cached, its own buffers and the kernel's.
+    effectiveCacheSizeMiB: clamp((memoryMiB * 3) / 4, 64, 1_000_000),
+    // Each connection may use it several times over: a quarter of the memory among all of them, and at least a sort of 1 MiB.
+    workMemKiB: clamp((memoryMiB * 1024) / 4 / maxConnections, 1024, 262_144),
+    // 20.4: larger is fine, since few such operations run at a time.
+    maintenanceWorkMemMiB: clamp(memoryMiB / 16, 16, 1024),
+    // 20.5: more makes checkpoints rarer and recovery longer; a twentieth of the disk.
+    maxWalSizeMiB: clamp((diskGB * 1000) / 20, 256, 8192),
+    parallelWorkers: cores,
+    // One processor is better spent on the next page than on a helper.
+    parallelWorkersPerQuery: cores < 4 ? 0 : Math.floor(cores / 4),
+    autovacuumWorkers: clamp(cores, 1, 3),
+  };
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.floor(Math.min(most, Math.max(least, value)));
+}

@@ -1,0 +1,159 @@
+import { closest, distance } from "fastest-levenshtein";
+import type { TSchema } from "typebox";
+import Value from "typebox/value";
+import { rules } from "./rules.js";
+import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
+
+type Outcome = { settings: Settings; problems?: undefined } | { problems: Problem[]; settings?: undefined };
+
+const everywhere = ["0.0.0.0/0", "::/0"];
+
+/** Settings of the provider `hcloud` itself. */
+const hcloudKeys = ["token", "endpoint", "endpointHetzner", "pollFunction", "pollInterval"];
+const namespaces = ["dukaan", "hcloud", "pulumi"];
+
+const fields = settingsSchema.properties as Record<string, TSchema & FieldNotes>;
+
+interface FieldNotes {
+  type?: string;
+  enum?: readonly string[];
+  default?: unknown;
+  examples?: readonly unknown[];
+}
+
+/**
+ * Checks a stack's configuration. Pure: what comes from the environment is handed in as configuration.
+ * @param stack name of the Pulumi stack
+ * @param raw by full key, e.g. `{ "dukaan:stage": "droplet", "hcloud:endpoint": … }`; values as in YAML or, as Pulumi
+ *   hands them over, as text
+ * @returns the settings, or every problem at once
+ */
+export function parseSettings(stack: string, raw: Readonly<Record<string, unknown>>): Outcome {
+  const problems = unknownKeys(raw);
+  const checked: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(fields)) {
+    const given = raw[`dukaan:${name}`];
+    const value = given === undefined ? schema.default : fromText(given, schema);
+    if (value === undefined) continue;
+    const problem = checkField(name, schema, value);
+    if (problem) problems.push(problem);
+    else checked[name] = value;
+  }
+
+  const endpoint = raw["hcloud:endpoint"];
+  const token = raw["hcloud:token"];
+  const local = typeof endpoint === "string" && isLoopback(endpoint);
+  const settings = checked as Partial<RawSettings>;
+  for (const rule of rules) {
+    problems.push(
+      ...rule({
+        settings,
+        local,
+        ...(endpoint === undefined ? {} : { endpoint: String(endpoint) }),
+        ...(token === undefined ? {} : { token: typeof token === "string" ? token : "encrypted" }),
+      }),
+    );
+  }
+  if (problems.length > 0) return { problems };
+
+  const { domain, changeToken, ...complete } = settings as RawSettings;
+  return {
+    settings: {
+      ...complete,
+      stack,
+      // The rules have refused any other.
+      provider: "hetzner",
+      serverType: complete.serverType ?? (local ? "local-512" : "cx23"),
+      local,
+      // Only this computer is outside of a local cloud, and no public name leads into it.
+      operatorCidrs: local ? everywhere : complete.operatorCidrs,
+      ...(domain === undefined || local ? {} : { domain }),
+      ...(changeToken === undefined ? {} : { changeToken }),
+    },
+  };
+}
+
+/** Problems as one text for a terminal. */
+export function describeProblems(stack: string, problems: readonly Problem[]): string {
+  const count = problems.length === 1 ? "One setting is" : `${problems.length} settings are`;
+  return [
+    `${count} wrong (Pulumi.${stack}.yaml); nothing was changed.`,
+    ...problems.map(({ path, reason, remedy }) => `  ${path} ${reason}.\n    → ${remedy}`),
+  ].join("\n");
+}
+
+function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
+  return Object.keys(raw).flatMap((key): Problem[] => {
+    const [namespace = "", name = ""] = key.split(/:(.*)/s);
+    const names = { dukaan: Object.keys(fields), hcloud: hcloudKeys }[namespace];
+    if (namespace === "pulumi" || names?.includes(name)) return [];
+    if (!names) {
+      return [
+        {
+          path: key,
+          reason: `is not a setting; settings begin with ${namespaces.map((known) => `${known}:`).join(", ")}`,
+          remedy: suggest(namespace, namespaces, (known) => `${known}:${name}`) ?? "Remove it.",
+        },
+      ];
+    }
+    return [
+      {
+        path: key,
+        reason: `is not a setting; there are ${names.join(", ")}`,
+        remedy: suggest(name, names, (known) => `${namespace}:${known}`) ?? "Remove it.",
+      },
+    ];
+  });
+}
+
+/** Pulumi hands every value over as text: lists as JSON, truth values as "true" and "false". */
+function fromText(value: unknown, schema: FieldNotes): unknown {
+  if (typeof value !== "string") return value;
+  if (schema.type === "boolean") return value === "true" ? true : value === "false" ? false : value;
+  if (schema.type !== "array") return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    return value;
+  }
+}
+
+function checkField(name: string, schema: TSchema & FieldNotes, value: unknown): Problem | undefined {
+  const [error] = Value.Errors(schema, value);
+  if (!error) return undefined;
+  const index = /^\/(\d+)/.exec(error.instancePath)?.[1];
+  const path = `dukaan:${name}${index === undefined ? "" : `[${index}]`}`;
+  if (schema.enum) {
+    const text = typeof value === "string" ? value : "";
+    return {
+      path,
+      reason: `is ${JSON.stringify(value)}; allowed are ${schema.enum.join(", ")}`,
+      remedy: suggest(text, schema.enum, (known) => known) ?? `Use e.g. ${schema.enum[0]}.`,
+    };
+  }
+  const example = schema.examples?.[0] ?? schema.default ?? (schema.type === "boolean" ? true : undefined);
+  return {
+    path,
+    reason: `is ${JSON.stringify(value).slice(0, 80)}; it ${error.message}`,
+    remedy: `Use e.g. ${JSON.stringify(example)}, or remove it.`,
+  };
+}
+
+/** The nearest known name when it is near enough to have been meant. */
+function suggest(
+  given: string,
+  known: readonly string[],
+  full: (known: string) => string,
+): string | undefined {
+  const nearest = closest(given, [...known]);
+  const near = distance(given.toLowerCase(), nearest.toLowerCase());
+  return given !== "" && near <= Math.max(1, Math.floor(nearest.length / 3))
+    ? `Did you mean ${full(nearest)}?`
+    : undefined;
+}
+
+function isLoopback(endpoint: string): boolean {
+  if (!URL.canParse(endpoint)) return false;
+  const { hostname } = new URL(endpoint);
+  return hostname === "localhost" || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+}

@@ -1,0 +1,24 @@
+import { RunError, getStack } from "@pulumi/pulumi";
+import { allConfig } from "@pulumi/pulumi/runtime/index.js";
+import { describeProblems, parseSettings } from "./parse.js";
+import type { Settings } from "./schema.js";
+
+/**
+ * The settings of the running program's stack: Pulumi's configuration, and the environment where the provider
+ * `hcloud` also looks.
+ * @throws RunError with every problem; Pulumi shows it without a stack trace and ends the program
+ */
+export function readSettings(): Settings {
+  const outcome = parseSettings(getStack(), {
+    ...fromEnvironment("hcloud:token", "HCLOUD_TOKEN"),
+    ...fromEnvironment("hcloud:endpoint", "HCLOUD_ENDPOINT"),
+    ...allConfig(),
+  });
+  if (outcome.settings) return outcome.settings;
+  throw new RunError(describeProblems(getStack(), outcome.problems));
+}
+
+function fromEnvironment(key: string, variable: string): Record<string, string> {
+  const value = process.env[variable];
+  return value === undefined || value === "" ? {} : { [key]: value };
+}

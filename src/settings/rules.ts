@@ -1,0 +1,219 @@
+import ipaddr from "ipaddr.js";
+import { contains } from "../topology/addresses.js";
+import { location, serverType } from "../topology/catalog.js";
+import { builtStages, isBuilt } from "../topology/stages.js";
+import type { Problem, RawSettings } from "./schema.js";
+
+/** What the rules look at: settings that have passed the schema (others are left out), and the cloud's own. */
+export interface Candidate {
+  settings: Partial<RawSettings>;
+  endpoint?: string;
+  /** Absent: none was given. An encrypted one that cannot be read here is "encrypted". */
+  token?: string | "encrypted";
+  /** Whether the endpoint is on this computer. */
+  local: boolean;
+}
+
+type Rule = (candidate: Candidate) => Problem[];
+
+const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+
+/** Everything that the schema cannot say. Each rule is skipped while a setting that it reads is wrong in itself. */
+export const rules: readonly Rule[] = [
+  ({ settings: { stage } }) =>
+    stage === undefined || isBuilt(stage)
+      ? []
+      : [
+          {
+            path: "dukaan:stage",
+            reason: `is ${stage}, which is a stage of the platform but not built yet`,
+            remedy: `Use ${builtStages.join(" or ")}.`,
+          },
+        ],
+
+  ({ settings: { provider } }) =>
+    provider === "aws"
+      ? [
+          {
+            path: "dukaan:provider",
+            reason: "is aws, which is planned but not built yet",
+            remedy: "Use hetzner.",
+          },
+        ]
+      : [],
+
+  ({ settings: { serverType: name, location: place }, local }) => {
+    if (name === undefined) return [];
+    const path = "dukaan:serverType";
+    const type = serverType(name);
+    if (type.architecture === "arm") {
+      return [{ path, reason: `is ${name}, an ARM server`, remedy: "Use an x86 type, e.g. cx23." }];
+    }
+    if (type.local && !local) {
+      return [{ path, reason: `is ${name}, which only the local cloud has`, remedy: "Use e.g. cx23." }];
+    }
+    if (place === undefined || !type.zones || type.zones.includes(location(place).zone)) return [];
+    return [
+      {
+        path,
+        reason: `is ${name}, which is not offered in ${place}`,
+        remedy: `Use a type that ${place} has, e.g. cpx11, or a location in ${type.zones.join(", ")}.`,
+      },
+    ];
+  },
+
+  ({ settings: { networkCidr } }) => {
+    if (networkCidr === undefined) return [];
+    const path = "dukaan:networkCidr";
+    const remedy = "Use a private /16, e.g. 10.10.0.0/16.";
+    const wrong = whyNoRange(networkCidr);
+    if (wrong !== undefined) return [{ path, reason: `${quoted(networkCidr)} ${wrong}`, remedy }];
+    if (!networkCidr.endsWith("/16") || networkCidr.includes(":")) {
+      return [{ path, reason: `${quoted(networkCidr)} is not an IPv4 /16`, remedy }];
+    }
+    if (!privateRanges.some((range) => contains(range, networkCidr))) {
+      return [{ path, reason: `${quoted(networkCidr)} is not private`, remedy }];
+    }
+    return [];
+  },
+
+  ({ settings: { operatorCidrs } }) =>
+    (operatorCidrs ?? []).flatMap((range, index) => {
+      const wrong = whyNoRange(range);
+      return wrong === undefined
+        ? []
+        : [
+            {
+              path: `dukaan:operatorCidrs[${index}]`,
+              reason: `${quoted(range)} ${wrong}`,
+              remedy: "Give a range in CIDR notation, e.g. 198.51.100.7/32 or 2001:db8::/64.",
+            },
+          ];
+    }),
+
+  ({ settings: { operatorCidrs }, local }) =>
+    operatorCidrs === undefined || operatorCidrs.length > 0 || local
+      ? []
+      : [
+          {
+            path: "dukaan:operatorCidrs",
+            reason: "is empty, so nobody could configure the servers over SSH, this computer included",
+            remedy: 'Set it to your own address, e.g. ["198.51.100.7/32"].',
+          },
+        ],
+
+  ({ settings: { operatorKeys } }) =>
+    (operatorKeys ?? []).flatMap((key, index) =>
+      isPublicKey(key)
+        ? []
+        : [
+            {
+              path: `dukaan:operatorKeys[${index}]`,
+              reason: `${quoted(key.slice(0, 40))} is not an OpenSSH public key`,
+              remedy: "Give the one line of a .pub file, e.g. of ~/.ssh/id_ed25519.pub.",
+            },
+          ],
+    ),
+
+  ({ settings: { domain } }) =>
+    domain === undefined || isDomain(domain)
+      ? []
+      : [
+          {
+            path: "dukaan:domain",
+            reason: `${quoted(domain)} is not a domain name`,
+            remedy: "Give a lower-case name without scheme, port or path, e.g. shop.example.com.",
+          },
+        ],
+
+  ({ settings: { local: wanted }, endpoint, local }) => {
+    if (wanted === undefined || wanted === local) return [];
+    return [
+      wanted
+        ? {
+            path: "dukaan:local",
+            reason: `is true, but hcloud:endpoint is ${endpoint ?? "Hetzner's own"}`,
+            remedy:
+              'Run `./dukaan up`, which starts the local cloud and sets the endpoint; for plain pulumi: eval "$(./dukaan env)".',
+          }
+        : {
+            path: "dukaan:local",
+            reason: `is false, but hcloud:endpoint is ${endpoint}, the local cloud`,
+            remedy: "Remove one of the two.",
+          },
+    ];
+  },
+
+  ({ endpoint }) => {
+    if (endpoint === undefined || URL.canParse(endpoint)) return [];
+    return [
+      {
+        path: "hcloud:endpoint",
+        reason: `${quoted(endpoint)} is not a URL`,
+        remedy: "Give e.g. http://127.0.0.1:8470/v1, or remove it to use Hetzner's own.",
+      },
+    ];
+  },
+
+  ({ token, endpoint }) => {
+    if (endpoint !== undefined && !URL.canParse(endpoint)) return [];
+    const path = "hcloud:token";
+    const remedy =
+      "Make one in the Hetzner console (Security → API tokens), then set HCLOUD_TOKEN or run `pulumi config set --secret hcloud:token`.";
+    if (token === undefined) return [{ path, reason: "is missing", remedy }];
+    // The value stays out of the message.
+    return token === "encrypted" || token.length === 64
+      ? []
+      : [{ path, reason: `has ${token.length} characters; a token has 64`, remedy }];
+  },
+];
+
+function whyNoRange(text: string): string | undefined {
+  let parsed: ReturnType<typeof ipaddr.parseCIDR>;
+  try {
+    parsed = ipaddr.parseCIDR(text);
+  } catch {
+    return "is not an address range";
+  }
+  const [address, length] = parsed;
+  // ipaddr.js also reads "10.8/16" and "0x0a.0.0.0/8"; firewalls do not.
+  if (address.kind() === "ipv4" && !/^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/.test(text)) {
+    return "is not an address range";
+  }
+  const first =
+    address.kind() === "ipv4"
+      ? ipaddr.IPv4.networkAddressFromCIDR(text)
+      : ipaddr.IPv6.networkAddressFromCIDR(text);
+  return first.toString() === address.toString()
+    ? undefined
+    : `has host bits set; the range is ${first.toString()}/${length}`;
+}
+
+function isPublicKey(line: string): boolean {
+  const match =
+    /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)|sk-(?:ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com) ([A-Za-z0-9+/]+={0,2})(?: [^\n\r]*)?$/.exec(
+      line,
+    );
+  if (!match) return false;
+  // RFC 4253 §6.6: the blob begins with the length and name of the key's type.
+  const [, type = "", encoded = ""] = match;
+  const blob = Buffer.from(encoded, "base64");
+  return (
+    blob.length > 4 + type.length &&
+    blob.readUInt32BE(0) === type.length &&
+    blob.toString("latin1", 4, 4 + type.length) === type
+  );
+}
+
+function isDomain(name: string): boolean {
+  const labels = name.split(".");
+  return (
+    labels.length >= 2 &&
+    labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? "")
+  );
+}
+
+function quoted(value: string): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,76 @@
+import ipaddr from "ipaddr.js";
+
+/**
+ * Address arithmetic. Every address follows from the region's range, the machine's tier and its number alone, so that
+ * adding a machine, a tier or a region never moves the address of another.
+ */
+
+/**
+ * A tier's /24 is the region's range with this third octet. Tiers may be added, numbers never change.
+ * 0 is left out: it holds the gateway of a Hetzner network (the first address of its range).
+ */
+const tierNumbers = {
+  edge: 1,
+  app: 2,
+  database: 3,
+  cache: 4,
+  broker: 5,
+  search: 6,
+  worker: 7,
+} as const;
+
+export type Tier = keyof typeof tierNumbers;
+
+export const tiers = Object.keys(tierNumbers) as Tier[];
+
+/** The most machines that a tier's /24 has room for: .10 to .250; below are gateways, above is room for floating ones. */
+export const machinesPerTier = 241;
+
+const firstHost = 10;
+
+/**
+ * The range of a region: the stack's first /16, moved on by the region's number.
+ * @param first e.g. "10.10.0.0/16"
+ * @param index 0 for the home region
+ * @returns e.g. "10.11.0.0/16" for index 1
+ * @throws RangeError when it would leave IPv4's first octet, i.e. wrap past x.255
+ */
+export function regionRange(first: string, index: number): string {
+  const [a = 0, b = 0] = octets(first, 16);
+  if (!Number.isInteger(index) || index < 0 || b + index > 255) {
+    throw new RangeError(`region ${index} does not fit behind ${first}`);
+  }
+  return `${a}.${b + index}.0.0/16`;
+}
+
+/** @returns the /24 of a tier in a region's /16, e.g. "10.10.2.0/24" for `app` */
+export function tierRange(region: string, tier: Tier): string {
+  const [a, b] = octets(region, 16);
+  return `${a}.${b}.${tierNumbers[tier]}.0/24`;
+}
+
+/**
+ * @param number the machine's number in its tier, from 1, as in its name (`app-1`)
+ * @returns its private address, e.g. "10.10.2.10"
+ * @throws RangeError when the tier has no room for it
+ */
+export function machineAddress(region: string, tier: Tier, number: number): string {
+  if (!Number.isInteger(number) || number < 1 || number > machinesPerTier) {
+    throw new RangeError(`a tier has room for machines 1 to ${machinesPerTier}, not ${number}`);
+  }
+  const [a, b] = octets(region, 16);
+  return `${a}.${b}.${tierNumbers[tier]}.${firstHost + number - 1}`;
+}
+
+/** Whether an address or range lies inside a range; false when either is of another family. */
+export function contains(range: string, other: string): boolean {
+  const [outer, outerLength] = ipaddr.parseCIDR(range);
+  const [inner, innerLength] = other.includes("/") ? ipaddr.parseCIDR(other) : [ipaddr.parse(other), 128];
+  return outer.kind() === inner.kind() && innerLength >= outerLength && inner.match(outer, outerLength);
+}
+
+function octets(range: string, length: number): number[] {
+  const [address, prefix] = ipaddr.IPv4.parseCIDR(range);
+  if (prefix !== length) throw new RangeError(`${range} is not a /${length}`);
+  return address.octets;
+}

@@ -1,0 +1,71 @@
+import type { Tier } from "./addresses.js";
+import { type Flow, type Machine, type Outside, type Topology, machinesOf, servicesOn } from "./topology.js";
+
+/**
+ * Firewalls, derived from the flows. The public side of a machine is the cloud firewall's, the private side the
+ * machine's own (nftables): Hetzner's cloud firewalls do not filter private networks.
+ */
+
+/** A rule of a cloud firewall; replies pass by themselves. */
+export interface CloudRule {
+  direction: "in" | "out";
+  protocol: "tcp" | "udp" | "icmp";
+  /** Absent for icmp. */
+  port?: number;
+  /** The other side: sources for `in`, destinations for `out`. */
+  remotes: readonly string[];
+  description: string;
+}
+
+/** A rule of a machine's own firewall for what arrives on its private address; replies pass by themselves. */
+export interface PrivateRule {
+  protocol: "tcp" | "udp" | "icmp";
+  /** Absent for icmp. */
+  port?: number;
+  /** Private addresses of the machines that may. */
+  sources: readonly string[];
+}
+
+type NetworkFlow = Exclude<Flow, { protocol: "unix" }>;
+
+/** What the machines of one tier may exchange with parties outside of the stack, on their public interfaces. */
+export function cloudRules(topology: Topology, tier: Tier): CloudRule[] {
+  const services = new Set(
+    topology.machines
+      .filter((machine) => machine.tier === tier)
+      .flatMap(({ name }) => servicesOn(topology, name)),
+  );
+  return topology.flows.filter(isNetworkFlow).flatMap((flow): CloudRule[] => {
+    const rule = (direction: "in" | "out", party: Outside): CloudRule => ({
+      direction,
+      protocol: flow.protocol,
+      ...(flow.protocol === "icmp" ? {} : { port: flow.port }),
+      remotes: topology.outside[party],
+      description: flow.purpose,
+    });
+    if (isOutside(flow.from) && services.has(flow.to)) return [rule("in", flow.from)];
+    if (isOutside(flow.to) && services.has(flow.from)) return [rule("out", flow.to)];
+    return [];
+  });
+}
+
+/** What may reach a machine on its private address: only flows between services on different machines. */
+export function privateRules(topology: Topology, machine: Machine): PrivateRule[] {
+  const here = new Set(servicesOn(topology, machine.name));
+  return topology.flows.filter(isNetworkFlow).flatMap((flow): PrivateRule[] => {
+    if (isOutside(flow.from) || isOutside(flow.to) || !here.has(flow.to)) return [];
+    const sources = machinesOf(topology, flow.from)
+      .filter(({ name }) => name !== machine.name)
+      .map(({ privateAddress }) => privateAddress);
+    if (sources.length === 0) return [];
+    return [{ protocol: flow.protocol, ...(flow.protocol === "icmp" ? {} : { port: flow.port }), sources }];
+  });
+}
+
+function isOutside(party: string): party is Outside {
+  return party === "world" || party === "operators";
+}
+
+function isNetworkFlow(flow: Flow): flow is NetworkFlow {
+  return flow.protocol !== "unix";
+}

@@ -1,0 +1,109 @@
+import type { Stage } from "./stages.js";
+
+/** What a live stack cannot change without moving data or losing machines. */
+export interface Guarded {
+  stage: string;
+  provider: string;
+  location: string;
+  image: string;
+  /** Ranges of the private networks by region. New regions may come, known ones stay. */
+  addresses?: Readonly<Record<string, string>>;
+}
+
+export interface Refusal {
+  /** What would happen. */
+  reason: string;
+  /** What to do instead. */
+  remedy: string;
+}
+
+/**
+ * Decides whether a stack may go from one state to another by `pulumi up` alone.
+ * @param next its `token`, made by {@link changeToken}, allows exactly this change; only commands that move the data
+ *   (`evolve`, `rebuild`) give one
+ * @returns undefined when it may
+ */
+export function stageChange(
+  old: Guarded,
+  next: Guarded & { token?: string | undefined },
+): Refusal | undefined {
+  const refusals = changes(old, next);
+  if (refusals.length === 0 || next.token === changeToken(old, next)) return undefined;
+  return {
+    reason: refusals.map(({ reason }) => reason).join("; "),
+    remedy: [...new Set(refusals.map(({ remedy }) => remedy))].join(" "),
+  };
+}
+
+/** Names one change, e.g. "stage:droplet>split"; empty when nothing is guarded against. */
+export function changeToken(old: Guarded, next: Guarded): string {
+  return changes(old, next)
+    .map(({ token }) => token)
+    .join(",");
+}
+
+function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
+  const found: (Refusal & { token: string })[] = [];
+  const add = (what: string, from: string, to: string, reason: string, remedy: string) =>
+    found.push({ token: `${what}:${from}>${to}`, reason, remedy });
+
+  if (databaseMachine(old.stage) !== databaseMachine(next.stage)) {
+    add(
+      "stage",
+      old.stage,
+      next.stage,
+      `the stage would change from ${old.stage} to ${next.stage}, and the new database would start empty`,
+      `Put dukaan:stage back to ${old.stage}, then run \`./dukaan evolve ${next.stage}\`: it moves the data while the shop stays open.`,
+    );
+  }
+  if (old.provider !== next.provider || old.location !== next.location) {
+    const from = `${old.provider}/${old.location}`;
+    const to = `${next.provider}/${next.location}`;
+    add(
+      "location",
+      from,
+      to,
+      `the location would change from ${from} to ${to}: every machine would be deleted with its data and made anew there`,
+      `Put it back to ${from}. To move, bring up a second stack at ${to} and restore a backup into it.`,
+    );
+  }
+  if (old.image !== next.image) {
+    add(
+      "image",
+      old.image,
+      next.image,
+      `the image would change from ${old.image} to ${next.image}: every machine would be deleted with its data`,
+      `Put dukaan:image back to ${old.image}, then run \`./dukaan rebuild <machine>\` for each machine.`,
+    );
+  }
+  for (const [region, range] of Object.entries(old.addresses ?? {})) {
+    const other = next.addresses?.[region];
+    if (other === undefined || other === range) continue;
+    add(
+      `network/${region}`,
+      range,
+      other,
+      `the private network of ${region} would change from ${range} to ${other}: it would be deleted and every machine cut off`,
+      `Put dukaan:networkCidr back to ${range}.`,
+    );
+  }
+  return found;
+}
+
+/** Where the database's data is: a change of machine means moving it. A stage not known here counts as its own. */
+function databaseMachine(stage: string): string {
+  const places: Record<Stage, string> = {
+    droplet: "app-1",
+    split: "database-1",
+    fleet: "database-1",
+    replicas: "database-1",
+    redis: "database-1",
+    kafka: "database-1",
+    search: "database-1",
+    cdn: "database-1",
+    kubernetes: "database-1",
+    // Each region has its own primary for its own stores.
+    anycast: "one a region",
+  };
+  return places[stage as Stage] ?? stage;
+}

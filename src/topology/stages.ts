@@ -1,0 +1,25 @@
+/** The ten stages of the platform's life, in order. Each keeps the services and the data of the one before it. */
+export const stages = [
+  "droplet",
+  "split",
+  "fleet",
+  "replicas",
+  "redis",
+  "kafka",
+  "search",
+  "cdn",
+  "kubernetes",
+  "anycast",
+] as const;
+
+export type Stage = (typeof stages)[number];
+
+/** The stages that this version can provision. */
+export const builtStages = ["droplet"] as const satisfies readonly Stage[];
+
+export type BuiltStage = (typeof builtStages)[number];
+
+/** @returns whether this version can provision the stage */
+export function isBuilt(stage: Stage): stage is BuiltStage {
+  return (builtStages as readonly Stage[]).includes(stage);
+}

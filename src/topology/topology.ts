@@ -1,0 +1,121 @@
+import type { Tier } from "./addresses.js";
+import type { Image, Location } from "./catalog.js";
+import type { Stage } from "./stages.js";
+
+/**
+ * What a stack consists of, as one plain value: immutable, JSON-serialisable, the same for the same settings. Resources,
+ * firewalls, diagrams, costs and drills are all derived from it.
+ */
+export interface Topology {
+  stack: string;
+  stage: Stage;
+  regions: readonly Region[];
+  machines: readonly Machine[];
+  services: readonly Service[];
+  flows: readonly Flow[];
+  /** Who is meant by the parties of flows that are no service: CIDRs, IPv4 and IPv6. */
+  outside: Readonly<Record<Outside, readonly string[]>>;
+  entries: readonly PublicEntry[];
+  volumes: readonly Volume[];
+}
+
+export interface Region {
+  /** Unique in the stack; part of URNs. */
+  name: string;
+  provider: "hetzner";
+  location: string;
+  zone: Location["zone"];
+  /** The /16 of its private network. */
+  range: string;
+  /** One /24 a tier that has machines. */
+  subnets: readonly { tier: Tier; range: string }[];
+}
+
+export interface Machine {
+  /** Unique in the stack; part of URNs, so it stays the same at every stage: tier and number. */
+  name: string;
+  /** Name at the provider and host name; unique among the stacks of an account. */
+  hostname: string;
+  region: string;
+  tier: Tier;
+  /** Provider's name of its size. */
+  serverType: string;
+  cores: number;
+  memoryMiB: number;
+  diskGB: number;
+  image: Image;
+  privateAddress: string;
+  publicIpv4: boolean;
+  publicIpv6: boolean;
+  /** Names in its certificate beside its addresses. */
+  dnsNames: readonly string[];
+}
+
+export interface Service {
+  /** e.g. "nginx"; flows refer to it. */
+  name: string;
+  machines: readonly string[];
+  /** Keeps data that must survive: its machines and volumes are stateful. */
+  stateful?: true;
+}
+
+/** Parties outside of the stack. */
+export type Outside = "world" | "operators";
+
+/** Who may talk to whom. Declared once; every firewall, network policy and diagram follows from it. */
+export type Flow = {
+  /** A service or a party outside. */
+  from: string;
+  /** A service or a party outside. */
+  to: string;
+  purpose: string;
+} & (
+  | { protocol: "tcp" | "udp"; port: number }
+  | { protocol: "icmp" }
+  /** Inside one machine. */
+  | { protocol: "unix"; socket: string }
+);
+
+/** Where the public comes in. */
+export interface PublicEntry {
+  name: string;
+  service: string;
+  scheme: "https" | "http";
+  port: number;
+  /** Absent: the machine's own addresses. */
+  domain?: string;
+}
+
+export interface Volume {
+  name: string;
+  machine: string;
+  sizeGB: number;
+}
+
+/** Freezes a value with everything in it. */
+export function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
+}
+
+/** @throws Error when there is no such machine */
+export function machineNamed(topology: Topology, name: string): Machine {
+  const found = topology.machines.find((machine) => machine.name === name);
+  if (!found) throw new Error(`no machine ${name} in the topology`);
+  return found;
+}
+
+/** The machines that a service runs on. @throws Error when there is no such service */
+export function machinesOf(topology: Topology, service: string): Machine[] {
+  const found = topology.services.find(({ name }) => name === service);
+  if (!found) throw new Error(`no service ${service} in the topology`);
+  return found.machines.map((name) => machineNamed(topology, name));
+}
+
+/** The names of the services that a machine runs. */
+export function servicesOn(topology: Topology, machine: string): string[] {
+  return topology.services.filter(({ machines }) => machines.includes(machine)).map(({ name }) => name);
+}
