@@ -1,0 +1,76 @@
+import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+
+/** Kysely's view of the schema that the SQL files in migrations/ create. `bigint` arrives as a number. */
+export interface Tables {
+  stores: StoresTable;
+  products: ProductsTable;
+  sessions: SessionsTable;
+  orders: OrdersTable;
+  order_lines: OrderLinesTable;
+  outbox: OutboxTable;
+  feature_flags: FeatureFlagsTable;
+}
+
+interface StoresTable {
+  id: GeneratedAlways<number>;
+  slug: string;
+  name: string;
+  admin_key_hash: Buffer | null;
+  created_at: Generated<Date>;
+}
+
+interface ProductsTable {
+  id: GeneratedAlways<number>;
+  store_id: number;
+  name: string;
+  price_paise: number;
+  stock: number;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+  updated_at: Generated<Date>;
+}
+
+interface SessionsTable {
+  token_hash: Buffer;
+  store_id: number;
+  created_at: Generated<Date>;
+  expires_at: Date;
+}
+
+interface OrdersTable {
+  id: GeneratedAlways<number>;
+  public_id: string;
+  store_id: number;
+  idempotency_key: string;
+  request_hash: Buffer;
+  buyer_name: string;
+  buyer_phone: string;
+  total_paise: number;
+  status: Generated<"placed">;
+  created_at: Generated<Date>;
+}
+
+interface OrderLinesTable {
+  order_id: number;
+  product_id: number;
+  name: string;
+  price_paise: number;
+  quantity: number;
+}
+
+interface OutboxTable {
+  sequence: GeneratedAlways<number>;
+  event_id: Generated<string>;
+  aggregate_type: "store" | "product" | "order";
+  aggregate_id: string;
+  type: string;
+  payload: ColumnType<unknown, string, never>;
+  occurred_at: Generated<Date>;
+}
+
+interface FeatureFlagsTable {
+  name: string;
+  enabled: boolean;
+  description: string;
+  updated_at: Generated<Date>;
+}

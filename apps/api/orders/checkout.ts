@@ -1,0 +1,205 @@
+import { createHash, randomBytes } from "node:crypto";
+import { sql, type Transaction } from "kysely";
+import type { CartLine } from "../cart/cart.js";
+import type { Database } from "../database/database.js";
+import { isRetryable, violatesUnique } from "../database/errors.js";
+import type { Tables } from "../database/tables.js";
+import { recordEvents, type ProductSnapshot } from "../outbox.js";
+
+export interface Buyer {
+  name: string;
+  /** `+91` and ten digits. */
+  phone: string;
+}
+
+export interface CheckoutRequest {
+  storeId: number;
+  /** Chosen by the buyer's side, 16 to 64 characters: the same key never makes a second order in a store. */
+  idempotencyKey: string;
+  buyer: Buyer;
+  /** At least one line; each product once. */
+  lines: readonly CartLine[];
+  /** The sum that the buyer agreed to. Absent: whatever it is. */
+  expectedTotalPaise?: number;
+}
+
+/** A product that the store does not have in that number; `available` 0 also when it has none of that id. */
+export interface Shortage {
+  productId: number;
+  name: string | undefined;
+  requested: number;
+  available: number;
+}
+
+export type CheckoutResult =
+  | { outcome: "placed" | "already-placed"; publicId: string }
+  | { outcome: "out-of-stock"; shortages: Shortage[] }
+  | { outcome: "total-changed"; totalPaise: number }
+  /** Another order was placed under this key. */
+  | { outcome: "key-reused"; publicId: string };
+
+const ATTEMPTS = 3;
+
+/**
+ * Places an order: takes the pieces from the stock, records the order and its events, all or nothing. Stock never goes
+ * below zero however many buyers come at once, and repeating a request (a double click, a retry after a lost answer)
+ * returns the first order.
+ */
+export async function placeOrder(db: Database, request: CheckoutRequest): Promise<CheckoutResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await db.transaction().execute(async (transaction) => await attemptOrder(transaction, request));
+    } catch (error) {
+      // A concurrent request with the same key won: the next attempt finds its order.
+      const lost = isRetryable(error) || violatesUnique(error, "orders_store_id_idempotency_key_key");
+      if (!lost || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The order that was placed under a key, for a buyer who asks again after the cart is gone. */
+export async function findOrderByKey(
+  db: Database,
+  storeId: number,
+  idempotencyKey: string,
+): Promise<string | undefined> {
+  const order = await db
+    .selectFrom("orders")
+    .select("public_id")
+    .where("store_id", "=", storeId)
+    .where("idempotency_key", "=", idempotencyKey)
+    .executeTakeFirst();
+  return order?.public_id;
+}
+
+async function attemptOrder(
+  transaction: Transaction<Tables>,
+  request: CheckoutRequest,
+): Promise<CheckoutResult> {
+  const requestHash = hashRequest(request);
+  const products = await lockProducts(transaction, request);
+
+  const earlier = await transaction
+    .selectFrom("orders")
+    .select(["public_id", "request_hash"])
+    .where("store_id", "=", request.storeId)
+    .where("idempotency_key", "=", request.idempotencyKey)
+    .executeTakeFirst();
+  if (earlier) {
+    const outcome = earlier.request_hash.equals(requestHash) ? "already-placed" : "key-reused";
+    return { outcome, publicId: earlier.public_id };
+  }
+
+  const lines = request.lines.map((line) => ({ ...line, product: products.get(line.productId) }));
+  const shortages = lines
+    .filter((line) => (line.product?.stock ?? 0) < line.quantity)
+    .map((line) => ({
+      productId: line.productId,
+      name: line.product?.name,
+      requested: line.quantity,
+      available: line.product?.stock ?? 0,
+    }));
+  if (shortages.length > 0) return { outcome: "out-of-stock", shortages };
+
+  const priced = lines.map((line) => ({
+    productId: line.productId,
+    quantity: line.quantity,
+    name: line.product!.name,
+    pricePaise: line.product!.pricePaise,
+  }));
+  const totalPaise = priced.reduce((sum, line) => sum + line.pricePaise * line.quantity, 0);
+  if (request.expectedTotalPaise !== undefined && request.expectedTotalPaise !== totalPaise)
+    return { outcome: "total-changed", totalPaise };
+
+  const order = await insertOrder(transaction, request, requestHash, totalPaise);
+  await transaction
+    .insertInto("order_lines")
+    .values(
+      priced.map((line) => ({
+        order_id: order.id,
+        product_id: line.productId,
+        name: line.name,
+        price_paise: line.pricePaise,
+        quantity: line.quantity,
+      })),
+    )
+    .execute();
+  const changed = await takeStock(transaction, request.lines);
+  await recordEvents(transaction, [
+    {
+      type: "order.placed",
+      payload: {
+        orderId: order.id,
+        storeId: request.storeId,
+        totalPaise,
+        lines: priced.map(({ productId, quantity, pricePaise }) => ({ productId, quantity, pricePaise })),
+      },
+    },
+    ...changed.map((payload) => ({ type: "product.updated" as const, payload })),
+  ]);
+  return { outcome: "placed", publicId: order.public_id };
+}
+
+// Always in the order of ids: two carts with the same products in another order then wait instead of deadlocking.
+async function lockProducts(
+  transaction: Transaction<Tables>,
+  request: CheckoutRequest,
+): Promise<Map<number, { name: string; pricePaise: number; stock: number }>> {
+  const ids = request.lines.map((line) => line.productId);
+  const rows = await transaction
+    .selectFrom("products")
+    .select(["id", "name", "price_paise as pricePaise", "stock"])
+    .where("store_id", "=", request.storeId)
+    .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
+    .orderBy("id")
+    .forNoKeyUpdate()
+    .execute();
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+async function insertOrder(
+  transaction: Transaction<Tables>,
+  request: CheckoutRequest,
+  requestHash: Buffer,
+  totalPaise: number,
+): Promise<{ id: number; public_id: string }> {
+  return await transaction
+    .insertInto("orders")
+    .values({
+      public_id: randomBytes(16).toString("base64url"),
+      store_id: request.storeId,
+      idempotency_key: request.idempotencyKey,
+      request_hash: requestHash,
+      buyer_name: request.buyer.name,
+      buyer_phone: request.buyer.phone,
+      total_paise: totalPaise,
+    })
+    .returning(["id", "public_id"])
+    .executeTakeFirstOrThrow();
+}
+
+async function takeStock(
+  transaction: Transaction<Tables>,
+  lines: readonly CartLine[],
+): Promise<ProductSnapshot[]> {
+  const { rows } = await sql<ProductSnapshot>`
+    UPDATE products
+    SET stock = products.stock - taken.quantity, version = version + 1, updated_at = now()
+    FROM unnest(
+      ${lines.map((line) => line.productId)}::bigint[],
+      ${lines.map((line) => line.quantity)}::integer[]
+    ) AS taken (id, quantity)
+    WHERE products.id = taken.id
+    RETURNING products.id AS "productId", store_id AS "storeId", name, price_paise AS "pricePaise", stock, version
+  `.execute(transaction);
+  return rows;
+}
+
+function hashRequest(request: CheckoutRequest): Buffer {
+  const lines = request.lines
+    .toSorted((a, b) => a.productId - b.productId)
+    .map((line) => [line.productId, line.quantity]);
+  return createHash("sha256")
+    .update(JSON.stringify([request.buyer.name, request.buyer.phone, lines]))
+    .digest();
+}

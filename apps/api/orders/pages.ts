@@ -1,0 +1,126 @@
+import { html } from "ghtml";
+import { totalPaise, type PricedLine } from "../cart/pages.js";
+import { formatRupees } from "../money.js";
+import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import type { Layout } from "../pages/layout.js";
+import type { Store } from "../stores/stores.js";
+import type { Shortage } from "./checkout.js";
+import type { Order } from "./orders.js";
+
+export const BUYER_NAME_MAX = 80;
+
+export interface CheckoutForm {
+  idempotencyKey: string;
+  name: string;
+  phone: string;
+}
+
+/** The checkout: what is ordered, for how much, and by whom. */
+export function checkoutPage(
+  layout: Layout,
+  store: Store,
+  lines: readonly PricedLine[],
+  form: CheckoutForm,
+  problem: { errors?: FieldErrors; notice?: string } = {},
+): string {
+  const total = totalPaise(lines);
+  const errors = problem.errors ?? {};
+  return layout({
+    title: `Checkout – ${store.name}`,
+    store,
+    area: "shop",
+    main: html`<section class="narrow">
+      <h1>Checkout</h1>
+      !${problem.notice ? html`<p class="notice bad" role="alert">${problem.notice}</p>` : ""}
+      !${errorSummary(errors)}
+      <ul class="lines">
+        !${lines.map(
+          ({ product, quantity }) =>
+            html`<li>
+              <span class="what">${quantity} × ${product.name}</span>
+              <strong class="sum">${formatRupees(quantity * product.pricePaise)}</strong>
+            </li> `,
+        )}
+      </ul>
+      <p class="total"><span>Total</span> <strong>${formatRupees(total)}</strong></p>
+      <form method="post" action="/s/${store.slug}/checkout">
+        <input type="hidden" name="key" value="${form.idempotencyKey}" />
+        <input type="hidden" name="total" value="${total}" />
+        !${textField(
+          {
+            name: "name",
+            label: "Your name",
+            value: form.name,
+            maxlength: BUYER_NAME_MAX,
+            autocomplete: "name",
+          },
+          errors,
+        )}
+        !${textField(
+          {
+            name: "phone",
+            label: "Mobile number",
+            value: form.phone,
+            type: "tel",
+            maxlength: 20,
+            autocomplete: "tel",
+            hint: "The shop calls this number about your order.",
+          },
+          errors,
+        )}
+        <button class="button wide">Place the order for ${formatRupees(total)}</button>
+      </form>
+      <p class="hint">You pay when you receive it.</p>
+    </section>`,
+  });
+}
+
+/** Tells what a shop cannot deliver, and what to do. */
+export function shortageNotice(shortages: readonly Shortage[]): string {
+  return shortages
+    .map(({ name = "A product", available }) =>
+      available === 0
+        ? `${name} is sold out. Please take it out of the cart.`
+        : `Only ${available} of ${name} left. Please change the quantity in the cart.`,
+    )
+    .join(" ");
+}
+
+/** An order for whoever knows its address: the buyer. */
+export function orderPage(layout: Layout, order: Order): string {
+  return layout({
+    title: `Order ${order.number} – ${order.store.name}`,
+    store: order.store,
+    area: "shop",
+    main: html`<section class="narrow">
+      <p class="badge good">Order placed</p>
+      <h1>Thank you, ${order.buyerName}</h1>
+      <p>
+        ${order.store.name} has your order <strong>${order.number}</strong> of ${formatTime(order.createdAt)}.
+        Keep the address of this page to come back to it.
+      </p>
+      <ul class="lines">
+        !${order.lines.map(
+          (line) =>
+            html`<li>
+              <span class="what">${line.quantity} × ${line.name}</span>
+              <strong class="sum">${formatRupees(line.quantity * line.pricePaise)}</strong>
+            </li> `,
+        )}
+      </ul>
+      <p class="total"><span>Total</span> <strong>${formatRupees(order.totalPaise)}</strong></p>
+      <p class="actions"><a class="button" href="/s/${order.store.slug}">Back to the shop</a></p>
+    </section>`,
+  });
+}
+
+const indianTime = new Intl.DateTimeFormat("en-IN", {
+  dateStyle: "medium",
+  timeStyle: "short",
+  timeZone: "Asia/Kolkata",
+});
+
+/** A moment in Indian time, for people. */
+export function formatTime(time: Date): string {
+  return indianTime.format(time);
+}

@@ -1,0 +1,107 @@
+import { Type } from "@fastify/type-provider-typebox";
+import { randomUUID } from "node:crypto";
+import { readCart, writeCart } from "../cart/cart-cookie.js";
+import { priceLines, type PricedLine } from "../cart/pages.js";
+import { findProducts } from "../catalogue/products.js";
+import type { App } from "../http/app.js";
+import { sendPrivatePage } from "../http/caching.js";
+import { notFound } from "../http/problem.js";
+import type { FieldErrors } from "../pages/form.js";
+import type { Services } from "../services.js";
+import { requireStore, StorePath } from "../stores/store-path.js";
+import { parseTextLine } from "../text-line.js";
+import { findOrderByKey, placeOrder, type Buyer } from "./checkout.js";
+import { findOrder, parsePhone } from "./orders.js";
+import { BUYER_NAME_MAX, checkoutPage, orderPage, shortageNotice } from "./pages.js";
+
+const OrderPath = Type.Object({ order: Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" }) });
+
+const CheckoutBody = Type.Object({
+  key: Type.String({ pattern: "^[A-Za-z0-9-]{16,64}$" }),
+  total: Type.String({ pattern: "^[0-9]{1,13}$" }),
+  name: Type.String(),
+  phone: Type.String(),
+});
+
+/** Checkout and the order's own page. */
+export function registerOrderRoutes(app: App, { db, environment, layout }: Services): void {
+  app.get("/s/:slug/checkout", { schema: { params: StorePath } }, async (request, reply) => {
+    const store = await requireStore(db, request.params.slug);
+    const lines = await pricedCart(store.id, readCart(request));
+    if (lines.length === 0) return reply.redirect(`/s/${store.slug}/cart`, 303);
+    const form = { idempotencyKey: randomUUID(), name: "", phone: "" };
+    return sendPrivatePage(reply, checkoutPage(layout, store, lines, form));
+  });
+
+  const schema = { params: StorePath, body: CheckoutBody };
+  app.post("/s/:slug/checkout", { schema }, async (request, reply) => {
+    const store = await requireStore(db, request.params.slug);
+    const { key, total, name, phone } = request.body;
+    const cart = readCart(request);
+
+    if (cart.length === 0) {
+      // The answer to an earlier click took the cart away, and this is the second one.
+      const publicId = await findOrderByKey(db, store.id, key);
+      return reply.redirect(publicId ? `/o/${publicId}` : `/s/${store.slug}/cart`, 303);
+    }
+
+    const show = async (
+      statusCode: number,
+      idempotencyKey: string,
+      problem: { errors?: FieldErrors; notice?: string },
+    ) => {
+      const lines = await pricedCart(store.id, cart);
+      const page = checkoutPage(layout, store, lines, { idempotencyKey, name, phone }, problem);
+      return sendPrivatePage(reply.code(statusCode), page);
+    };
+
+    const buyer = parseBuyer({ name, phone });
+    if ("errors" in buyer) return await show(422, key, { errors: buyer.errors });
+
+    const result = await placeOrder(db, {
+      storeId: store.id,
+      idempotencyKey: key,
+      buyer,
+      lines: cart,
+      expectedTotalPaise: Number(total),
+    });
+    if (result.outcome === "total-changed")
+      return await show(409, key, {
+        notice: "A price has changed since you opened this page. Please check the new total.",
+      });
+    if (result.outcome === "out-of-stock")
+      return await show(409, key, { notice: shortageNotice(result.shortages) });
+    if (result.outcome === "key-reused")
+      return await show(409, randomUUID(), {
+        notice: "You placed an order from this form already. Send it again to place another one.",
+      });
+    writeCart(reply, environment, store.slug, []);
+    return reply.redirect(`/o/${result.publicId}`, 303);
+  });
+
+  app.get("/o/:order", { schema: { params: OrderPath } }, async (request, reply) => {
+    const order = await findOrder(db, request.params.order);
+    if (!order) throw notFound("There is no order at this address.");
+    return sendPrivatePage(reply, orderPage(layout, order));
+  });
+
+  async function pricedCart(storeId: number, cart: ReturnType<typeof readCart>): Promise<PricedLine[]> {
+    const productIds = cart.map((line) => line.productId);
+    return priceLines(cart, await findProducts(db, storeId, productIds));
+  }
+}
+
+/** Checks what a buyer entered. */
+export function parseBuyer(values: { name: string; phone: string }): Buyer | { errors: FieldErrors } {
+  const name = parseTextLine(values.name, BUYER_NAME_MAX);
+  const phone = parsePhone(values.phone);
+  if (name && phone) return { name, phone };
+  return {
+    errors: {
+      ...(!name && { name: `Your name must be one line of 1 to ${BUYER_NAME_MAX} characters.` }),
+      ...(!phone && {
+        phone: "The number must be an Indian mobile number of ten digits, such as 98765 43210.",
+      }),
+    },
+  };
+}

@@ -1,0 +1,10 @@
+import { join } from "node:path";
+
+// A bundle holds migrations and assets beside its .mjs files, as this folder holds them beside its sources.
+const directory = import.meta.dirname;
+
+/** Folder with the SQL migrations of this release. */
+export const migrationsDirectory = join(directory, "migrations");
+
+/** Folder with the files that browsers load (style sheet, icon). */
+export const assetsDirectory = join(directory, "assets");
