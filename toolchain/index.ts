@@ -1,0 +1,48 @@
+/**
+ * The tools this project needs besides Node.js: Pulumi's CLI, its language host and its plugins, each in one pinned
+ * version. Each is taken from where it is installed already, else downloaded from its makers, else built from pinned
+ * sources that come from package registries alone.
+ */
+import { join } from "node:path";
+import { homeDirectory, homeEnvironment, isIntact } from "./home.js";
+import type { ToolReport } from "./inspect.js";
+import type { Report } from "./progress.js";
+import { pulumi } from "./tools.js";
+
+export { ToolchainError } from "./errors.js";
+export type { ToolReport } from "./inspect.js";
+export { ensureNodeRuntime, type NodeRuntime } from "./node-runtime.js";
+
+/** Everything that is needed to run Pulumi. */
+export interface Toolchain {
+  /** The path of the CLI. */
+  pulumi: string;
+  /** The folder of the CLI and the language host. */
+  binDir: string;
+  /** PULUMI_HOME: the folder with the plugins. */
+  pulumiHome: string;
+  /** The variables to run Pulumi with, on top of the caller's environment; PATH is complete. */
+  env: Record<string, string>;
+}
+
+/**
+ * Makes sure that all tools are there. Takes milliseconds when they are, else up to ten minutes. Any number of
+ * processes may call it at the same time; an interrupted call leaves nothing half-made.
+ * @throws ToolchainError with a remedy
+ */
+export async function ensureToolchain(options: { onProgress?: Report } = {}): Promise<Toolchain> {
+  const home = homeDirectory();
+  if (!isIntact(home)) {
+    // Loaded only when needed: most starts find everything in place.
+    const { prepareHome } = await import("./prepare.js");
+    await prepareHome(home, options.onProgress ?? (() => undefined));
+  }
+  const binDir = join(home, "bin");
+  return { pulumi: join(binDir, pulumi.executable), binDir, pulumiHome: home, env: homeEnvironment(home) };
+}
+
+/** Looks at every tool. Changes nothing, downloads nothing. */
+export async function inspectToolchain(): Promise<ToolReport[]> {
+  const { inspectTools } = await import("./inspect.js");
+  return inspectTools();
+}

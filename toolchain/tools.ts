@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { contentKey, sources, toolsDirectory } from "./cache.js";
+
+/** An executable that is needed in exactly one version. */
+export interface Tool {
+  /** As people call it, e.g. "Pulumi CLI". */
+  title: string;
+  /** Part of the name of its folder in the cache. */
+  name: string;
+  version: string;
+  /** The executable's file name. */
+  executable: string;
+  build: GoBuild;
+  /** How long a build usually takes on two cores when nothing is cached, for people. */
+  usually: string;
+  /** Where its makers publish it ready-made, if they do. */
+  release?: Release;
+}
+
+/** How to build a tool with Go alone, from the module in `toolchain/go/<module>` with its go.mod and go.sum. */
+export interface GoBuild {
+  module: string;
+  /** The main package: of the module itself (`./cmd/plugin`) or of one it requires. */
+  package: string;
+  /** A main package of the module that writes files which the main package embeds, and its arguments. */
+  generator?: { package: string; args: string[] };
+  /** Variables set by the linker, e.g. a version. */
+  variables?: Record<string, string>;
+}
+
+/** The settings of Go under which every tool is built: nothing but the pinned modules goes into an executable. */
+export const goSettings = { CGO_ENABLED: "0", GOFLAGS: "-mod=readonly -trimpath -buildvcs=false" };
+
+/** A published archive and the file that lists its checksum. */
+export interface Release {
+  /** The URL that `archive` and `checksums` are relative to. */
+  url: string;
+  archive: string;
+  checksums: string;
+  /** How many folders lie around the executable inside the archive. */
+  folders: number;
+}
+
+const os = process.platform;
+
+/** Pulumi's plugins are built from its bridge and a Terraform provider; the bridge's generator makes the schema. */
+const bridged = {
+  package: "./cmd/plugin",
+  generator: {
+    package: "./cmd/tfgen",
+    args: ["schema", "--out", "cmd/plugin", "--skip-docs", "--skip-examples"],
+  },
+};
+
+/** The engine and command line of Pulumi. */
+export const pulumi: Tool = {
+  title: "Pulumi CLI",
+  name: "pulumi",
+  version: "3.259.0",
+  executable: "pulumi",
+  build: {
+    module: "pulumi",
+    package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+    variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.259.0" },
+  },
+  usually: "5-6 minutes",
+  release: {
+    url: "https://github.com/pulumi/pulumi/releases/download/v3.259.0/",
+    archive: `pulumi-v3.259.0-${os}-${process.arch}.tar.gz`,
+    checksums: "pulumi-3.259.0-checksums.txt",
+    folders: 1,
+  },
+};
+
+/** The resource plugins that programs of this project use, in the versions of their npm packages. */
+export const plugins: Tool[] = [
+  plugin("hcloud", "1.41.0", "5 minutes"),
+  plugin("random", "4.21.2", "a minute"),
+];
+
+/** All of them. */
+export const tools = [pulumi, ...plugins];
+
+function plugin(name: string, version: string, usually: string): Tool {
+  const arch = process.arch === "x64" ? "amd64" : process.arch;
+  return {
+    title: `Pulumi plugin ${name}`,
+    name,
+    version,
+    executable: `pulumi-resource-${name}`,
+    build: { module: name, ...bridged },
+    usually,
+    release: {
+      url: `https://github.com/pulumi/pulumi-${name}/releases/download/v${version}/`,
+      archive: `pulumi-resource-${name}-v${version}-${os}-${arch}.tar.gz`,
+      checksums: `pulumi-${name}_${version}_checksums.txt`,
+      folders: 0,
+    },
+  };
+}
+
+/** The folder of the Go module that a tool is built from. */
+export function moduleDirectory(tool: Tool): string {
+  return join(sources, "go", tool.build.module);
+}
+
+/** The folder of the cache that a tool is, or will be, kept in. Another source, another folder. */
+export function toolDirectory(tool: Tool): string {
+  const key = contentKey(
+    [moduleDirectory(tool)],
+    JSON.stringify([tool.version, tool.build, goSettings]),
+    os,
+    process.arch,
+  );
+  return join(toolsDirectory(), `${tool.name}-${tool.version}-${key}`);
+}
