@@ -17,7 +17,8 @@ export interface Comparison {
  * @param rounds counted pairs; at least 3, for a median that means something
  */
 export async function compare(a: Contestant, b: Contestant, rounds = 5): Promise<Comparison> {
-  if (!Number.isInteger(rounds) || rounds < 3) throw new RangeError(`rounds is ${rounds}; at least 3 are needed`);
+  if (!Number.isInteger(rounds) || rounds < 3)
+    throw new RangeError(`rounds is ${rounds}; at least 3 are needed`);
   await a.run();
   await b.run();
   const seconds = { a: [] as number[], b: [] as number[] };

@@ -20,6 +20,9 @@ export async function openBrowser(ca: string): Promise<{ browser: Browser; conte
       `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
     ],
   });
-  const context = await browser.newContext({ javaScriptEnabled: false, viewport: { width: 420, height: 860 } });
+  const context = await browser.newContext({
+    javaScriptEnabled: false,
+    viewport: { width: 420, height: 860 },
+  });
   return { browser, context };
 }

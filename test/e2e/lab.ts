@@ -7,7 +7,9 @@ import { projectRoot } from "../../src/project.js";
 /** A stack and a local cloud of this test run alone, beside whatever else runs on this computer. */
 export interface Lab {
   /** Runs `./dukaan` as a person would; never rejects. */
-  dukaan: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string; seconds: number }>;
+  dukaan: (
+    ...args: string[]
+  ) => Promise<{ exitCode: number; stdout: string; stderr: string; seconds: number }>;
   /** Runs plain `pulumi` with what `./dukaan env` prints. */
   pulumi: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string }>;
   /** The folder of the stack's state. */

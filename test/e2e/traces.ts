@@ -28,7 +28,8 @@ export async function hostTraces(): Promise<Set<string>> {
   for (const process of await readdir("/proc")) {
     if (!/^\d+$/.test(process)) continue;
     const command = await readFile(`/proc/${process}/cmdline`, "utf8").catch(() => "");
-    if (/systemd-nspawn|lxcfs|dist\/local\//.test(command)) add("process", `${process} ${command.replaceAll("\0", " ")}`);
+    if (/systemd-nspawn|lxcfs|dist\/local\//.test(command))
+      add("process", `${process} ${command.replaceAll("\0", " ")}`);
   }
   const groups = await execa("find", ["/sys/fs/cgroup", "-mindepth", "1", "-maxdepth", "4", "-type", "d"], {
     reject: false,

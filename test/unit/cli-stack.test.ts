@@ -20,7 +20,12 @@ afterEach(async () => {
 describe("openStack", () => {
   it("knows from its settings that lab runs on the local cloud", async () => {
     const stack = await openStack("lab");
-    expect(stack).toMatchObject({ name: "lab", local: true, instance: "lab", directory: join(folder, "lab") });
+    expect(stack).toMatchObject({
+      name: "lab",
+      local: true,
+      instance: "lab",
+      directory: join(folder, "lab"),
+    });
     expect(stack.configFile.startsWith(folder)).toBe(true);
   });
 

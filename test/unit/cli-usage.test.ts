@@ -5,7 +5,10 @@ import { projectRoot } from "../../src/project.js";
 
 // The compiled command line, as `./dukaan` starts it.
 const cli = (...args: string[]) =>
-  execa(process.execPath, [join(projectRoot, "dist/src/cli/main.js"), ...args], { reject: false, stdin: "ignore" });
+  execa(process.execPath, [join(projectRoot, "dist/src/cli/main.js"), ...args], {
+    reject: false,
+    stdin: "ignore",
+  });
 
 describe("./dukaan", () => {
   it("lists its commands and ends with 0", async () => {

@@ -1,0 +1,268 @@
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { projectRoot } from "../../src/project.js";
+import { openBrowser } from "./browser.js";
+import { createLab, type Lab } from "./lab.js";
+import { hostTraces } from "./traces.js";
+
+// Stage droplet as a person meets it: up, use the shop, up again, plain Pulumi, what must be refused, down, no trace.
+// The steps build on one another; a step that fails makes those after it fail too.
+
+const screenshots = join(process.env["DUKAAN_TEST_OUTPUT"] ?? tmpdir(), "dukaan-screenshots");
+
+let lab: Lab;
+let before: Set<string>;
+let url: string;
+let ca: string;
+
+beforeAll(async () => {
+  await mkdir(screenshots, { recursive: true });
+  before = await hostTraces();
+  lab = await createLab("e2e");
+});
+afterAll(() => lab?.remove());
+
+describe("./dukaan up", () => {
+  it("brings up a shop that answers over HTTPS under the stack's own authority", async () => {
+    const result = await lab.dukaan("up", "--json");
+    expect(result.stderr).not.toMatch(/unexpected error|warning:/);
+    expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+    const up = JSON.parse(result.stdout) as { url: string; ca: string; stage: string; changes: object };
+    expect(up).toMatchObject({ stage: "droplet", changes: { create: expect.any(Number) as number } });
+    ({ url } = up);
+    ca = await readFile(up.ca, "utf8");
+    expect(url).toMatch(/^https:\/\/203\.0\.113\.\d+$/);
+    expect(await get(`${url}/readyz`)).toMatchObject({ status: 200 });
+  });
+
+  it("leaves the checkout as it was", async () => {
+    const { stdout } = await execa("git", ["status", "--porcelain", "--", "Pulumi.lab.yaml", "Pulumi.yaml"], {
+      cwd: projectRoot,
+    });
+    expect(stdout).toBe("");
+  });
+
+  it("changes nothing the second time", async () => {
+    const result = await lab.dukaan("up", "--json");
+    expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+    const { changes } = JSON.parse(result.stdout) as { changes: Record<string, number> };
+    expect(Object.keys(changes)).toEqual(["same"]);
+    expect(changes["same"]).toBeGreaterThan(15);
+  });
+});
+
+describe("the shop in a browser without JavaScript", () => {
+  it("takes a merchant from nothing to a product, and a buyer from the product to an order", async () => {
+    const { browser, context } = await openBrowser(ca);
+    try {
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+      page.on("response", (response) => response.status() >= 400 && complaints.push(response.url()));
+
+      await page.goto(url);
+      await page.screenshot({ path: join(screenshots, "1-home.png"), fullPage: true });
+      await page.getByLabel("Name of the shop").fill("Asha's Sarees");
+      await page.getByLabel("Address").fill("asha-sarees");
+      await page.getByRole("button", { name: "Open the shop" }).click();
+      await page.getByRole("heading", { name: "Asha's Sarees is open" }).waitFor();
+
+      await page.getByRole("link", { name: "Add your first product" }).click();
+      await page.getByLabel("Name", { exact: true }).fill("Banarasi silk saree");
+      await page.getByLabel("Price in rupees").fill("4999.50");
+      await page.getByLabel("Pieces in stock").fill("3");
+      await page.getByRole("button", { name: "Add the product" }).click();
+      await page.getByText("Banarasi silk saree").first().waitFor();
+      await page.screenshot({ path: join(screenshots, "2-dashboard.png"), fullPage: true });
+
+      await page.goto(`${url}/s/asha-sarees`);
+      await page.screenshot({ path: join(screenshots, "3-shop.png"), fullPage: true });
+      await page.getByRole("link", { name: /Banarasi silk saree/ }).click();
+      expect(await page.locator("main").innerText()).toContain("₹4,999.50");
+      await page.screenshot({ path: join(screenshots, "4-product.png"), fullPage: true });
+      await page.getByRole("button", { name: "Add to cart" }).click();
+      await page.getByRole("heading", { name: "Your cart" }).waitFor();
+      await page.screenshot({ path: join(screenshots, "5-cart.png"), fullPage: true });
+      await page.goto(`${url}/s/asha-sarees/checkout`);
+      await page.getByLabel("Your name").fill("Ravi");
+      await page.getByLabel("Mobile number").fill("9876543210");
+      await page.getByRole("button", { name: /Place the order for ₹4,999\.50/ }).click();
+      await page.getByRole("heading", { name: "Thank you, Ravi" }).waitFor();
+      await page.screenshot({ path: join(screenshots, "6-order.png"), fullPage: true });
+      expect(page.url()).toMatch(/\/o\/[\w-]{22}$/);
+
+      await page.goto(`${url}/s/asha-sarees`);
+      await page.getByRole("link", { name: /Banarasi silk saree/ }).click();
+      expect(await page.locator("main").innerText()).toMatch(/\b2\b/);
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it("does not show metrics to the world, and sends plain HTTP to HTTPS", async () => {
+    expect((await get(`${url}/metrics`)).status).toBe(404);
+    const plain = await fetch(url.replace("https:", "http:"), { redirect: "manual" });
+    expect(plain.status).toBe(308);
+    expect(plain.headers.get("location")).toBe(`${url}/`);
+  });
+});
+
+describe("the other commands", () => {
+  it("outputs: the same as JSON, without secrets", async () => {
+    const result = await lab.dukaan("outputs", "--json");
+    const outputs = JSON.parse(result.stdout) as Record<string, unknown>;
+    expect(outputs).toMatchObject({
+      url,
+      stage: "droplet",
+      ssh: { "app-1": url.replace("https://", "root@") },
+    });
+    expect(result.stdout).not.toContain("PRIVATE KEY");
+  });
+
+  it("ssh: runs a command on the machine; its journal has no failed unit", async () => {
+    const result = await lab.dukaan("ssh", "--", "systemctl", "--failed", "--plain", "--no-legend");
+    expect(result, result.stderr).toMatchObject({ exitCode: 0, stdout: "" });
+  });
+
+  it("seed: the same stores each time, and a page of one of them", async () => {
+    const first = await lab.dukaan("seed", "--stores", "5", "--products", "30");
+    expect(first, first.stderr).toMatchObject({ exitCode: 0 });
+    const second = await lab.dukaan("seed", "--stores", "5", "--products", "30");
+    expect(second.exitCode).toBe(0);
+    const { rows } = await query("SELECT count(*) FROM stores");
+    expect(rows).toBe("6");
+    const { rows: slug } = await query(
+      "SELECT slug FROM stores WHERE slug <> 'asha-sarees' ORDER BY id LIMIT 1",
+    );
+    expect((await get(`${url}/s/${slug}`)).status).toBe(200);
+  });
+
+  it("local status, ssh and logs", async () => {
+    const status = await lab.dukaan("local", "status", "--json");
+    const { running, servers } = JSON.parse(status.stdout) as {
+      running: boolean;
+      servers: { name: string }[];
+    };
+    expect(running).toBe(true);
+    expect(servers).toHaveLength(1);
+    const shell = await lab.dukaan("local", "ssh", servers[0]!.name, "--", "hostname");
+    expect(shell).toMatchObject({ exitCode: 0, stdout: servers[0]!.name });
+    const logs = await lab.dukaan("local", "logs", servers[0]!.name);
+    expect(logs.stdout).toMatch(/systemd/);
+  });
+
+  it("doctor: finds everything", async () => {
+    const result = await lab.dukaan("doctor", "--json");
+    const reports = JSON.parse(result.stdout) as { tool: string; ok: boolean }[];
+    expect(reports.filter((report) => !report.ok)).toEqual([]);
+    expect(result.exitCode).toBe(0);
+  });
+});
+
+describe("plain pulumi", () => {
+  it("preview and refresh see no change", async () => {
+    const preview = await lab.pulumi("preview", "--expect-no-changes", "--non-interactive");
+    expect(preview, preview.stdout + preview.stderr).toMatchObject({ exitCode: 0 });
+    const refresh = await lab.pulumi("refresh", "--preview-only", "--expect-no-changes", "--non-interactive");
+    expect(refresh, refresh.stdout + refresh.stderr).toMatchObject({ exitCode: 0 });
+  });
+
+  it("refuses in the preview what would lose the data, and tells every wrong setting at once", async () => {
+    const config = join(lab.stateFolder, "project", "Pulumi.lab.yaml");
+    const good = await readFile(config, "utf8");
+    const withSettings = async (lines: string) => {
+      await writeFile(config, good.replace("config:\n", `config:\n${lines}`));
+      return lab.pulumi("preview", "--non-interactive");
+    };
+    try {
+      const moved = await withSettings("  dukaan:location: nbg1\n");
+      expect(moved.exitCode).not.toBe(0);
+      expect(moved.stdout + moved.stderr).toMatch(/location.*fsn1.*nbg1/s);
+
+      const wrong = await withSettings("  dukaan:location: mars1\n  dukaan:serverTyp: cx23\n");
+      expect(wrong.exitCode).not.toBe(0);
+      const told = wrong.stdout + wrong.stderr;
+      expect(told).toContain("mars1");
+      expect(told).toContain("dukaan:serverTyp");
+      expect(told).toContain("dukaan:serverType");
+      expect(told).not.toMatch(/\n\s+at .*\.js:\d+/);
+    } finally {
+      await writeFile(config, good);
+    }
+  });
+});
+
+describe("secrets", () => {
+  it("are in no argument, log or state in the clear", async () => {
+    const passwords = await lab.dukaan("ssh", "--", "cat", "/opt/dukaan/releases/api/current/env");
+    const secret = /SESSION_SECRET='?"?([\w-]{32,})/.exec(passwords.stdout)?.[1];
+    const database = /shop:([\w-]{20,})@/.exec(passwords.stdout)?.[1];
+    expect(secret).toBeDefined();
+    expect(database).toBeDefined();
+    for (const sentinel of [secret!, database!]) {
+      // The pattern comes over standard input, so that the search does not find itself.
+      const found = await execa("grep", ["-rlF", "-f", "-", lab.stateFolder], {
+        input: sentinel,
+        reject: false,
+      });
+      expect(found.stdout).toBe("");
+      const machine = await lab.dukaan(
+        ...["ssh", "--", "sh", "-c"],
+        `'journalctl --no-pager; cat /proc/[0-9]*/cmdline | tr "\\0" " "; cat /var/lib/cloud/instance/user-data.txt'`,
+      );
+      expect(machine.exitCode).toBe(0);
+      expect(machine.stdout.length).toBeGreaterThan(1000);
+      expect(machine.stdout).not.toContain(sentinel);
+    }
+  });
+});
+
+describe("./dukaan down", () => {
+  it("leaves nothing on the computer, and can be repeated", async () => {
+    const first = await lab.dukaan("down");
+    expect(first, first.stderr).toMatchObject({ exitCode: 0 });
+    const after = await hostTraces();
+    expect([...after].filter((line) => !before.has(line))).toEqual([]);
+    expect([...before].filter((line) => !after.has(line))).toEqual([]);
+    expect(existsSync(lab.stateFolder)).toBe(false);
+    const second = await lab.dukaan("down");
+    expect(second, second.stderr).toMatchObject({ exitCode: 0 });
+  });
+});
+
+function get(address: string): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const asking = request(address, { ca, agent: false }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (part: string) => (body += part));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
+    });
+    asking.on("error", reject);
+    asking.end();
+  });
+}
+
+async function query(sql: string): Promise<{ rows: string }> {
+  const result = await lab.dukaan(
+    "ssh",
+    "--",
+    "runuser",
+    "-u",
+    "postgres",
+    "--",
+    "psql",
+    "-qAt",
+    "shop",
+    "-c",
+    `"${sql}"`,
+  );
+  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+  return { rows: result.stdout.trim() };
+}
