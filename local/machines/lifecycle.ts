@@ -1,0 +1,86 @@
+import { rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ControlGroups } from "./cgroups.js";
+import { mountRoot, unmountRoot } from "./disks.js";
+import {
+  guestGroup,
+  type Instance,
+  machineFolder,
+  machineGroup,
+  machineNamespace,
+  networkNamespace,
+} from "./instance.js";
+import { cutCable, plugIn, unplug } from "./machine-links.js";
+import { namespacesOf } from "./namespaces.js";
+import { isRunning, killAll, startInit, takeExit } from "./nspawn.js";
+import { connect, disconnect } from "./private-networks.js";
+import { type MachineRecord, readNetwork } from "./records.js";
+
+/** An instance, and the means to limit its machines. */
+export interface Computer {
+  instance: Instance;
+  groups: ControlGroups;
+}
+
+/** Switches a machine on that is off and cleared away. */
+export async function boot({ instance, groups }: Computer, machine: MachineRecord): Promise<void> {
+  const limited = async (): Promise<void> => {
+    await groups.make(guestGroup(instance, machine.id));
+    await groups.limit(machineGroup(instance, machine.id), machine.limits);
+  };
+  await Promise.all([
+    mountRoot(instance, machine),
+    plugIn(instance, machine.id, machine.addresses),
+    limited(),
+  ]);
+  for (const attachment of machine.attachments) {
+    const network = await readNetwork(instance, attachment.networkId);
+    if (network !== undefined) await connect(instance, machine.id, network, attachment);
+  }
+  await startInit(instance, groups, machine);
+}
+
+/** Cuts the power. Peers see silence: the cable goes first. */
+export async function cutPower({ instance, groups }: Computer, id: string): Promise<void> {
+  await cutCable(instance, id, await privateNamespaces(instance));
+  await killAll(groups, machineGroup(instance, id));
+  // The supervisor, outside of the machine's groups, notes the end in its own time.
+  for (let waited = 0; waited < 200 && (await isRunning(instance, id)); waited++) await sleep(10);
+  await takeExit(instance, id);
+}
+
+/** Takes away what a machine that is off does not have: processes, interfaces, mounts, control groups. */
+export async function clearAway({ instance, groups }: Computer, id: string): Promise<void> {
+  await killAll(groups, machineGroup(instance, id));
+  await Promise.all([
+    unmountRoot(instance, id),
+    unplug(instance, id),
+    groups.remove(machineGroup(instance, id)),
+    disconnectAll(instance, id),
+  ]);
+}
+
+/** Takes away a machine with its disk. */
+export async function discard(computer: Computer, id: string): Promise<void> {
+  await cutPower(computer, id);
+  await clearAway(computer, id);
+  await rm(machineFolder(computer.instance, id), { recursive: true, force: true });
+}
+
+/** Machines of which something is on this computer: control groups or namespaces. */
+export async function machinesOnComputer({ instance, groups }: Computer): Promise<string[]> {
+  const inGroups = (await groups.children(instance.name)).filter((name) => /^[0-9]+$/.test(name));
+  const prefix = machineNamespace(instance, "");
+  const inNamespaces = (await namespacesOf(instance)).filter((name) => name.startsWith(prefix));
+  return [...new Set([...inGroups, ...inNamespaces.map((name) => name.slice(prefix.length))])];
+}
+
+async function disconnectAll(instance: Instance, id: string): Promise<void> {
+  const prefix = networkNamespace(instance, "");
+  const networks = (await privateNamespaces(instance)).map((name) => name.slice(prefix.length));
+  for (const network of networks) await disconnect(instance, id, network);
+}
+
+async function privateNamespaces(instance: Instance): Promise<string[]> {
+  return (await namespacesOf(instance)).filter((name) => name.startsWith(networkNamespace(instance, "")));
+}

@@ -1,0 +1,345 @@
+import { mkdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { detectControlGroups } from "./cgroups.js";
+import { growDisk, makeDisk } from "./disks.js";
+import { ExitWatch } from "./exit-watch.js";
+import { applyFirewall } from "./firewall.js";
+import {
+  type FirewallSpec,
+  type Host,
+  HostError,
+  type MachineLimits,
+  type MachineSpec,
+  type MachineStatus,
+  type NetworkAttachment,
+  type NetworkSpec,
+  type PublicAddresses,
+} from "./host.js";
+import { type Instance, instanceOf, machineFolder, servicesGroup } from "./instance.js";
+import { boot, clearAway, type Computer, cutPower, discard, machinesOnComputer } from "./lifecycle.js";
+import { lxcfsUp } from "./lxcfs.js";
+import { changeAddresses } from "./machine-links.js";
+import { namespaceExists } from "./namespaces.js";
+import { isRunning, prepareNspawnFolder, prepareRunFolders, requestPowerOff, takeExit } from "./nspawn.js";
+import { connect, disconnect, networkDown, networkUp, nextDevice, routeNetwork } from "./private-networks.js";
+import { KeyedQueue } from "./queue.js";
+import * as records from "./records.js";
+import { checkRequirements } from "./requirements.js";
+import { writeSeed } from "./seed.js";
+import { tearDown } from "./teardown.js";
+import { worldUp } from "./world.js";
+
+export interface LinuxHostOptions {
+  /** Name of the local cloud, e.g. "lab". */
+  instance: string;
+  /** From acquireSlot. */
+  slot: number;
+  /** The local cloud's state folder, e.g. "/var/lib/dukaan". */
+  home: string;
+  /** Path of the base image that new machines get, from ensureImage. */
+  image: string;
+  onLog: (message: string) => void;
+}
+
+type ExitListener = (id: string, how: "reboot" | "poweroff" | "crash") => void;
+
+/** This computer, when it runs Linux: machines are systemd-nspawn containers. */
+export function createLinuxHost(options: LinuxHostOptions): Host {
+  return new LinuxHost(options);
+}
+
+class LinuxHost implements Host {
+  readonly #instance: Instance;
+  readonly #options: LinuxHostOptions;
+  /** One machine's changes one after another; likewise a network's, and the firewall's. */
+  readonly #queue = new KeyedQueue();
+  readonly #listeners: ExitListener[] = [];
+  readonly #watch: ExitWatch;
+  #found: Computer | undefined;
+
+  constructor(options: LinuxHostOptions) {
+    this.#options = options;
+    this.#instance = instanceOf(options.instance, options.slot, options.home);
+    this.#watch = new ExitWatch(this.#instance, (id) =>
+      this.#lookAfter(id).catch((error: unknown) => options.onLog(`machine ${id}: ${String(error)}`)),
+    );
+  }
+
+  async up(): Promise<void> {
+    await checkRequirements(this.#instance.machinesFolder);
+    const computer = await this.#computer();
+    const instance = this.#instance;
+    await mkdir(instance.machinesFolder, { recursive: true, mode: 0o700 });
+    await mkdir(instance.networksFolder, { recursive: true, mode: 0o700 });
+    await prepareRunFolders(instance);
+    await prepareNspawnFolder();
+    await computer.groups.make(servicesGroup(instance));
+    await lxcfsUp(instance, computer.groups);
+    await worldUp(instance);
+    await this.#removeOrphans(computer);
+    for (const network of await records.readNetworks(instance)) await networkUp(instance, network);
+    await this.#applyFirewall();
+    await this.#watch.start();
+    await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
+    for (const network of await records.readNetworks(instance)) await this.#route(network.id);
+  }
+
+  async down(): Promise<void> {
+    await this.close();
+    await tearDown(await this.#computer());
+  }
+
+  async close(): Promise<void> {
+    this.#watch.stop();
+    await this.#queue.idle();
+  }
+
+  async createMachine(spec: MachineSpec): Promise<void> {
+    const image = basename(this.#options.image).replace(/-[0-9a-f]{16}$/, "");
+    if (spec.image !== image) {
+      throw new HostError(`there is no image "${spec.image}" on this computer`, `Use "${image}".`);
+    }
+    await this.#queue.run(spec.id, async () => {
+      if ((await records.readMachine(this.#instance, spec.id)) !== undefined) return;
+      await discard(await this.#computer(), spec.id);
+      await mkdir(machineFolder(this.#instance, spec.id), { recursive: true, mode: 0o700 });
+      const machine: records.MachineRecord = {
+        id: spec.id,
+        name: spec.name,
+        imageRoot: `${this.#options.image}/root`,
+        packagePool: `${this.#options.image}/debian`,
+        limits: spec.limits,
+        addresses: spec.addresses,
+        attachments: [],
+      };
+      await writeSeed(this.#instance, spec);
+      await makeDisk(this.#instance, machine);
+      await records.writeMachine(this.#instance, machine);
+      await this.#applyFirewall();
+    });
+  }
+
+  async startMachine(id: string): Promise<void> {
+    await this.#queue.run(id, () => this.#start(id));
+  }
+
+  async shutdownMachine(id: string, timeoutSeconds: number): Promise<boolean> {
+    return this.#queue.run(id, async () => {
+      await requestPowerOff(this.#instance, id);
+      const deadline = Date.now() + timeoutSeconds * 1000;
+      while (await isRunning(this.#instance, id)) {
+        if (Date.now() > deadline) return false;
+        await sleep(20);
+      }
+      await this.#switchedOff(id);
+      return true;
+    });
+  }
+
+  async powerOffMachine(id: string): Promise<void> {
+    await this.#queue.run(id, () => this.#switchedOff(id));
+  }
+
+  async removeMachine(id: string): Promise<void> {
+    await this.#queue.run(id, async () => {
+      this.#watch.forget(id);
+      await discard(await this.#computer(), id);
+      await this.#applyFirewall();
+    });
+  }
+
+  async resizeMachine(id: string, limits: MachineLimits): Promise<void> {
+    await this.#queue.run(id, async () => {
+      if (await isRunning(this.#instance, id)) {
+        throw new HostError(`machine ${id} is running`, "Power it off to change its size.");
+      }
+      const machine = await this.#machine(id);
+      const diskBytes = Math.max(limits.diskBytes, machine.limits.diskBytes);
+      await growDisk(this.#instance, id, diskBytes);
+      await records.writeMachine(this.#instance, { ...machine, limits: { ...limits, diskBytes } });
+    });
+  }
+
+  async setPublicAddresses(id: string, addresses: PublicAddresses): Promise<void> {
+    await this.#queue.run(id, async () => {
+      const machine = await this.#machine(id);
+      await records.writeMachine(this.#instance, { ...machine, addresses });
+      await this.#applyFirewall();
+      if (await isRunning(this.#instance, id)) {
+        await changeAddresses(this.#instance, id, machine.addresses, addresses);
+      }
+    });
+  }
+
+  async setFirewall(machineId: string, firewall: FirewallSpec | undefined): Promise<void> {
+    await this.#queue.run(machineId, async () => {
+      const machine = await this.#machine(machineId);
+      await records.writeMachine(this.#instance, { ...machine, firewall });
+      try {
+        await this.#applyFirewall();
+      } catch (error) {
+        await records.writeMachine(this.#instance, machine);
+        throw error;
+      }
+    });
+  }
+
+  async setNetwork(network: NetworkSpec): Promise<void> {
+    await this.#queue.run(`network ${network.id}`, async () => {
+      await records.writeNetwork(this.#instance, network);
+      await networkUp(this.#instance, network);
+      for (const machine of await this.#connected(network.id)) {
+        for (const attachment of machine.attachments.filter(({ networkId }) => networkId === network.id)) {
+          await connect(this.#instance, machine.id, network, attachment);
+        }
+      }
+    });
+    await this.#route(network.id);
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    await this.#queue.run(`network ${id}`, async () => {
+      await networkDown(this.#instance, id);
+      await records.deleteNetwork(this.#instance, id);
+    });
+  }
+
+  async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
+    await this.#queue.run(machineId, async () => {
+      const machine = await this.#machine(machineId);
+      const network = await records.readNetwork(this.#instance, attachment.networkId);
+      if (network === undefined) {
+        throw new HostError(`network ${attachment.networkId} does not exist`, "Make it first.");
+      }
+      const before = machine.attachments.find(({ networkId }) => networkId === network.id);
+      const others = machine.attachments.filter((other) => other !== before);
+      const recorded = { ...attachment, device: before?.device ?? nextDevice(others) };
+      const attachments = [...others, recorded];
+      await records.writeMachine(this.#instance, { ...machine, attachments });
+      if (await isRunning(this.#instance, machineId)) {
+        await connect(this.#instance, machineId, network, recorded);
+        await this.#route(network.id);
+      }
+    });
+  }
+
+  async detachNetwork(machineId: string, networkId: string): Promise<void> {
+    await this.#queue.run(machineId, async () => {
+      const machine = await records.readMachine(this.#instance, machineId);
+      if (machine === undefined) return;
+      const attachments = machine.attachments.filter((attachment) => attachment.networkId !== networkId);
+      await records.writeMachine(this.#instance, { ...machine, attachments });
+      await disconnect(this.#instance, machineId, networkId);
+      await this.#route(networkId);
+    });
+  }
+
+  async machines(): Promise<MachineStatus[]> {
+    const machines = await records.readMachines(this.#instance);
+    return Promise.all(
+      machines.map(async ({ id }) => ({ id, running: await isRunning(this.#instance, id) })),
+    );
+  }
+
+  onExit(listener: ExitListener): void {
+    this.#listeners.push(listener);
+  }
+
+  async #start(id: string): Promise<void> {
+    if (await isRunning(this.#instance, id)) return;
+    const machine = await this.#machine(id);
+    const computer = await this.#computer();
+    await takeExit(this.#instance, id);
+    await clearAway(computer, id);
+    try {
+      await boot(computer, machine);
+    } catch (error) {
+      await clearAway(computer, id);
+      throw error;
+    }
+    this.#watch.add(id);
+    await Promise.all(machine.attachments.map(({ networkId }) => this.#route(networkId)));
+  }
+
+  async #switchedOff(id: string): Promise<void> {
+    this.#watch.forget(id);
+    const computer = await this.#computer();
+    await cutPower(computer, id);
+    await clearAway(computer, id);
+  }
+
+  /** A machine ended, or may have: tells the listeners how, and starts it again when its guest asked for that. */
+  async #lookAfter(id: string): Promise<void> {
+    await this.#queue.run(id, async () => {
+      const how = await takeExit(this.#instance, id);
+      if (how === undefined) return;
+      this.#watch.forget(id);
+      await clearAway(await this.#computer(), id);
+      this.#options.onLog(`machine ${id}: ${how}`);
+      if (how === "reboot") await this.#start(id);
+      for (const listener of this.#listeners) listener(id, how);
+    });
+  }
+
+  /** Takes a machine over that another Host object left, whatever state it is in. */
+  async #adopt(id: string): Promise<void> {
+    if (await isRunning(this.#instance, id)) {
+      this.#watch.add(id);
+      return;
+    }
+    await this.#lookAfter(id);
+    // It may have been started again just now. If not: what a start or a stop that was interrupted left.
+    await this.#queue.run(id, async () => {
+      if (!(await isRunning(this.#instance, id))) await clearAway(await this.#computer(), id);
+    });
+  }
+
+  /** Machines that were never finished, or are no longer known. */
+  async #removeOrphans(computer: Computer): Promise<void> {
+    const known = new Set((await records.readMachines(this.#instance)).map(({ id }) => id));
+    const present = await machinesOnComputer(computer);
+    const unfinished = await records.unfinishedMachines(this.#instance);
+    const orphans = [...new Set([...present, ...unfinished])].filter((id) => !known.has(id));
+    for (const id of orphans) {
+      this.#options.onLog(`machine ${id}: removing what an interrupted operation left`);
+      if (/^[0-9]{1,14}$/.test(id)) await discard(computer, id);
+      else await rm(machineFolder(this.#instance, id), { recursive: true, force: true });
+    }
+  }
+
+  async #route(networkId: string): Promise<void> {
+    await this.#queue.run(`network ${networkId}`, async () => {
+      const network = await records.readNetwork(this.#instance, networkId);
+      if (network === undefined) return;
+      await routeNetwork(this.#instance, network, await this.#connected(networkId));
+    });
+  }
+
+  async #connected(networkId: string): Promise<records.MachineRecord[]> {
+    const machines = await records.readMachines(this.#instance);
+    const attached = machines.filter((machine) =>
+      machine.attachments.some((attachment) => attachment.networkId === networkId),
+    );
+    const running = await Promise.all(attached.map(({ id }) => isRunning(this.#instance, id)));
+    return attached.filter((_, index) => running[index]);
+  }
+
+  async #applyFirewall(): Promise<void> {
+    await this.#queue.run("firewall", async () => {
+      if (!namespaceExists(this.#instance.world)) return;
+      await applyFirewall(this.#instance, await records.readMachines(this.#instance));
+    });
+  }
+
+  async #machine(id: string): Promise<records.MachineRecord> {
+    const machine = await records.readMachine(this.#instance, id);
+    if (machine !== undefined) return machine;
+    throw new HostError(`there is no machine ${id} on this computer`, "Create it first.");
+  }
+
+  async #computer(): Promise<Computer> {
+    this.#found ??= { instance: this.#instance, groups: await detectControlGroups() };
+    return this.#found;
+  }
+}

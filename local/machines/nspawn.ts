@@ -1,0 +1,201 @@
+import { spawn } from "node:child_process";
+import { openSync, closeSync, existsSync } from "node:fs";
+import { mkdir, readFile, rm } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { succeeds } from "./command.js";
+import type { ControlGroups } from "./cgroups.js";
+import { rootMount } from "./disks.js";
+import { HostError } from "./host.js";
+import { guestGroup, type Instance, machineFolder, machineNamespace, servicesGroup } from "./instance.js";
+import { lxcfsFolder } from "./lxcfs.js";
+import { namespacePath } from "./namespaces.js";
+import { projectRoot } from "./project-root.js";
+import type { MachineRecord } from "./records.js";
+import { seedFolder } from "./seed.js";
+
+/** Signals of systemd as process 1; numbers because Node.js has no names for real-time signals (SIGRTMIN is 34). */
+const SIGNAL_POWER_OFF = 34 + 4;
+/** What nspawn ends with when the guest asked for a reboot. */
+const STATUS_REBOOT = 133;
+
+/** Supervisors write exit statuses here; one folder, so that one watch sees them all. */
+export const exitsFolder = (instance: Instance): string => `${instance.runFolder}/exits`;
+const pidFile = (instance: Instance, id: string): string => `${instance.runFolder}/pids/${id}`;
+const statusFile = (instance: Instance, id: string): string => `${exitsFolder(instance)}/${id}`;
+export const consoleLog = (instance: Instance, id: string): string =>
+  `${machineFolder(instance, id)}/console.log`;
+
+export async function prepareRunFolders(instance: Instance): Promise<void> {
+  await mkdir(exitsFolder(instance), { recursive: true });
+  await mkdir(`${instance.runFolder}/pids`, { recursive: true });
+}
+
+/**
+ * nspawn keeps sockets and locks in this folder and mounts through it; where /run is not a tmpfs (no systemd on this
+ * computer) it needs one of its own.
+ */
+export async function prepareNspawnFolder(): Promise<void> {
+  const folder = "/run/systemd/nspawn";
+  await mkdir(folder, { recursive: true });
+  if ((await isTmpfs("/run")) || (await isTmpfs(folder))) return;
+  if (!(await succeeds("mount", ["-t", "tmpfs", "-o", "mode=755", NSPAWN_MOUNT_SOURCE, folder]))) {
+    throw new HostError(
+      `cannot mount a tmpfs on ${folder}`,
+      "Run as root, outside of an unprivileged container.",
+    );
+  }
+}
+
+export async function removeNspawnFolder(): Promise<void> {
+  const mounts = await readFile("/proc/self/mounts", "utf8");
+  if (mounts.includes(`${NSPAWN_MOUNT_SOURCE} /run/systemd/nspawn `))
+    await succeeds("umount", ["/run/systemd/nspawn"]);
+}
+
+const NSPAWN_MOUNT_SOURCE = "dukaan";
+
+async function isTmpfs(folder: string): Promise<boolean> {
+  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
+  return lines.some((line) => line.split(" ")[1] === folder && line.split(" ")[2] === "tmpfs");
+}
+
+/** Starts the machine's init and waits until it runs. Root mounted, namespace and control groups made: by the caller. */
+export async function startInit(
+  instance: Instance,
+  groups: ControlGroups,
+  machine: MachineRecord,
+): Promise<void> {
+  const { id } = machine;
+  await rm(statusFile(instance, id), { force: true });
+  await rm(pidFile(instance, id), { force: true });
+  const log = openSync(consoleLog(instance, id), "w", 0o600);
+  try {
+    const supervisor = spawn(
+      `${projectRoot()}/local/machines/supervise.sh`,
+      [pidFile(instance, id), statusFile(instance, id), ...nspawnCommand(instance, machine)],
+      {
+        detached: true,
+        stdio: ["ignore", log, log],
+        env: {
+          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+          OWN_GROUPS: groups.joinFiles(servicesGroup(instance)).join(" "),
+          MACHINE_GROUPS: groups.joinFiles(guestGroup(instance, id)).join(" "),
+        },
+      },
+    );
+    supervisor.unref();
+    await new Promise<void>((resolve, reject) => {
+      supervisor.once("spawn", resolve);
+      supervisor.once("error", reject);
+    });
+  } finally {
+    closeSync(log);
+  }
+  for (let waited = 0; (await leaderOf(instance, id)) === undefined; waited++) {
+    if (existsSync(statusFile(instance, id)) || waited > 1000) {
+      const said = (await readFile(consoleLog(instance, id), "utf8")).trim().split("\n").slice(-3).join("; ");
+      throw new HostError(`machine ${id} did not start: ${said}`, "`./dukaan doctor` checks this computer.");
+    }
+    await sleep(10);
+  }
+}
+
+function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
+  const { id, name } = machine;
+  return [
+    "systemd-nspawn",
+    "--quiet",
+    "--settings=no",
+    // No machined and no system manager of this computer takes part: there may be none.
+    "--register=no",
+    "--keep-unit",
+    "--capability=CAP_NET_ADMIN",
+    "--kill-signal=SIGRTMIN+3",
+    `--network-namespace-path=${namespacePath(machineNamespace(instance, id))}`,
+    "--resolv-conf=off",
+    "--timezone=off",
+    "--link-journal=no",
+    "--console=read-only",
+    `--bind-ro=${seedFolder(instance, id)}:/var/lib/cloud/seed/nocloud`,
+    `--bind-ro=${machine.packagePool}:/srv/debian`,
+    `--bind-ro=${lxcfsFolder(instance)}:/run/lxcfs`,
+    `--hostname=${name}`,
+    `--machine=${machineNamespace(instance, id)}`,
+    `--directory=${rootMount(instance, id)}`,
+    "/usr/lib/dukaan/init",
+  ];
+}
+
+/** Process id of the machine's supervisor, undefined when it does not run. */
+export async function supervisorOf(instance: Instance, id: string): Promise<number | undefined> {
+  const [pid, startTime] = (await readOrEmpty(pidFile(instance, id))).trim().split(" ");
+  if (pid === undefined || startTime === undefined) return undefined;
+  const status = await readOrEmpty(`/proc/${pid}/stat`);
+  const [state, ...fields] = status.slice(status.lastIndexOf(")") + 2).split(" ");
+  // After its name a process has: state (field 3), …, start time (field 22). A zombie does not run.
+  return state !== "Z" && fields[18] === startTime ? Number(pid) : undefined;
+}
+
+/** Process id, on this computer, of the machine's process 1. */
+export async function leaderOf(instance: Instance, id: string): Promise<number | undefined> {
+  const supervisor = await supervisorOf(instance, id);
+  const manager = supervisor === undefined ? undefined : await childOf(supervisor);
+  return manager === undefined ? undefined : childOf(manager);
+}
+
+export async function isRunning(instance: Instance, id: string): Promise<boolean> {
+  return !existsSync(statusFile(instance, id)) && (await supervisorOf(instance, id)) !== undefined;
+}
+
+/** How a machine ended, and forgets it; undefined when it runs or when that was told already. */
+export async function takeExit(
+  instance: Instance,
+  id: string,
+): Promise<"reboot" | "poweroff" | "crash" | undefined> {
+  const status = (await readOrEmpty(statusFile(instance, id))).trim();
+  if (status === "") {
+    // No status although it was supervised: the supervisor was killed too, or the computer restarted.
+    if (!existsSync(pidFile(instance, id)) || (await isRunning(instance, id))) return undefined;
+  }
+  await rm(statusFile(instance, id), { force: true });
+  await rm(pidFile(instance, id), { force: true });
+  if (Number(status) === STATUS_REBOOT) return "reboot";
+  return status === "0" ? "poweroff" : "crash";
+}
+
+/** Asks the machine's init to power off. */
+export async function requestPowerOff(instance: Instance, id: string): Promise<void> {
+  const leader = await leaderOf(instance, id);
+  if (leader !== undefined) signal(leader, SIGNAL_POWER_OFF);
+}
+
+/** Kills every process of a control group, and those that they start meanwhile. */
+export async function killAll(groups: ControlGroups, group: string): Promise<void> {
+  for (let attempt = 0; attempt < 500; attempt++) {
+    const pids = await groups.processes(group);
+    if (pids.length === 0) return;
+    for (const pid of pids) signal(pid, 9);
+    await sleep(10);
+  }
+  throw new HostError(
+    `processes of ${group} do not end: ${(await groups.processes(group)).join(", ")}`,
+    "They wait for a device; look with `ps`.",
+  );
+}
+
+function signal(pid: number, number: number): void {
+  try {
+    process.kill(pid, number);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+async function childOf(pid: number): Promise<number | undefined> {
+  const [child] = (await readOrEmpty(`/proc/${pid}/task/${pid}/children`)).trim().split(" ");
+  return child === undefined || child === "" ? undefined : Number(child);
+}
+
+async function readOrEmpty(file: string): Promise<string> {
+  return readFile(file, "utf8").catch(() => "");
+}

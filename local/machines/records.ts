@@ -1,0 +1,88 @@
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import type { FirewallSpec, MachineLimits, NetworkAttachment, NetworkSpec, PublicAddresses } from "./host.js";
+import { type Instance, machineFolder } from "./instance.js";
+
+/** What a machine consists of, kept beside its disk, so that it can be started again by whoever comes next. */
+export interface MachineRecord {
+  id: string;
+  name: string;
+  /** Root of the image that its disk lies over; it stays the same, also when a newer image is built. */
+  imageRoot: string;
+  /** Folder with the package pool of that image. */
+  packagePool: string;
+  limits: MachineLimits;
+  addresses: PublicAddresses;
+  attachments: RecordedAttachment[];
+  firewall?: FirewallSpec | undefined;
+}
+
+export interface RecordedAttachment extends NetworkAttachment {
+  /** Name of the interface in the machine, e.g. "enp7s0". */
+  device: string;
+}
+
+const recordFile = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/machine.json`;
+
+export async function readMachine(instance: Instance, id: string): Promise<MachineRecord | undefined> {
+  return readJson<MachineRecord>(recordFile(instance, id));
+}
+
+/** The record is written last when a machine is made: a folder without one is a machine that was never finished. */
+export async function writeMachine(instance: Instance, record: MachineRecord): Promise<void> {
+  await writeJson(recordFile(instance, record.id), record);
+}
+
+export async function readMachines(instance: Instance): Promise<MachineRecord[]> {
+  const ids = await entries(instance.machinesFolder);
+  const records = await Promise.all(ids.map((id) => readMachine(instance, id)));
+  return records.filter((record) => record !== undefined);
+}
+
+/** Ids of machines whose making was interrupted. */
+export async function unfinishedMachines(instance: Instance): Promise<string[]> {
+  const finished = new Set((await readMachines(instance)).map((record) => record.id));
+  return (await entries(instance.machinesFolder)).filter((id) => !finished.has(id));
+}
+
+export async function readNetworks(instance: Instance): Promise<NetworkSpec[]> {
+  const files = (await entries(instance.networksFolder)).filter((name) => name.endsWith(".json"));
+  const networks = await Promise.all(
+    files.map((name) => readJson<NetworkSpec>(`${instance.networksFolder}/${name}`)),
+  );
+  return networks.filter((network) => network !== undefined);
+}
+
+export async function readNetwork(instance: Instance, id: string): Promise<NetworkSpec | undefined> {
+  return readJson<NetworkSpec>(`${instance.networksFolder}/${id}.json`);
+}
+
+export async function writeNetwork(instance: Instance, network: NetworkSpec): Promise<void> {
+  await writeJson(`${instance.networksFolder}/${network.id}.json`, network);
+}
+
+export async function deleteNetwork(instance: Instance, id: string): Promise<void> {
+  await rm(`${instance.networksFolder}/${id}.json`, { force: true });
+}
+
+async function entries(folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  return readdir(folder);
+}
+
+async function readJson<T>(file: string): Promise<T | undefined> {
+  try {
+    const value: T = JSON.parse(await readFile(file, "utf8"));
+    return value;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Whole or not at all, also when we are killed meanwhile. */
+async function writeJson(file: string, value: unknown): Promise<void> {
+  await writeFile(`${file}.new`, JSON.stringify(value, undefined, 2), { mode: 0o600 });
+  await rename(`${file}.new`, file);
+}

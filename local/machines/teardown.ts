@@ -1,0 +1,34 @@
+import { existsSync } from "node:fs";
+import { rm, rmdir } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Computer } from "./lifecycle.js";
+import { run } from "./command.js";
+import { unmount } from "./disks.js";
+import { lxcfsDown } from "./lxcfs.js";
+import { killAll, removeNspawnFolder } from "./nspawn.js";
+import { releaseSlot } from "./slots.js";
+import { loopDevicesOf, mountsOf } from "./traces.js";
+import { hostRoutesDown, worldDown } from "./world.js";
+
+/**
+ * Removes everything of an instance from this computer. It goes by what is there, not by what was recorded: processes
+ * by control group, namespaces and interfaces by name, mounts and loop devices by the folders they are in.
+ */
+export async function tearDown({ instance, groups }: Computer): Promise<void> {
+  await killAll(groups, instance.name);
+  await lxcfsDown(instance);
+  await worldDown(instance);
+  for (const point of (await mountsOf(instance)).toReversed()) await unmount(point);
+  for (const { device } of await loopDevicesOf(instance)) await run("losetup", ["--detach", device]);
+  await groups.remove(instance.name);
+  for (const folder of [instance.machinesFolder, instance.networksFolder, instance.runFolder]) {
+    if (existsSync(folder)) await rm(folder, { recursive: true });
+  }
+  await releaseSlot(instance.name, async () => {
+    await hostRoutesDown();
+    await removeNspawnFolder();
+    await groups.remove("");
+  });
+  // Others may keep files of the instance there; then it stays.
+  await rmdir(dirname(instance.machinesFolder)).catch(() => undefined);
+}

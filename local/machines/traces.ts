@@ -1,0 +1,52 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile, readlink } from "node:fs/promises";
+import { detectControlGroups } from "./cgroups.js";
+import type { Instance } from "./instance.js";
+import { mountPoints } from "./disks.js";
+import { namespacesOf } from "./namespaces.js";
+
+/** What of an instance is on this computer now, a line each, for people and for tests. Empty: no trace of it. */
+export async function tracesOf(instance: Instance): Promise<string[]> {
+  const groups = await detectControlGroups();
+  const processes = await groups.processes(instance.name);
+  const children = await groups.children(instance.name);
+  const mounts = await mountsOf(instance);
+  const loops = await loopDevicesOf(instance);
+  const folders = [instance.machinesFolder, instance.networksFolder, instance.runFolder].filter((folder) =>
+    existsSync(folder),
+  );
+  return [
+    ...(await Promise.all(processes.map(async (pid) => `process ${pid} ${await commandLine(pid)}`))),
+    ...children.map((child) => `control group ${instance.name}/${child}`),
+    ...mounts.map((point) => `mount ${point}`),
+    ...loops.map(({ device, file }) => `loop device ${device} on ${file}`),
+    ...(await namespacesOf(instance)).map((name) => `network namespace ${name}`),
+    ...(existsSync(`/sys/class/net/${instance.world}`) ? [`network interface ${instance.world}`] : []),
+    ...folders.map((folder) => `folder ${folder}`),
+  ];
+}
+
+/** Mounts of the instance, inner ones last. */
+export async function mountsOf(instance: Instance): Promise<string[]> {
+  const points = await mountPoints();
+  const folders = [instance.machinesFolder, instance.runFolder];
+  return points.filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)));
+}
+
+/** Loop devices on files of the instance's machines, also when the file is deleted. */
+export async function loopDevicesOf(instance: Instance): Promise<{ device: string; file: string }[]> {
+  const names = (await readdir("/sys/block")).filter((name) => name.startsWith("loop"));
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const file = await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").catch(() => "");
+      return { device: `/dev/${name}`, file: file.trim() };
+    }),
+  );
+  return found.filter(({ file }) => file.startsWith(`${instance.machinesFolder}/`));
+}
+
+async function commandLine(pid: number): Promise<string> {
+  const words = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
+  const program = words.split("\0")[0] ?? "";
+  return program === "" ? readlink(`/proc/${pid}/exe`).catch(() => "?") : program;
+}
