@@ -63,8 +63,12 @@ export class SshKey extends pulumi.CustomResource {
 
 export interface CertificateAuthorityArgs {
   commonName: pulumi.Input<string>;
-  /** Days from creation. */
+  /** Days from creation; replaced when less than a third of them is left. */
   validityDays: pulumi.Input<number>;
+  /** When given, the authority is valid for these domains and what is below them only, e.g. `["internal"]`. */
+  permittedDnsDomains?: pulumi.Input<pulumi.Input<string>[]>;
+  /** When given, the authority is valid for addresses in these CIDR ranges only, e.g. `["203.0.113.0/24"]`. */
+  permittedIpRanges?: pulumi.Input<pulumi.Input<string>[]>;
 }
 
 /** A certificate authority of our own (ECDSA P-256) for machines that no public authority can see. */

@@ -1,0 +1,192 @@
+#!/bin/sh
+# Makes a release the one that serves, without a failed request. Usage: switch-release.sh FOLDER
+#
+# FOLDER holds:
+#   release  service, release id, runtime's folder name, user, seconds until it must be ready, separated by tabs
+#   env      the release's environment (systemd's EnvironmentFile, readable by a shell too)
+#   bundle/  the release's files; absent when the machine has them
+#   migrate  arguments of the runtime that migrate the database; absent when there are none
+# and checks/N with checks/N.seconds as for apply-role.sh.
+#
+# The service's template unit dukaan-SERVICE@.service must be there (a role installs it). An instance listens on
+# /run/dukaan/SERVICE-ID.sock; /run/dukaan/SERVICE.sock is a symlink to the one that serves. At every moment of a power
+# cut, the release that `current` names is enabled.
+set -eu
+umask 022
+export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+incoming=$1
+tab=$(printf '\t')
+IFS=$tab read -r service id runtime user seconds < "$incoming/release"
+releases=/opt/dukaan/releases/$service
+folder=$releases/$id
+unit=dukaan-$service@$id.service
+socket=/run/dukaan/$service-$id.sock
+
+step() { echo "@step $*"; }
+fail() {
+  echo "$*"
+  exit 1
+}
+
+install -d -m 0755 /opt/dukaan /opt/dukaan/releases "$releases"
+exec 8> "$releases/.lock"
+flock -w 300 8 || fail "another run still switches $service after 300 s"
+
+# What serves now. After an interrupted switch it may be this very release.
+previous=$(basename "$(readlink "$releases/current" || true)")
+brought=no  # this run put the release's files there
+started=no  # this run started the instance
+switched=no # requests go to the new instance
+
+point_to() { # release id
+  ln -sfn "$1" "$releases/current.new"
+  mv -fT "$releases/current.new" "$releases/current"
+  ln -sfn "$service-$1.sock" "/run/dukaan/$service.sock.new"
+  mv -fT "/run/dukaan/$service.sock.new" "/run/dukaan/$service.sock"
+}
+
+journal() { journalctl --unit "$unit" --lines 30 --no-pager --output cat; }
+
+roll_back() {
+  set +e
+  step rollback
+  if [ "$switched" = yes ]; then
+    if [ -n "$previous" ] && [ "$previous" != "$id" ]; then
+      point_to "$previous"
+      sleep 1
+    elif [ -z "$previous" ]; then
+      rm -f "$releases/current" "/run/dukaan/$service.sock"
+    fi
+  fi
+  [ "$previous" != "$id" ] || return 0 # it served before, however badly: leave it
+  if [ "$started" = yes ]; then
+    systemctl disable --quiet --now "$unit"
+    systemctl reset-failed "$unit" 2>/dev/null
+    rm -f "$socket"
+  fi
+  [ "$brought" = no ] || rm -rf "${folder:?}"
+}
+
+finish() {
+  status=$?
+  trap - EXIT TERM HUP INT PIPE
+  [ "$status" -eq 0 ] || roll_back
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 143' TERM HUP INT
+trap 'exit 141' PIPE
+
+bring_release() {
+  [ -d "$incoming/bundle" ] || return 0
+  step "files"
+  group=$(id -gn "$user")
+  rm -rf "$incoming/bundle/env" "$incoming/bundle/node"
+  find "$incoming/bundle" -type d -exec chmod 0755 {} +
+  (cd "$incoming/bundle" && find . -type f -exec sha256sum {} + > "$incoming/sums")
+  ln -s "../../../runtimes/$runtime/bin/node" "$incoming/bundle/node"
+  install -m 0640 -o root -g "$group" "$incoming/env" "$incoming/bundle/env"
+  (cd "$incoming/bundle" && sha256sum env >> "$incoming/sums")
+  mv "$incoming/sums" "$incoming/bundle/.sums"
+  if [ -d "$folder" ]; then # its files were changed by hand
+    mv -T "$folder" "$incoming/modified"
+    [ "$previous" != "$id" ] || restart=yes
+  else
+    brought=yes
+  fi
+  mv -T "$incoming/bundle" "$folder"
+}
+
+# In a unit of its own: with the release's user and environment, and none of it in an argument.
+# shellcheck disable=SC2120 # the arguments are set inside
+migrate_database() {
+  [ -f "$incoming/migrate" ] || return 0
+  step migrate
+  # shellcheck disable=SC2046 # quoted words, one argument each
+  eval "set -- $(cat "$incoming/migrate")"
+  systemd-run --quiet --pipe --wait --collect --unit "dukaan-$service-migrate-$id" \
+    --property "User=$user" --property "EnvironmentFile=$folder/env" --property "WorkingDirectory=$folder" \
+    "$folder/node" "$@" < /dev/null || fail "the migration failed; nothing was switched"
+}
+
+start_instance() {
+  step "start"
+  systemctl reset-failed "$unit" 2>/dev/null || true
+  if [ "${restart:-no}" = yes ]; then
+    systemctl restart "$unit" || { journal && fail "the instance does not start"; }
+  elif ! systemctl is-active --quiet "$unit"; then
+    started=yes
+    systemctl start "$unit" || { journal && fail "the instance does not start"; }
+  fi
+}
+
+wait_until_ready() {
+  step "readyz"
+  deadline=$(($(date +%s) + seconds))
+  until curl --silent --fail --max-time 2 --unix-socket "$socket" http://localhost/readyz > /dev/null 2>&1; do
+    restarts=$(systemctl show --property NRestarts --value "$unit")
+    if systemctl is-failed --quiet "$unit" || [ "$restarts" -ge 3 ]; then
+      journal
+      fail "the instance ended instead of becoming ready (started $((restarts + 1)) times)"
+    fi
+    if [ "$(date +%s)" -ge "$deadline" ]; then
+      journal
+      curl --silent --show-error --max-time 2 --unix-socket "$socket" http://localhost/readyz || true
+      fail "the instance did not become ready within $seconds s"
+    fi
+    sleep 0.2
+  done
+}
+
+run_checks() {
+  number=1
+  while [ -f "$incoming/checks/$number" ]; do
+    step "checks $number"
+    patience=$(cat "$incoming/checks/$number.seconds")
+    deadline=$(($(date +%s) + patience))
+    until timeout "$patience" sh "$incoming/checks/$number" > "$incoming/check.log" 2>&1 < /dev/null; do
+      if [ "$(date +%s)" -ge "$deadline" ]; then
+        cat "$incoming/check.log"
+        fail "did not succeed within $patience s: $(cat "$incoming/checks/$number")"
+      fi
+      sleep 0.5
+    done
+    number=$((number + 1))
+  done
+}
+
+# Every other instance, also one that an interrupted run left. SIGTERM drains it; the unit says for how long.
+stop_others() {
+  for other in $(systemctl list-units --all --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1) \
+    $(systemctl list-unit-files --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1); do
+    case $other in
+    "$unit" | "dukaan-$service@.service") continue ;;
+    esac
+    systemctl disable --quiet --now "$other" || true
+    systemctl reset-failed "$other" 2>/dev/null || true
+  done
+}
+
+# The newest three stay, so that going back needs no upload.
+prune() {
+  find "$releases" -mindepth 1 -maxdepth 1 -type d ! -name "$id" -printf '%T@ %p\n' | sort -rn | tail -n +3 |
+    cut -d ' ' -f 2- | while read -r old; do rm -rf "$old"; done
+}
+
+command -v curl > /dev/null || fail "curl is not installed; a role must bring it"
+bring_release
+migrate_database
+start_instance
+wait_until_ready
+step "switch"
+systemctl enable --quiet "$unit"
+switched=yes
+point_to "$id"
+run_checks
+# A request that was about to be sent to the old instance's socket is sent by now.
+sleep 1
+step "drain"
+stop_others
+touch "$folder"
+prune

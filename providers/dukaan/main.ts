@@ -1,0 +1,12 @@
+import { serve } from "./protocol.js";
+import { resourceType } from "./types.js";
+
+/**
+ * The provider's process. The engine starts it (through ./pulumi-resource-dukaan), passes its own address as the
+ * last argument and reads the port from the first line of stdout.
+ */
+const { port } = await serve({
+  resourceType,
+  engineAddress: process.argv.slice(2).find((argument) => /^[^-].*:\d+$/.test(argument)),
+});
+process.stdout.write(`${port}\n`);

@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import type { CheckFailure } from "../resource.js";
+import { checkChecks, checkConnection, type CheckInput } from "../role/inputs.js";
+import type { Connection } from "../ssh/machine.js";
+import { isKnown } from "../values.js";
+
+/** Inputs of a release as the schema has made sure of them; in a preview, any value may be `unknown`. */
+export type ReleaseInputs = {
+  connection: Connection;
+  serverId: string;
+  service: string;
+  bundle: { directory: string; digest: string };
+  runtime: { archive: string; version: string; digest: string };
+  user: string;
+  environment: Record<string, string>;
+  migrate?: string[];
+  checks?: CheckInput[];
+  readySeconds?: number;
+  after?: string[];
+};
+
+export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
+  const failures: CheckFailure[] = [];
+  const expect = (property: string, value: string, pattern: RegExp, wanted: string) => {
+    if (isKnown(value) && !pattern.test(value))
+      failures.push({ property, reason: `${JSON.stringify(value)} is not ${wanted}` });
+  };
+  failures.push(...checkConnection(inputs.connection));
+  expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
+  expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
+  const { bundle, runtime, environment, readySeconds } = inputs;
+  if (isKnown(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
+  if (isKnown(runtime)) {
+    expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
+    expect("runtime.version", runtime.version, /^v?\d+\.\d+\.\d+$/, "a version such as 24.21.0");
+  }
+  for (const [name, value] of Object.entries(environment)) {
+    const property = `environment.${name}`;
+    if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) failures.push({ property, reason: "is not a name of a variable" });
+    if (isKnown(value) && value.includes("\0")) failures.push({ property, reason: "must not hold a NUL" });
+  }
+  if (readySeconds !== undefined && isKnown(readySeconds) && !(readySeconds >= 1 && readySeconds <= 600))
+    failures.push({ property: "readySeconds", reason: "must be 1 to 600" });
+  return [...failures, ...checkChecks(inputs.checks)];
+}
+
+/**
+ * Names a release: what runs, on which runtime, with which environment. Paths on this computer do not count.
+ * Undefined while something of it is unknown.
+ */
+export function releaseId(inputs: ReleaseInputs): string | undefined {
+  const { bundle, runtime, environment, user } = inputs;
+  const variables = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
+  const parts = [bundle.digest, runtime.digest, runtime.version, user, variables];
+  if (!isKnown(parts)) return undefined;
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
+}
+
+/** Where the release listens until it is switched to. */
+function socketOf(inputs: ReleaseInputs, id: string): string {
+  return `/run/dukaan/${inputs.service}-${id}.sock`;
+}
+
+/** An EnvironmentFile that a shell reads in the same way: single quotes, in which nothing is special. */
+export function environmentFile(inputs: ReleaseInputs, id: string): string {
+  const added = { LISTEN_SOCKET: socketOf(inputs, id), RELEASE_ID: id };
+  return Object.entries({ ...inputs.environment, ...added })
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => `${name}='${value.replaceAll("'", `'"'"'`)}'\n`)
+    .join("");
+}

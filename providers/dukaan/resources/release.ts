@@ -1,0 +1,123 @@
+import { diffRelease } from "../release/diff.js";
+import { checkRelease, environmentFile, releaseId, type ReleaseInputs } from "../release/inputs.js";
+import { ProviderError, type Context, type ResourceType } from "../resource.js";
+import { checkPublic } from "../role/inputs.js";
+import { checkFiles } from "../role/specification.js";
+import type { Machine } from "../ssh/machine.js";
+import type { ScriptFile } from "../ssh/script.js";
+import { isKnown, unknown, type Properties } from "../values.js";
+
+/** One service's release on one machine. The switch is done there, by switch-release.sh. */
+export const release: ResourceType<ReleaseInputs, { active: string }> = {
+  check(news, _olds, wrapped) {
+    return [...checkRelease(news), ...checkPublic(wrapped, ["connection", "environment"])];
+  },
+
+  diff({ olds, oldInputs, news }) {
+    return diffRelease(olds.active, oldInputs, news);
+  },
+
+  async create(inputs, context) {
+    const id = isKnown(inputs.serverId) ? `${inputs.serverId}/${inputs.service}` : "";
+    return {
+      id,
+      outputs: context.preview ? expectedOutputs(inputs) : await deploy(inputs, "create", context),
+    };
+  },
+
+  async update({ news }, context) {
+    return context.preview ? expectedOutputs(news) : deploy(news, "update", context);
+  },
+
+  async read({ inputs, wrapped }, context) {
+    const { openMachine } = await ssh();
+    const machine = await openMachine(inputs.connection, "read", context);
+    const found = await probe(machine, inputs, releaseId(inputs) ?? "-");
+    // What is no release as it should be has no id; the difference to the wanted one then shows in the preview.
+    const state = !found.serving ? " (not serving)" : found.release === "modified" ? " (modified)" : "";
+    const active = found.active + state;
+    return { outputs: { active, digest: active }, inputs: wrapped };
+  },
+
+  async delete({ inputs }, context) {
+    const { openMachine, runScript, UnreachableError } = await ssh();
+    try {
+      const machine = await openMachine(inputs.connection, "delete", context);
+      const { code, lines } = await runScript(machine, "remove-release.sh", [description(inputs, "-")]);
+      if (code !== 0) throw new ProviderError(lines.join("\n"));
+    } catch (error) {
+      // The usual case: the machine is gone with everything on it.
+      if (!(error instanceof UnreachableError)) throw error;
+      context.log(
+        "warning",
+        `release of ${inputs.service} is forgotten, but was not stopped: ${error.message}`,
+      );
+    }
+  },
+};
+
+async function deploy(
+  inputs: ReleaseInputs,
+  purpose: "create" | "update",
+  context: Context,
+): Promise<Properties> {
+  const { openMachine, waitForCloudInit, bundleFiles, uploadRuntime, runScript, quote, Transcript } =
+    await ssh();
+  const id = releaseId(inputs) ?? "";
+  const machine = await openMachine(inputs.connection, purpose, context);
+  if (purpose === "create") await waitForCloudInit(machine, context);
+  const found = await probe(machine, inputs, id);
+  if (found.runtime !== inputs.runtime.digest) await uploadRuntime(machine, inputs, context);
+  const files: ScriptFile[] = [
+    description(inputs, id),
+    { path: "env", content: environmentFile(inputs, id) },
+    ...(found.release === "complete" ? [] : await bundleFiles(inputs)),
+    ...(inputs.migrate ? [{ path: "migrate", content: quote(inputs.migrate) }] : []),
+    ...checkFiles(inputs.checks),
+  ];
+  const transcript = new Transcript(`release ${id} of ${inputs.service}`, context);
+  const { code } = await runScript(machine, "switch-release.sh", files, transcript.add);
+  if (code !== 0) throw transcript.failure(machine.host);
+  return { active: id, digest: id };
+}
+
+async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
+  const { runScript } = await ssh();
+  const { code, lines } = await runScript(machine, "probe-release.sh", [description(inputs, id)]);
+  if (code !== 0)
+    throw new ProviderError(
+      `release of ${inputs.service} on ${machine.host} cannot be read\n${lines.join("\n")}`,
+    );
+  const found = new Map(lines.map((line) => [line.replace(/\t.*/, ""), line.replace(/^.*\t/, "")]));
+  return {
+    runtime: found.get("runtime"),
+    release: found.get("release"),
+    active: found.get("active") ?? "-",
+    serving: found.get("serving") === "yes",
+  };
+}
+
+/** The file `release` of the scripts. */
+function description(inputs: ReleaseInputs, id: string): ScriptFile {
+  const { service, runtime, user, readySeconds = 60 } = inputs;
+  const runtimeFolder = `node-${runtime.version.replace(/^v/, "")}`;
+  return { path: "release", content: `${[service, id, runtimeFolder, user, readySeconds].join("\t")}\n` };
+}
+
+function expectedOutputs(inputs: ReleaseInputs): Properties {
+  const id = releaseId(inputs) ?? unknown;
+  return { active: id, digest: id };
+}
+
+/** Loaded when a machine is really to be reached; no preview does that. */
+async function ssh() {
+  const [machine, script, connect, prepare, transcript, upload] = await Promise.all([
+    import("../ssh/machine.js"),
+    import("../ssh/script.js"),
+    import("../ssh/connect.js"),
+    import("../ssh/prepare.js"),
+    import("../ssh/transcript.js"),
+    import("../release/upload.js"),
+  ]);
+  return { ...machine, ...script, ...connect, ...prepare, ...transcript, ...upload };
+}

@@ -1,0 +1,54 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Diff, DiffKind } from "../resource.js";
+import { isKnown, type Properties } from "../values.js";
+import type { FileInput, RoleInputs } from "./inputs.js";
+import { roleDigest } from "./specification.js";
+
+/** Not part of what is applied: how to reach the machine, and what has to come first. */
+const unapplied = new Set(["connection", "after"]);
+
+/**
+ * What an `up` would change, file by file. After a refresh `olds` holds what was found on the machine, so that a
+ * change made there by hand shows in the same way.
+ */
+export function diffRole(digest: string, olds: RoleInputs, news: RoleInputs): Diff {
+  const changes: Record<string, DiffKind> = {};
+  const before: Properties = olds;
+  const after: Properties = news;
+  for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
+    if (name === "files" || unapplied.has(name)) continue;
+    if (isEmpty(before[name]) && isEmpty(after[name])) continue;
+    if (!isDeepStrictEqual(before[name], after[name])) changes[name] = kind(before[name], after[name]);
+  }
+  const oldFiles = olds.files ?? {};
+  const newFiles = news.files ?? {};
+  for (const path of new Set([...Object.keys(oldFiles), ...Object.keys(newFiles)])) {
+    if (!isSameFile(oldFiles[path], newFiles[path]))
+      changes[`files[${JSON.stringify(path)}]`] = kind(oldFiles[path], newFiles[path]);
+  }
+  // The machine's own record does not name this set: an application was cut off, or somebody restored an old disk.
+  if (Object.keys(changes).length === 0 && isKnown(after) && roleDigest(news) !== digest)
+    changes["digest"] = "update";
+  return { changes, replaces: "serverId" in changes ? ["serverId"] : [] };
+}
+
+function isSameFile(a: FileInput | undefined, b: FileInput | undefined): boolean {
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    a.content === b.content &&
+    a.owner === b.owner &&
+    a.group === b.group &&
+    isKnown(b.mode) &&
+    Number.parseInt(a.mode, 8) === Number.parseInt(b.mode, 8)
+  );
+}
+
+function kind(before: unknown, after: unknown): DiffKind {
+  if (before === undefined) return "add";
+  return after === undefined ? "delete" : "update";
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === undefined || (Array.isArray(value) && value.length === 0);
+}

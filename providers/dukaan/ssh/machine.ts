@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Client, ClientChannel } from "ssh2";
+import { ProviderError, type Context } from "../resource.js";
+import { connect, UnreachableError, type Endpoint } from "./connect.js";
+
+/** How long a machine that does not answer is tried: a new one boots, one that is there should answer. */
+export const patienceSeconds = { create: 180, update: 60, read: 20, delete: 10 };
+
+/** sshd accepts 10 sessions on a connection (MaxSessions); a person's own may be among them. */
+const maxSessions = 6;
+
+/** One connection to a machine, shared by all resources of this process. */
+interface Shared {
+  client: Client;
+  sessions: number;
+  waiting: (() => void)[];
+}
+
+const shared = new Map<string, Promise<Shared>>();
+
+export interface CommandResult {
+  code: number;
+  /** Standard output and error as the command mixed them, line by line. */
+  lines: string[];
+}
+
+/** A resource's input `connection`. */
+export type Connection = { host: string; port?: number; user: string; hostKey: string; privateKey: string };
+
+/** A machine to run commands on. Commands are public (argv); what must stay secret goes through `input`. */
+export interface Machine {
+  host: string;
+  run(command: string, input: Readable, onLine?: (line: string) => void): Promise<CommandResult>;
+}
+
+/** Logs in, or shares the connection that there is. */
+export async function openMachine(
+  connection: Connection,
+  purpose: keyof typeof patienceSeconds,
+  context: Context,
+): Promise<Machine> {
+  const endpoint: Endpoint = { port: 22, ...connection };
+  const open = () => share(endpoint, purpose, context);
+  await open();
+  return {
+    host: endpoint.host,
+    run: async (command, input, onLine) =>
+      runCommand(await open(), endpoint, command, input, context, onLine),
+  };
+}
+
+function share(endpoint: Endpoint, purpose: keyof typeof patienceSeconds, context: Context): Promise<Shared> {
+  const key = createHash("sha256").update(JSON.stringify(endpoint)).digest("hex");
+  const existing = shared.get(key);
+  if (existing) return existing;
+  const opening = connect(endpoint, {
+    seconds: patienceSeconds[purpose],
+    booting: purpose === "create",
+    signal: context.signal,
+    onWait: (reason) => context.progress(`waiting for ${endpoint.host} to answer (${reason})`),
+  }).then((client): Shared => {
+    client.once("close", () => shared.delete(key));
+    return { client, sessions: 0, waiting: [] };
+  });
+  shared.set(key, opening);
+  opening.catch(() => shared.delete(key));
+  return opening;
+}
+
+async function runCommand(
+  connection: Shared,
+  { host }: Endpoint,
+  command: string,
+  input: Readable,
+  { signal }: Context,
+  onLine: (line: string) => void = () => {},
+): Promise<CommandResult> {
+  await takeSession(connection);
+  const terminate = () => channel?.signal("TERM");
+  let channel: ClientChannel | undefined;
+  try {
+    signal.throwIfAborted();
+    channel = await openChannel(connection.client, `${command} 2>&1`);
+    signal.addEventListener("abort", terminate, { once: true });
+    const lines: string[] = [];
+    const reader = createInterface({ input: channel, crlfDelay: Infinity });
+    reader.on("line", (line) => {
+      lines.push(line);
+      onLine(line);
+    });
+    let inputError: Error | undefined;
+    input.once("error", (error) => (inputError = error));
+    const ended = exitOf(channel);
+    // A command that fails early closes its input; its exit code tells more than the broken pipe.
+    await Promise.all([pipeline(input, channel).catch(() => {}), ended]);
+    const code = await ended;
+    if (signal.aborted) throw signal.reason;
+    if (inputError) throw inputError;
+    if (code === undefined)
+      throw new UnreachableError(
+        `the connection to ${host} was lost while a command ran there. Run it again: what was half done is repaired.`,
+      );
+    return { code, lines };
+  } finally {
+    signal.removeEventListener("abort", terminate);
+    connection.sessions--;
+    connection.waiting.shift()?.();
+  }
+}
+
+async function takeSession(connection: Shared): Promise<void> {
+  while (connection.sessions >= maxSessions)
+    await new Promise<void>((resolve) => {
+      connection.waiting.push(resolve);
+    });
+  connection.sessions++;
+}
+
+function openChannel(client: Client, command: string): Promise<ClientChannel> {
+  return new Promise((resolve, reject) => {
+    client.exec(command, (error, channel) => {
+      if (error) reject(new ProviderError(`the machine refuses to run a command: ${error.message}`));
+      else resolve(channel);
+    });
+  });
+}
+
+/** The exit code; 255 when a signal ended the command; undefined when the connection broke before it ended. */
+function exitOf(channel: ClientChannel): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    let code: number | undefined;
+    channel.once("exit", (status: number | null) => {
+      code = status ?? 255;
+    });
+    channel.once("close", () => resolve(code));
+  });
+}
