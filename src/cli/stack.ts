@@ -68,7 +68,13 @@ export async function writeLocalConfig(stack: StackContext, endpoint: string): P
   const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
   const copy: StackFile = {
     ...settings,
-    config: { ...settings.config, "dukaan:local": true, "hcloud:endpoint": endpoint },
+    config: {
+      ...settings.config,
+      "dukaan:local": true,
+      "hcloud:endpoint": endpoint,
+      // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
+      "hcloud:pollInterval": "50ms",
+    },
     ...(earlier.encryptionsalt === undefined ? {} : { encryptionsalt: earlier.encryptionsalt }),
   };
   await mkdir(join(stack.directory, "project"), { recursive: true, mode: 0o700 });

@@ -47,7 +47,7 @@ describe("openStack", () => {
 });
 
 describe("the configuration copy", () => {
-  it("adds the endpoint, keeps Pulumi's salt, and is readable by its owner alone", async () => {
+  it("adds the endpoint and quick polling, keeps Pulumi's salt, and is readable by its owner alone", async () => {
     const stack = await openStack("lab");
     const inTree = await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8");
     await writeLocalConfig(stack, "http://127.0.0.1:8470/v1");
