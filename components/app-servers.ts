@@ -32,19 +32,30 @@ export interface AppServersArgs {
  * new AppServers("app", { machines, database, authority, publicUrl, artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
-  /** Release that serves, by machine. */
-  readonly releases: Readonly<Record<string, pulumi.Output<string>>>;
+  private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
 
   constructor(name: string, args: AppServersArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:AppServers", name, {}, options);
     const sessionSecret = this.makeSessionSecret(name);
-    const releases = args.machines.map((machine) => {
-      const ready = [this.makePool(machine, args), this.makeGround(machine)];
-      const front = this.makeFront(machine, args);
-      return [machine.about.name, this.makeRelease(machine, args, sessionSecret, [...ready, front])] as const;
-    });
-    this.releases = Object.fromEntries(releases);
+    this.releases = new Map(
+      args.machines.map((machine) => {
+        const after = [
+          args.database.ready,
+          this.makePool(machine, args),
+          this.makeGround(machine),
+          this.makeFront(machine, args),
+        ];
+        return [machine, this.makeRelease(machine, args, sessionSecret, after)];
+      }),
+    );
     this.registerOutputs({});
+  }
+
+  /** The release that serves on a machine. @throws Error when the app does not run there */
+  releaseOn(machine: Machine): pulumi.Output<string> {
+    const release = this.releases.get(machine);
+    if (!release) throw new Error(`the app does not run on ${machine.about.name}`);
+    return release;
   }
 
   /** Signs cookies; the same on every machine. */
@@ -95,7 +106,7 @@ export class AppServers extends pulumi.ComponentResource {
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
     const databaseUrl = (directory: string, port: number) =>
-      pulumi.interpolate`postgres://shop:${database.password}@/shop?host=${directory}&port=${port}`;
+      pulumi.interpolate`postgresql://shop:${database.password}@/shop?host=${directory}&port=${port}`;
     const release = new Release(
       `${machine.about.name}-api`,
       {
@@ -114,7 +125,7 @@ export class AppServers extends pulumi.ComponentResource {
           NODE_OPTIONS: apiRole.nodeOptions(machine.about),
         },
         migrate: ["migrate.mjs"],
-        after: [database.ready, ...after],
+        after,
       },
       { parent: this, ...machine.goesWithServer },
     );

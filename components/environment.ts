@@ -31,9 +31,10 @@ export class Environment extends pulumi.ComponentResource {
   readonly authority: CertificateAuthority;
 
   constructor(name: string, args: EnvironmentArgs) {
-    const guard = new Late<Stage>();
-    super("dukaan:index:Environment", name, {}, { transformations: [dependOn(guard)] });
-    guard.value = this.makeGuard(args);
+    // Filled in when the guard is there; until then nothing can depend on it.
+    const later: { guard?: Stage } = {};
+    super("dukaan:index:Environment", name, {}, { transformations: [dependOn(later)] });
+    later.guard = this.makeGuard(args);
     this.deployKey = this.makeDeployKey(args);
     this.authority = this.makeAuthority(args);
     this.regions = this.makeRegions(args);
@@ -105,13 +106,8 @@ export class Environment extends pulumi.ComponentResource {
   }
 }
 
-/** Filled in after the constructor of its owner has begun. */
-class Late<Value> {
-  value?: Value;
-}
-
-/** Makes every descendant depend on the guard. The guard itself is made before there is a value. */
-function dependOn(guard: Late<Stage>): pulumi.ResourceTransformation {
+/** Makes every descendant depend on the guard. */
+function dependOn(later: { guard?: Stage }): pulumi.ResourceTransformation {
   return ({ props, opts }) =>
-    guard.value && { props, opts: pulumi.mergeOptions(opts, { dependsOn: guard.value }) };
+    later.guard && { props, opts: pulumi.mergeOptions(opts, { dependsOn: later.guard }) };
 }

@@ -25,7 +25,7 @@ export interface MachineArgs {
    * @default they stay as they are
    * @example (args) => ({ ...args, backups: true })
    */
-  transform?: (args: Record<string, unknown>) => Record<string, unknown>;
+  transform?: (args: object) => object;
 }
 
 /**

@@ -64,7 +64,7 @@ export interface MachineArgs {
   /** OpenSSH public key that may log in as root. */
   loginKey: pulumi.Input<string>;
   /** Last word on the raw arguments of the server resource; their shape is the provider's. */
-  transform?: ((args: Record<string, unknown>) => Record<string, unknown>) | undefined;
+  transform?: ((args: object) => object) | undefined;
 }
 
 export interface PlatformMachine {

@@ -1,18 +1,21 @@
 import { closest, distance } from "fastest-levenshtein";
 import type { TSchema } from "typebox";
-import Value from "typebox/value";
-import { rules } from "./rules.js";
+import { Errors } from "typebox/value";
+import { type Candidate, rules } from "./rules.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
 type Outcome = { settings: Settings; problems?: undefined } | { problems: Problem[]; settings?: undefined };
 
 const everywhere = ["0.0.0.0/0", "::/0"];
 
-/** Settings of the provider `hcloud` itself. */
-const hcloudKeys = ["token", "endpoint", "endpointHetzner", "pollFunction", "pollInterval"];
-const namespaces = ["dukaan", "hcloud", "pulumi"];
-
 const fields = settingsSchema.properties as Record<string, TSchema & FieldNotes>;
+
+/** Names by namespace; of Pulumi's own, any. */
+const knownNames = new Map<string, readonly string[] | undefined>([
+  ["dukaan", Object.keys(fields)],
+  ["hcloud", ["token", "endpoint", "endpointHetzner", "pollFunction", "pollInterval"]],
+  ["pulumi", undefined],
+]);
 
 interface FieldNotes {
   type?: string;
@@ -40,22 +43,12 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
     else checked[name] = value;
   }
 
-  const endpoint = raw["hcloud:endpoint"];
-  const token = raw["hcloud:token"];
-  const local = typeof endpoint === "string" && isLoopback(endpoint);
-  const settings = checked as Partial<RawSettings>;
-  for (const rule of rules) {
-    problems.push(
-      ...rule({
-        settings,
-        local,
-        ...(endpoint === undefined ? {} : { endpoint: String(endpoint) }),
-        ...(token === undefined ? {} : { token: typeof token === "string" ? token : "encrypted" }),
-      }),
-    );
-  }
+  const settings: Partial<RawSettings> = checked;
+  const cloud = cloudOf(raw);
+  problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   if (problems.length > 0) return { problems };
 
+  const { local } = cloud;
   const { domain, changeToken, ...complete } = settings as RawSettings;
   return {
     settings: {
@@ -82,12 +75,25 @@ export function describeProblems(stack: string, problems: readonly Problem[]): s
   ].join("\n");
 }
 
+/** Which cloud it is, by the provider's own settings. */
+function cloudOf(raw: Readonly<Record<string, unknown>>): Omit<Candidate, "stack" | "settings"> {
+  const given = raw["hcloud:endpoint"];
+  const endpoint = given === undefined || typeof given === "string" ? given : JSON.stringify(given);
+  const token = raw["hcloud:token"] ?? "";
+  return {
+    local: endpoint !== undefined && isLoopback(endpoint),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    // In the file itself it is `{ secure: … }`.
+    ...(typeof token === "string" ? { tokenLength: token.length } : {}),
+  };
+}
+
 function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
   return Object.keys(raw).flatMap((key): Problem[] => {
     const [namespace = "", name = ""] = key.split(/:(.*)/s);
-    const names = { dukaan: Object.keys(fields), hcloud: hcloudKeys }[namespace];
-    if (namespace === "pulumi" || names?.includes(name)) return [];
-    if (!names) {
+    const names = knownNames.get(namespace);
+    if (!knownNames.has(namespace)) {
+      const namespaces = [...knownNames.keys()];
       return [
         {
           path: key,
@@ -96,6 +102,7 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
         },
       ];
     }
+    if (!names || names.includes(name)) return [];
     return [
       {
         path: key,
@@ -119,7 +126,7 @@ function fromText(value: unknown, schema: FieldNotes): unknown {
 }
 
 function checkField(name: string, schema: TSchema & FieldNotes, value: unknown): Problem | undefined {
-  const [error] = Value.Errors(schema, value);
+  const [error] = Errors(schema, value);
   if (!error) return undefined;
   const index = /^\/(\d+)/.exec(error.instancePath)?.[1];
   const path = `dukaan:${name}${index === undefined ? "" : `[${index}]`}`;

@@ -6,10 +6,11 @@ import type { Problem, RawSettings } from "./schema.js";
 
 /** What the rules look at: settings that have passed the schema (others are left out), and the cloud's own. */
 export interface Candidate {
+  stack: string;
   settings: Partial<RawSettings>;
   endpoint?: string;
-  /** Absent: none was given. An encrypted one that cannot be read here is "encrypted". */
-  token?: string | "encrypted";
+  /** Of the token, in characters; 0: there is none; absent: it is encrypted here, so nobody can count. */
+  tokenLength?: number;
   /** Whether the endpoint is on this computer. */
   local: boolean;
 }
@@ -20,6 +21,19 @@ const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 /** Everything that the schema cannot say. Each rule is skipped while a setting that it reads is wrong in itself. */
 export const rules: readonly Rule[] = [
+  // It stands in host names and labels.
+  ({ stack }) =>
+    /^[a-z][a-z0-9-]{0,29}$/.test(stack)
+      ? []
+      : [
+          {
+            path: "stack",
+            reason: `is called ${quoted(stack)}`,
+            remedy:
+              "Use a name of at most 30 lower-case letters, digits and hyphens that begins with a letter.",
+          },
+        ],
+
   ({ settings: { stage } }) =>
     stage === undefined || isBuilt(stage)
       ? []
@@ -155,16 +169,14 @@ export const rules: readonly Rule[] = [
     ];
   },
 
-  ({ token, endpoint }) => {
-    if (endpoint !== undefined && !URL.canParse(endpoint)) return [];
+  ({ tokenLength }) => {
     const path = "hcloud:token";
     const remedy =
       "Make one in the Hetzner console (Security → API tokens), then set HCLOUD_TOKEN or run `pulumi config set --secret hcloud:token`.";
-    if (token === undefined) return [{ path, reason: "is missing", remedy }];
-    // The value stays out of the message.
-    return token === "encrypted" || token.length === 64
+    if (tokenLength === 0) return [{ path, reason: "is missing", remedy }];
+    return tokenLength === undefined || tokenLength === 64
       ? []
-      : [{ path, reason: `has ${token.length} characters; a token has 64`, remedy }];
+      : [{ path, reason: `has ${tokenLength} characters; a token has 64`, remedy }];
   },
 ];
 

@@ -1,4 +1,4 @@
-import Type from "typebox";
+import { Type } from "typebox";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 

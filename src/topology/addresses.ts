@@ -21,8 +21,6 @@ const tierNumbers = {
 
 export type Tier = keyof typeof tierNumbers;
 
-export const tiers = Object.keys(tierNumbers) as Tier[];
-
 /** The most machines that a tier's /24 has room for: .10 to .250; below are gateways, above is room for floating ones. */
 export const machinesPerTier = 241;
 

@@ -105,5 +105,5 @@ function databaseMachine(stage: string): string {
     // Each region has its own primary for its own stores.
     anycast: "one a region",
   };
-  return places[stage as Stage] ?? stage;
+  return Object.entries(places).find(([known]) => known === stage)?.[1] ?? stage;
 }

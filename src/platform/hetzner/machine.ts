@@ -43,7 +43,7 @@ export function machine(
   };
   const server = new Server(
     described.name,
-    (args.transform?.({ ...serverArgs }) as unknown as ServerArgs | undefined) ?? serverArgs,
+    { ...serverArgs, ...args.transform?.(serverArgs) },
     {
       ...options,
       protect: context.protect,

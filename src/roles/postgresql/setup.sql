@@ -11,6 +11,11 @@ where not exists (select from pg_roles where rolname = 'shop') \gexec
 select format('alter role shop password %L', :'verifier')
 where (select rolpassword from pg_authid where rolname = 'shop') is distinct from :'verifier' \gexec
 
+-- What a page does takes milliseconds; the release's migration sets its own limits.
+alter role shop set statement_timeout = '10s';
+alter role shop set lock_timeout = '5s';
+alter role shop set idle_in_transaction_session_timeout = '10s';
+
 select $$create database shop owner shop template template0 encoding 'UTF8' locale 'C.UTF-8'$$
 where not exists (select from pg_database where datname = 'shop') \gexec
 revoke all on database shop from public;

@@ -1,0 +1,90 @@
+import * as pulumi from "@pulumi/pulumi";
+import { AppServers } from "../components/app-servers.js";
+import { Database } from "../components/database.js";
+import { Environment } from "../components/environment.js";
+import type { Machine } from "../components/machine.js";
+import { topologyOf } from "../stacks/index.js";
+import type { Artifacts } from "./artifacts.js";
+import type { Settings } from "./settings/schema.js";
+import { renderTemplate } from "./template.js";
+
+/** What a stack tells those who use it. */
+export interface StackOutputs {
+  /** Where the shop is, e.g. "https://203.0.113.10". */
+  url: pulumi.Output<string>;
+  stage: string;
+  /** The release of the app that serves. */
+  release: pulumi.Output<string>;
+  /** By machine. */
+  addresses: Record<string, MachineAddresses>;
+  /** Targets for ssh by machine, e.g. `{ "app-1": "root@203.0.113.10" }`; they want the deploy key. */
+  ssh: Record<string, pulumi.Output<string>>;
+  /** Opens every machine; OpenSSH PEM, secret. */
+  deployKey: pulumi.Output<string>;
+  /** Lines for ssh's known_hosts: the machines' own keys by address. */
+  knownHosts: pulumi.Output<string>;
+  /** PEM of the authority that signed the shop's certificate. */
+  caCertificate: pulumi.Output<string>;
+  /** Markdown; its placeholders are Pulumi's. */
+  readme: string;
+}
+
+export interface MachineAddresses {
+  ipv4?: pulumi.Output<string>;
+  ipv6?: pulumi.Output<string>;
+  private: string;
+}
+
+/** Declares every resource of a stack. */
+export function provision(settings: Settings, artifacts: Artifacts): StackOutputs {
+  const topology = topologyOf(settings);
+  const environment = new Environment("shop", { settings, topology });
+  const entry = environment.machine("app-1");
+  const url = pulumi.interpolate`https://${settings.domain ?? entry.ipv4}`;
+
+  const database = new Database("database", { machine: entry }, { parent: environment });
+  const app = new AppServers(
+    "app",
+    {
+      machines: [entry],
+      database,
+      authority: environment.authority,
+      publicUrl: url,
+      artifacts,
+      strictTransport: !settings.local,
+    },
+    { parent: environment },
+  );
+
+  return {
+    url,
+    stage: topology.stage,
+    release: app.releaseOn(entry),
+    addresses: byMachine(environment, ({ ipv4, ipv6, about }) => ({
+      ...(ipv4 && { ipv4 }),
+      ...(ipv6 && { ipv6 }),
+      private: about.privateAddress,
+    })),
+    ssh: byMachine(environment, ({ ipv4, ipv6 }) => pulumi.interpolate`root@${ipv4 ?? ipv6}`),
+    deployKey: environment.deployKey.privateKey,
+    knownHosts: knownHosts(environment.machines),
+    caCertificate: environment.authority.certificate,
+    readme: renderTemplate("src/readme.md", { stack: topology.stack, stage: topology.stage }),
+  };
+}
+
+function byMachine<Value>(
+  { machines }: Environment,
+  valueOf: (machine: Machine) => Value,
+): Record<string, Value> {
+  return Object.fromEntries(machines.map((machine) => [machine.about.name, valueOf(machine)]));
+}
+
+function knownHosts(machines: readonly Machine[]): pulumi.Output<string> {
+  const lines = machines.flatMap(({ ipv4, ipv6, hostKey }) =>
+    [ipv4, ipv6]
+      .filter((address) => address !== undefined)
+      .map((address) => pulumi.interpolate`${address} ${hostKey}\n`),
+  );
+  return pulumi.all(lines).apply((all) => all.join(""));
+}

@@ -1,0 +1,122 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { describeProblems, parseSettings } from "../../src/settings/parse.js";
+import { settingsSchema } from "../../src/settings/schema.js";
+import { topologyOf } from "../../stacks/index.js";
+
+const good: Record<string, unknown> = {
+  "hcloud:token": "t".repeat(64),
+  "dukaan:stage": "droplet",
+  "dukaan:provider": "hetzner",
+  "dukaan:location": "nbg1",
+  "dukaan:serverType": "cx23",
+  "dukaan:image": "debian-12",
+  "dukaan:domain": "shop.example.com",
+  "dukaan:operatorCidrs": ["198.51.100.7/32", "2001:db8::/48"],
+  "dukaan:operatorKeys": [],
+  "dukaan:local": false,
+  "dukaan:networkCidr": "10.20.0.0/16",
+  "dukaan:changeToken": "stage:droplet>split",
+};
+
+const noText = fc.oneof(fc.integer(), fc.constant(null), fc.constant({ a: 1 }));
+const noList = fc.oneof(fc.constant("x"), fc.integer(), fc.constant([1]), fc.constant({}));
+/** Values that each setting refuses. */
+const bad: Record<string, fc.Arbitrary<unknown>> = {
+  stage: fc.oneof(
+    noText,
+    fc.string().filter((text) => text !== "droplet"),
+  ),
+  provider: fc.oneof(
+    noText,
+    fc.string().filter((text) => text !== "hetzner"),
+  ),
+  location: fc.oneof(noText, fc.string({ maxLength: 2 }), fc.constantFrom("FSN1", "fsn2", "eu-central")),
+  serverType: fc.oneof(noText, fc.string({ maxLength: 3 }), fc.constantFrom("cax11", "local-512", "cx99")),
+  image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),
+  domain: fc.oneof(
+    noText,
+    fc.constantFrom(
+      "",
+      "shop",
+      "Shop.Example.com",
+      "-a.example.com",
+      "shop.example.com:443",
+      "203.0.113.10",
+      "a..b",
+    ),
+    fc.string({ maxLength: 20 }).map((text) => `${text}_`),
+  ),
+  operatorCidrs: fc.oneof(
+    noList,
+    fc.constant([]),
+    fc.constantFrom(["198.51.100.7"], ["10.0.0.1/8"], ["10.0.0.0/33"], ["::1/64"], ["10.8/16"], ["a", "a"]),
+    fc.string({ minLength: 1, maxLength: 12 }).map((text) => [text]),
+  ),
+  operatorKeys: fc.oneof(
+    noList,
+    fc.string({ minLength: 1, maxLength: 60 }).map((text) => [text]),
+    fc.base64String({ minLength: 8 }).map((text) => [`ssh-ed25519 ${text}`]),
+  ),
+  local: fc.oneof(fc.constantFrom("yes", 1, null), fc.constant(true)),
+  networkCidr: fc.oneof(
+    noText,
+    fc.constantFrom(
+      "",
+      "10.20.0.0",
+      "10.20.0.0/24",
+      "10.20.1.0/16",
+      "11.0.0.0/16",
+      "fd00::/16",
+      "0x0a.0.0.0/16",
+    ),
+  ),
+  changeToken: noText,
+};
+
+describe("settings", () => {
+  it("has values to refuse for every setting", () => {
+    expect(Object.keys(bad).toSorted()).toEqual(Object.keys(settingsSchema.properties).toSorted());
+    expect(parseSettings("prod", good).problems).toBeUndefined();
+  });
+
+  it.each(Object.entries(bad))("names %s when it is wrong, and no other", (name, values) => {
+    fc.assert(
+      fc.property(values, (value) => {
+        const { problems } = parseSettings("prod", { ...good, [`dukaan:${name}`]: value });
+        expect(problems?.length).toBeGreaterThan(0);
+        for (const { path, reason, remedy } of problems ?? []) {
+          expect(path.replace(/\[\d+\]$/, "")).toBe(`dukaan:${name}`);
+          expect(reason).not.toBe("");
+          expect(remedy).not.toBe("");
+        }
+      }),
+    );
+  });
+
+  it("names all that are wrong together", () => {
+    fc.assert(
+      fc.property(fc.subarray(Object.keys(bad), { minLength: 1 }), fc.gen(), (names, gen) => {
+        const wrong = Object.fromEntries(
+          names.map((name) => [`dukaan:${name}`, gen(() => bad[name] ?? fc.constant(null))]),
+        );
+        const { problems = [] } = parseSettings("prod", { ...good, ...wrong });
+        const named = new Set(problems.map(({ path }) => path.replace(/\[\d+\]$/, "")));
+        expect([...named].toSorted()).toEqual(Object.keys(wrong).toSorted());
+        expect(describeProblems("prod", problems).split("\n").length).toBe(1 + 2 * problems.length);
+      }),
+    );
+  });
+
+  it("never throws, and what it accepts has a topology", () => {
+    const value = fc.oneof(fc.jsonValue(), fc.constantFrom(...Object.values(good)));
+    const key = fc.oneof(fc.constantFrom(...Object.keys(good), "hcloud:endpoint"), fc.string());
+    fc.assert(
+      fc.property(fc.dictionary(key, value), (changes) => {
+        const { settings, problems } = parseSettings("prod", { ...good, ...changes });
+        const found = settings ? topologyOf(settings).machines : problems;
+        expect(found.length).toBeGreaterThan(0);
+      }),
+    );
+  });
+});

@@ -1,0 +1,96 @@
+import { setMocks } from "@pulumi/pulumi/runtime/mocks.js";
+import * as settings from "@pulumi/pulumi/runtime/settings.js";
+import * as pulumi from "@pulumi/pulumi";
+
+/** What the program asked the engine for. */
+export interface RecordedResource {
+  type: string;
+  name: string;
+  custom: boolean;
+  /** Types of all parents, outermost first, as in a URN; without the stack. */
+  chain: string[];
+  parent: string;
+  /** Its URN as the recorder made it, and those of what it depends on. */
+  urn: string;
+  dependencies: string[];
+  protect: boolean;
+  deletedWith: string;
+  ignoreChanges: string[];
+  /** Inputs as they went over the wire: secrets are wrapped. */
+  inputs: Record<string, unknown>;
+}
+
+type Outputs = Record<string, unknown>;
+
+/** The part of the engine's request that is recorded. */
+interface RegisterRequest {
+  getType(): string;
+  getName(): string;
+  getCustom(): boolean;
+  getParent(): string;
+  getDependenciesList(): string[];
+  getProtect(): boolean;
+  getDeletedwith(): string;
+  getIgnorechangesList(): string[];
+  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
+}
+
+interface Monitor {
+  newUrn: (parent: string, type: string, name: string) => string;
+  registerResource: (request: RegisterRequest, callback: unknown) => Promise<void>;
+}
+
+/**
+ * Runs a program against Pulumi's mock engine and returns every resource that it registered, in order.
+ * @param outputsOf outputs that a provider would add, by resource type
+ */
+export async function recordResources(
+  program: () => unknown,
+  outputsOf: (type: string, name: string) => Outputs,
+): Promise<RecordedResource[]> {
+  const recorded: RecordedResource[] = [];
+  let lastId = 1000;
+  await setMocks(
+    {
+      call: () => {
+        throw new Error("the program calls no functions of providers");
+      },
+      newResource: ({ type, name, inputs }) => ({
+        id: String(++lastId),
+        state: { ...inputs, ...outputsOf(type, name) },
+      }),
+    },
+    "dukaan",
+    "test",
+  );
+  const monitor = settings.getMonitor() as unknown as Monitor;
+  // The mock engine's own URNs have only one parent's type; a real one has all of them.
+  monitor.newUrn = (parent, type, name) => {
+    const parentType = parent === "" ? "" : (parent.split("::")[2] ?? "");
+    const nested = parentType === "" || parentType === "pulumi:pulumi:Stack" ? type : `${parentType}$${type}`;
+    return `urn:pulumi:test::dukaan::${nested}::${name}`;
+  };
+  const register = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    const urn = monitor.newUrn(request.getParent(), request.getType(), request.getName());
+    recorded.push({
+      type: request.getType(),
+      name: request.getName(),
+      custom: request.getCustom(),
+      chain: (urn.split("::")[2] ?? "").split("$").slice(0, -1),
+      parent: request.getParent(),
+      urn,
+      dependencies: request.getDependenciesList(),
+      protect: request.getProtect(),
+      deletedWith: request.getDeletedwith(),
+      ignoreChanges: request.getIgnorechangesList(),
+      inputs: request.getObject()?.toJavaScript() ?? {},
+    });
+    return register(request, callback);
+  };
+  await pulumi.runtime.runInPulumiStack(async () => {
+    program();
+  });
+  await settings.disconnect();
+  return recorded;
+}

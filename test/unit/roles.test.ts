@@ -1,0 +1,219 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { describe, expect, it } from "vitest";
+import { projectRoot } from "../../src/project.js";
+import { api, nodeOptions } from "../../src/roles/api/index.js";
+import { base } from "../../src/roles/base/index.js";
+import { nginx } from "../../src/roles/nginx/index.js";
+import { pgbouncer } from "../../src/roles/pgbouncer/index.js";
+import { postgresql } from "../../src/roles/postgresql/index.js";
+import { scramVerifier } from "../../src/roles/postgresql/scram.js";
+import { databaseSizing } from "../../src/roles/postgresql/sizing.js";
+import type { RoleDefinition } from "../../src/roles/role.js";
+import { parseSettings } from "../../src/settings/parse.js";
+import { renderTemplate } from "../../src/template.js";
+import { serverTypes } from "../../src/topology/catalog.js";
+import { type Topology, machineNamed } from "../../src/topology/topology.js";
+import { topologyOf } from "../../stacks/index.js";
+
+const { settings } = parseSettings("lab", {
+  "hcloud:token": "t".repeat(64),
+  "hcloud:endpoint": "http://127.0.0.1:8470/v1",
+});
+if (!settings) throw new Error("the settings of this test are wrong");
+const topology = topologyOf(settings);
+const machine = machineNamed(topology, "app-1");
+const sizing = databaseSizing(machine, false);
+const authorizedKeys = ["ssh-ed25519 AAAA deploy@lab\n", "ssh-ed25519 BBBB ada"];
+
+const roles: RoleDefinition[] = [
+  base({ topology, machine, authorizedKeys }),
+  postgresql({ sizing, verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC" }),
+  pgbouncer({
+    databaseHost: "/run/postgresql",
+    poolSize: sizing.poolSize,
+    verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC",
+  }),
+  nginx({ cores: 1, certificate: "PEM", privateKey: "PEM", strictTransport: false }),
+  api(machine),
+];
+
+function nginxConf(strictTransport: boolean): string {
+  return fileOf(
+    nginx({ cores: 2, certificate: "", privateKey: "", strictTransport }),
+    "/etc/nginx/nginx.conf",
+  );
+}
+
+function fileOf(role: RoleDefinition, path: string): string {
+  const content = role.files?.find((file) => file.path === path)?.content;
+  if (typeof content !== "string") throw new Error(`${role.name} has no plain file ${path}`);
+  return content;
+}
+
+describe("roles", () => {
+  it("share no file, so that none takes another's away", () => {
+    const paths = roles.flatMap(({ files = [] }) => files.map(({ path }) => path));
+    expect(new Set(paths).size).toBe(paths.length);
+  });
+
+  it("have files with octal modes, absolute paths and no placeholder left", () => {
+    for (const { files = [] } of roles) {
+      for (const { path, mode, content } of files) {
+        expect(path).toMatch(/^\/[\w./@-]+$/);
+        expect(mode).toMatch(/^0[0-7]{3}$/);
+        expect(typeof content === "string" ? content : "").not.toMatch(/\{\{|undefined|NaN/);
+      }
+    }
+  });
+
+  it("keep what is secret from other users of the machine", () => {
+    const open = roles.flatMap(({ files = [] }) =>
+      files.filter(({ secret, mode }) => secret && !mode.endsWith("0")),
+    );
+    expect(open).toEqual([]);
+  });
+
+  it("have shell scripts that a shell can read", () => {
+    const scripts = roles
+      .flatMap(({ files = [] }) => files)
+      .flatMap(({ path, content }) =>
+        typeof content === "string" && content.startsWith("#!/bin/sh") ? [{ path, content }] : [],
+      );
+    expect(scripts.map(({ path }) => path).toSorted()).toEqual([
+      "/usr/local/lib/dukaan/check-pgbouncer",
+      "/usr/local/lib/dukaan/publish-socket",
+      "/usr/local/lib/dukaan/restart-postgresql-if-needed",
+      "/usr/local/lib/dukaan/tune-memory",
+    ]);
+    for (const { content } of scripts) execFileSync("sh", ["-n"], { input: content });
+  });
+
+  it("use every file that lies beside them", () => {
+    const folder = join(projectRoot, "src", "roles");
+    const unused = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
+      .filter(
+        ({ name, parentPath }) => !readFileSync(join(parentPath, "index.ts"), "utf8").includes(`/${name}\``),
+      )
+      .map(({ name }) => name);
+    expect(unused).toEqual([]);
+  });
+});
+
+describe("base", () => {
+  it("installs in one go what can be installed before its configuration", () => {
+    expect(roles[0]?.packages).toEqual(expect.arrayContaining(["nftables", "nginx", "pgbouncer"]));
+    expect(roles[0]?.packages).not.toContain("postgresql-15");
+  });
+
+  it("closes the private side but for declared flows", () => {
+    const [first] = topology.machines;
+    if (!first) throw new Error("no machine");
+    const database = {
+      ...first,
+      name: "database-1",
+      tier: "database" as const,
+      privateAddress: "10.10.3.10",
+    };
+    const split: Topology = {
+      ...topology,
+      machines: [first, database],
+      services: [
+        { name: "pgbouncer", machines: ["app-1"] },
+        { name: "postgresql", machines: ["database-1"] },
+      ],
+      flows: [{ from: "pgbouncer", to: "postgresql", protocol: "tcp", port: 5432, purpose: "queries" }],
+    };
+    const rules = (name: string) =>
+      fileOf(
+        base({ topology: split, machine: machineNamed(split, name), authorizedKeys }),
+        "/etc/nftables.conf",
+      );
+    expect(rules("database-1")).toContain("ip saddr { 10.10.2.10 } tcp dport 5432 accept\n    reject");
+    expect(rules("app-1")).not.toContain("dport");
+  });
+});
+
+describe("nginx", () => {
+  it("announces HTTPS for good only where browsers know the authority", () => {
+    expect(nginxConf(true)).toContain("add_header Strict-Transport-Security");
+    expect(nginxConf(false)).not.toContain("add_header Strict-Transport-Security");
+  });
+
+  it("hands requests to the socket without keep-alive, and metrics to nobody", () => {
+    expect(nginxConf(false)).toMatch(/proxy_pass http:\/\/unix:\/run\/dukaan\/api\.sock:;/);
+    expect(nginxConf(false)).not.toMatch(/^\s*(keepalive \d|upstream)/m);
+    expect(nginxConf(false)).toMatch(/location = \/metrics \{\s*return 404;/);
+  });
+});
+
+describe("sizing", () => {
+  it("leaves room for the rest on the smallest server", () => {
+    expect(sizing).toEqual({
+      poolSize: 5,
+      maxConnections: 20,
+      sharedBuffersMiB: 64,
+      effectiveCacheSizeMiB: 192,
+      workMemKiB: 3276,
+      maintenanceWorkMemMiB: 16,
+      maxWalSizeMiB: 500,
+      parallelWorkers: 1,
+      parallelWorkersPerQuery: 0,
+      autovacuumWorkers: 1,
+    });
+    expect(nodeOptions(machine)).toBe("--max-old-space-size=102 --max-semi-space-size=2");
+  });
+
+  it.each(serverTypes.map((type) => [type.name, type] as const))("fits %s", (_name, type) => {
+    for (const dedicated of [false, true]) {
+      const size = databaseSizing(type, dedicated);
+      const share = dedicated ? type.memoryMiB : type.memoryMiB / 2;
+      // Every connection sorting at once, and the buffers, fit into the database's share.
+      expect(size.sharedBuffersMiB + (size.workMemKiB / 1024) * size.maxConnections).toBeLessThanOrEqual(
+        share,
+      );
+      expect(size.maxConnections).toBeGreaterThan(size.poolSize);
+      expect(size.maxWalSizeMiB).toBeLessThan((type.diskGB * 1000) / 10);
+    }
+  });
+});
+
+describe("scramVerifier", () => {
+  it("agrees with RFC 7677's example", () => {
+    // User "user", password "pencil", this salt, 4096 rounds: the server's signature follows from this ServerKey.
+    const verifier = scramVerifier("pencil", "W22ZaJ0SNY7soEsUEjb6gQ==");
+    expect(verifier).toBe(
+      "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+    );
+  });
+});
+
+describe("templates", () => {
+  it("want every value, and every value used", () => {
+    const path = "src/roles/pgbouncer/pgbouncer.ini";
+    expect(() => renderTemplate(path, { databaseHost: "/run/postgresql" })).toThrow("names {{poolSize}}");
+    expect(() => renderTemplate(path, { databaseHost: "", poolSize: 5, more: 1 })).toThrow(
+      "does not name more",
+    );
+  });
+
+  it("make user data that is YAML with the keys in it", () => {
+    const key = "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----\n";
+    const userData = renderTemplate("src/platform/hetzner/cloud-config.yaml", {
+      loginKey: JSON.stringify("ssh-ed25519 AAAA deploy@lab"),
+      hostPrivateKey: JSON.stringify(key),
+      hostPublicKey: JSON.stringify("ssh-ed25519 BBBB host@lab"),
+    });
+    expect(userData.startsWith("#cloud-config\n")).toBe(true);
+    expect(parse(userData)).toEqual({
+      disable_root: false,
+      ssh_pwauth: false,
+      ssh_authorized_keys: ["ssh-ed25519 AAAA deploy@lab"],
+      ssh_deletekeys: true,
+      ssh_keys: { ed25519_private: key, ed25519_public: "ssh-ed25519 BBBB host@lab" },
+    });
+  });
+});

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { describeProblems, parseSettings } from "../../src/settings/parse.js";
+
+const token = { "hcloud:token": "t".repeat(64) };
+const local = { ...token, "hcloud:endpoint": "http://127.0.0.1:8470/v1" };
+const real = { ...token, "dukaan:operatorCidrs": ["198.51.100.7/32"] };
+
+/** Problems by path. */
+function problemsOf(raw: Record<string, unknown>, stack = "lab"): Record<string, string> {
+  const { problems = [] } = parseSettings(stack, raw);
+  return Object.fromEntries(problems.map(({ path, reason, remedy }) => [path, `${reason} | ${remedy}`]));
+}
+
+describe("parseSettings", () => {
+  it("fills in the defaults of the local cloud", () => {
+    expect(parseSettings("lab", local).settings).toEqual({
+      stack: "lab",
+      stage: "droplet",
+      provider: "hetzner",
+      location: "fsn1",
+      serverType: "local-512",
+      image: "debian-12",
+      operatorCidrs: ["0.0.0.0/0", "::/0"],
+      operatorKeys: [],
+      local: true,
+      networkCidr: "10.10.0.0/16",
+    });
+  });
+
+  it("fills in the defaults of a real cloud", () => {
+    expect(parseSettings("prod", real).settings).toMatchObject({
+      serverType: "cx23",
+      operatorCidrs: ["198.51.100.7/32"],
+      local: false,
+    });
+  });
+
+  it("reads what Pulumi hands over as text", () => {
+    const text = { ...local, "dukaan:local": "true", "dukaan:operatorKeys": "[]", "dukaan:stage": "droplet" };
+    expect(parseSettings("lab", text).settings).toEqual(parseSettings("lab", local).settings);
+  });
+
+  it("runs a real stack's settings on the local cloud with nothing but another endpoint", () => {
+    const prod = { ...real, "dukaan:serverType": "cx33", "dukaan:domain": "shop.example.com" };
+    const { settings } = parseSettings("prod", { ...prod, "hcloud:endpoint": "http://localhost:8472/v1" });
+    expect(settings).toMatchObject({ local: true, serverType: "cx33", operatorCidrs: ["0.0.0.0/0", "::/0"] });
+    expect(settings).not.toHaveProperty("domain");
+    expect(parseSettings("prod", prod).settings?.domain).toBe("shop.example.com");
+  });
+
+  it("never lets a local stack loose on a real cloud", () => {
+    expect(problemsOf({ ...real, "dukaan:local": true })).toEqual({
+      "dukaan:local": expect.stringMatching(/hcloud:endpoint is Hetzner's own .*\.\/dukaan up/),
+    });
+    expect(
+      problemsOf({ ...real, "dukaan:local": true, "hcloud:endpoint": "https://127.example.com/v1" }),
+    ).toEqual({
+      "dukaan:local": expect.stringContaining("https://127.example.com/v1"),
+    });
+  });
+
+  it("reports every problem at once and names each", () => {
+    const problems = problemsOf(
+      {
+        "dukaan:stage": "drplet",
+        "dukaan:location": "fsn2",
+        "dukaan:serverType": "cax11",
+        "dukaan:operatorCidrs": ["198.51.100.7/24", "home"],
+        "dukaan:operatorKeys": ["ssh-ed25519 AAAA"],
+        "dukaan:networkCidr": "8.8.0.0/16",
+        "dukaan:domain": "https://shop.example.com/",
+        "dukaan:sarverType": "cx23",
+        "dukan:stage": "droplet",
+        "hcloud:token": "short",
+        "hcloud:endpoint": "hetzner",
+      },
+      "Not A Stack",
+    );
+    expect(problems).toEqual({
+      stack: expect.stringContaining("30 lower-case"),
+      "dukaan:stage": expect.stringContaining("Did you mean droplet?"),
+      "dukaan:location": expect.stringMatching(/allowed are fsn1, .*Did you mean fsn1\?/),
+      "dukaan:serverType": expect.stringContaining("ARM"),
+      "dukaan:operatorCidrs[0]": expect.stringContaining("the range is 198.51.100.0/24"),
+      "dukaan:operatorCidrs[1]": expect.stringContaining("not an address range"),
+      "dukaan:operatorKeys[0]": expect.stringContaining("not an OpenSSH public key"),
+      "dukaan:networkCidr": expect.stringContaining("is not private"),
+      "dukaan:domain": expect.stringContaining("without scheme"),
+      "dukaan:sarverType": expect.stringContaining("Did you mean dukaan:serverType?"),
+      "dukan:stage": expect.stringContaining("Did you mean dukaan:stage?"),
+      "hcloud:token": expect.stringContaining("has 5 characters; a token has 64"),
+      "hcloud:endpoint": expect.stringContaining("is not a URL"),
+    });
+  });
+
+  it("says of a stage or provider that it is planned but not built", () => {
+    expect(problemsOf({ ...local, "dukaan:stage": "kafka", "dukaan:provider": "aws" })).toEqual({
+      "dukaan:stage": expect.stringMatching(/kafka.*not built yet.*droplet/),
+      "dukaan:provider": expect.stringMatching(/aws.*not built yet/),
+    });
+  });
+
+  it("wants a token, and an operator on a real cloud", () => {
+    expect(Object.keys(problemsOf({}))).toEqual(["dukaan:operatorCidrs", "hcloud:token"]);
+    // Encrypted in the file: there is one, more cannot be said.
+    expect(problemsOf({ ...real, "hcloud:token": { secure: "v1:abc" } })).toEqual({});
+  });
+
+  it("keeps the token out of what it says", () => {
+    const { problems = [] } = parseSettings("lab", { ...local, "hcloud:token": "SENTINEL" });
+    expect(problems).toHaveLength(1);
+    expect(describeProblems("lab", problems)).not.toContain("SENTINEL");
+  });
+
+  it("knows which server types a place has", () => {
+    expect(problemsOf({ ...real, "dukaan:location": "ash", "dukaan:serverType": "cx23" })).toEqual({
+      "dukaan:serverType": expect.stringContaining("not offered in ash"),
+    });
+    expect(problemsOf({ ...real, "dukaan:location": "ash", "dukaan:serverType": "cpx11" })).toEqual({});
+    expect(problemsOf({ ...real, "dukaan:serverType": "local-512" })).toEqual({
+      "dukaan:serverType": expect.stringContaining("only the local cloud has"),
+    });
+  });
+
+  it("takes the keys that ssh-keygen makes", () => {
+    const ed25519 =
+      "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6VYq2r0m5DqZcW3kQ3S0yRxZ4oUuYyPmYJfOZxv9aV ada@laptop";
+    expect(problemsOf({ ...local, "dukaan:operatorKeys": [ed25519] })).toEqual({});
+    expect(problemsOf({ ...local, "dukaan:operatorKeys": [`${ed25519}\nssh-rsa AAAA`] })).not.toEqual({});
+    expect(
+      problemsOf({ ...local, "dukaan:operatorKeys": [ed25519.replace("ssh-ed25519", "ssh-rsa")] }),
+    ).not.toEqual({});
+  });
+
+  it("describes problems for a terminal", () => {
+    const { problems = [] } = parseSettings("lab", { ...local, "dukaan:stage": "drplet" });
+    expect(describeProblems("lab", problems)).toBe(
+      [
+        "One setting is wrong (Pulumi.lab.yaml); nothing was changed.",
+        '  dukaan:stage is "drplet"; allowed are droplet, split, fleet, replicas, redis, kafka, search, cdn, kubernetes, anycast.',
+        "    → Did you mean droplet?",
+      ].join("\n"),
+    );
+  });
+});

@@ -1,0 +1,139 @@
+import { describe, expect, it } from "vitest";
+import type { Settings } from "../../src/settings/schema.js";
+import { serverTypes } from "../../src/topology/catalog.js";
+import { cloudRules, privateRules } from "../../src/topology/firewall.js";
+import { changeToken, stageChange } from "../../src/topology/guard.js";
+import { machineNamed, machinesOf, servicesOn } from "../../src/topology/topology.js";
+import { topologyOf } from "../../stacks/index.js";
+
+const settings: Settings = {
+  stack: "lab",
+  stage: "droplet",
+  provider: "hetzner",
+  location: "fsn1",
+  serverType: "local-512",
+  image: "debian-12",
+  operatorCidrs: ["198.51.100.7/32"],
+  operatorKeys: [],
+  local: true,
+  networkCidr: "10.10.0.0/16",
+};
+
+describe("stage droplet", () => {
+  const topology = topologyOf(settings);
+
+  it("is one machine that runs everything", () => {
+    expect(topology.machines).toHaveLength(1);
+    expect(topology.machines[0]).toMatchObject({
+      name: "app-1",
+      hostname: "lab-app-1",
+      privateAddress: "10.10.2.10",
+      memoryMiB: 512,
+    });
+    expect(servicesOn(topology, "app-1")).toEqual(["system", "nginx", "api", "pgbouncer", "postgresql"]);
+  });
+
+  it("is the same value, byte for byte, for the same settings", () => {
+    expect(JSON.stringify(topologyOf({ ...settings }))).toBe(JSON.stringify(topology));
+    expect(JSON.parse(JSON.stringify(topology))).toEqual(topology);
+  });
+
+  it("cannot be changed", () => {
+    expect(() => {
+      (topology.machines as unknown[]).push("another");
+    }).toThrow(TypeError);
+    expect(() => {
+      (topology.outside.operators as string[])[0] = "0.0.0.0/0";
+    }).toThrow(TypeError);
+  });
+
+  it("names only services, machines and parties that there are", () => {
+    for (const { from, to } of topology.flows) {
+      for (const party of [from, to]) {
+        if (party === "world" || party === "operators") continue;
+        expect(machinesOf(topology, party).length).toBeGreaterThan(0);
+      }
+    }
+    for (const { service } of topology.entries) machinesOf(topology, service);
+    expect(() => machineNamed(topology, "app-2")).toThrow("no machine app-2");
+  });
+
+  it("opens web ports to all and SSH to operators, and lets out what a server needs", () => {
+    const rules = cloudRules(topology, "app").map(
+      ({ direction, protocol, port, remotes }) =>
+        `${direction} ${protocol} ${port ?? ""} ${remotes.join(" ")}`,
+    );
+    expect(rules).toEqual([
+      "in tcp 443 0.0.0.0/0 ::/0",
+      "in tcp 80 0.0.0.0/0 ::/0",
+      "in tcp 22 198.51.100.7/32",
+      "in icmp  0.0.0.0/0 ::/0",
+      "out tcp 443 0.0.0.0/0 ::/0",
+      "out tcp 80 0.0.0.0/0 ::/0",
+      "out udp 53 0.0.0.0/0 ::/0",
+      "out tcp 53 0.0.0.0/0 ::/0",
+      "out udp 123 0.0.0.0/0 ::/0",
+      "out icmp  0.0.0.0/0 ::/0",
+    ]);
+    expect(privateRules(topology, machineNamed(topology, "app-1"))).toEqual([]);
+  });
+
+  it("puts the domain into certificate and entry", () => {
+    const named = topologyOf({ ...settings, domain: "shop.example.com" });
+    expect(named.machines[0]?.dnsNames).toEqual(["shop.example.com"]);
+    expect(named.entries[0]?.domain).toBe("shop.example.com");
+  });
+});
+
+describe("catalog", () => {
+  it("has each server type once, with a size", () => {
+    expect(new Set(serverTypes.map(({ name }) => name)).size).toBe(serverTypes.length);
+    for (const { cores, memoryMiB, diskGB } of serverTypes) {
+      expect(Math.min(cores, memoryMiB, diskGB)).toBeGreaterThan(0);
+    }
+  });
+});
+
+describe("stageChange", () => {
+  const old = {
+    stage: "droplet",
+    provider: "hetzner",
+    location: "fsn1",
+    image: "debian-12",
+    addresses: { fsn1: "10.10.0.0/16" },
+  };
+
+  it("lets pass what moves no data", () => {
+    expect(stageChange(old, old)).toBeUndefined();
+    expect(
+      stageChange(old, { ...old, addresses: { ...old.addresses, ash: "10.11.0.0/16" } }),
+    ).toBeUndefined();
+    expect(stageChange({ ...old, stage: "split" }, { ...old, stage: "fleet" })).toBeUndefined();
+  });
+
+  it.each([
+    [{ stage: "split" }, /from droplet to split.*start empty/, /\.\/dukaan evolve split/],
+    [{ location: "nbg1" }, /hetzner\/fsn1 to hetzner\/nbg1.*deleted/, /second stack/],
+    [{ provider: "aws" }, /hetzner\/fsn1 to aws\/fsn1/, /Put it back/],
+    [{ image: "debian-13" }, /debian-12 to debian-13/, /\.\/dukaan rebuild/],
+    [{ addresses: { fsn1: "10.20.0.0/16" } }, /10\.10\.0\.0\/16 to 10\.20\.0\.0\/16/, /networkCidr back/],
+  ])("refuses %j and says what to do", (change, reason, remedy) => {
+    const refusal = stageChange(old, { ...old, ...change });
+    expect(refusal?.reason).toMatch(reason);
+    expect(refusal?.remedy).toMatch(remedy);
+  });
+
+  it("names every refused change at once", () => {
+    const refusal = stageChange(old, { ...old, stage: "split", image: "debian-13" });
+    expect(refusal?.reason).toMatch(/split.*debian-13/);
+  });
+
+  it("lets one change pass with its own token, and no other", () => {
+    const next = { ...old, stage: "split" };
+    const token = changeToken(old, next);
+    expect(token).toBe("stage:droplet>split");
+    expect(stageChange(old, { ...next, token })).toBeUndefined();
+    expect(stageChange(old, { ...next, image: "debian-13", token })).toBeDefined();
+    expect(stageChange(next, { ...old, token })).toBeDefined();
+  });
+});

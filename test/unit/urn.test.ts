@@ -1,0 +1,188 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import * as pulumi from "@pulumi/pulumi";
+import { provision } from "../../src/provision.js";
+import { parseSettings } from "../../src/settings/parse.js";
+import type { Settings } from "../../src/settings/schema.js";
+import { type RecordedResource, recordResources } from "./record-resources.js";
+
+const artifacts = {
+  api: { directory: "/bundle", digest: "b".repeat(64) },
+  node: { archive: "/node.tar.gz", version: "24.21.0", digest: "c".repeat(64) },
+};
+
+const secret = (what: string) => pulumi.secret(`SENTINEL ${what}`);
+
+/** What providers would answer, as far as others read it; secret where they make it secret. */
+function outputsOf(type: string, name: string): Record<string, unknown> {
+  switch (type) {
+    case "dukaan:index:SshKey":
+      return { publicKey: `ssh-ed25519 AAAA ${name}`, privateKey: secret(`key of ${name}`) };
+    case "dukaan:index:CertificateAuthority":
+    case "dukaan:index:Certificate":
+      return { certificate: `certificate of ${name}`, privateKey: secret(`key of ${name}`) };
+    case "dukaan:index:Role":
+      return { digest: `digest of ${name}` };
+    case "dukaan:index:Release":
+      return { digest: `digest of ${name}`, active: "0123456789ab" };
+    case "hcloud:index/primaryIp:PrimaryIp":
+      return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
+    case "random:index/randomPassword:RandomPassword":
+      return { result: secret(`password ${name}`) };
+    case "random:index/randomBytes:RandomBytes":
+      return { base64: pulumi.secret("AAAAAAAAAAAAAAAAAAAAAA==") };
+    default:
+      return {};
+  }
+}
+
+function settingsOf(raw: Record<string, unknown>): Settings {
+  const { settings, problems } = parseSettings("test", { "hcloud:token": "t".repeat(64), ...raw });
+  if (!settings) throw new Error(JSON.stringify(problems));
+  return settings;
+}
+
+const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1" });
+const real = settingsOf({ "dukaan:operatorCidrs": ["198.51.100.7/32"], "dukaan:domain": "shop.example.com" });
+
+/** Losing one of these loses data, or addresses that others rely on. */
+const stateful = [
+  "hcloud:index/network:Network",
+  "hcloud:index/networkSubnet:NetworkSubnet",
+  "hcloud:index/primaryIp:PrimaryIp",
+  "hcloud:index/server:Server",
+];
+
+let onLocal: RecordedResource[];
+let onReal: RecordedResource[];
+
+beforeAll(async () => {
+  onLocal = await recordResources(() => provision(local, artifacts), outputsOf);
+  onReal = await recordResources(() => provision(real, artifacts), outputsOf);
+});
+
+describe("resources of stage droplet", () => {
+  it("are these, under these parents", () => {
+    const table = onLocal
+      .map(({ chain, type, name }) => [...chain.map(short), `${short(type)} ${name}`].join(" / "))
+      .toSorted();
+    expect(table).toMatchInlineSnapshot(`
+      [
+        "Environment / AppServers / Certificate app-1",
+        "Environment / AppServers / RandomPassword app-session",
+        "Environment / AppServers / Release app-1-api",
+        "Environment / AppServers / Role app-1-api",
+        "Environment / AppServers / Role app-1-nginx",
+        "Environment / AppServers / Role app-1-pgbouncer",
+        "Environment / AppServers app",
+        "Environment / CertificateAuthority authority",
+        "Environment / Database / RandomBytes database",
+        "Environment / Database / RandomPassword database",
+        "Environment / Database / Role app-1-postgresql",
+        "Environment / Database database",
+        "Environment / Region / Firewall fsn1-app",
+        "Environment / Region / Machine / PrimaryIp app-1-ipv4",
+        "Environment / Region / Machine / PrimaryIp app-1-ipv6",
+        "Environment / Region / Machine / Role app-1-base",
+        "Environment / Region / Machine / Server app-1",
+        "Environment / Region / Machine / ServerNetwork app-1",
+        "Environment / Region / Machine / SshKey app-1",
+        "Environment / Region / Machine app-1",
+        "Environment / Region / Network fsn1",
+        "Environment / Region / NetworkSubnet fsn1-app",
+        "Environment / Region / SshKey fsn1",
+        "Environment / Region fsn1",
+        "Environment / SshKey deploy",
+        "Environment / Stage stage",
+        "Environment shop",
+        "Stack dukaan-test",
+      ]
+    `);
+  });
+
+  it("are the same on a real cloud", () => {
+    expect(onReal.map(({ urn }) => urn).toSorted()).toEqual(onLocal.map(({ urn }) => urn).toSorted());
+  });
+
+  it("keep the stateful ones under Environment, Region and Machine alone", () => {
+    const chains = onLocal
+      .filter(({ type }) => stateful.includes(type))
+      .map(({ chain, type }) => [type, chain.map(short).join("$")]);
+    expect(new Set(chains.map(([type]) => type))).toEqual(new Set(stateful));
+    for (const [type, chain] of chains) {
+      const above = type?.startsWith("hcloud:index/network") ? "" : "$Machine";
+      expect([type, chain]).toEqual([type, `Environment$Region${above}`]);
+    }
+  });
+
+  it("protects what is stateful on a real cloud, and nothing on the local one", () => {
+    expect(onReal.filter(({ protect }) => protect).map(({ type }) => type)).toSatisfy((types: string[]) =>
+      stateful.every((type) => types.includes(type)),
+    );
+    expect(onReal.filter(({ type, protect }) => stateful.includes(type) && !protect)).toEqual([]);
+    expect(onLocal.filter(({ protect }) => protect)).toEqual([]);
+  });
+
+  it("asks Hetzner itself to refuse deletion on a real cloud alone", () => {
+    expect(serverOf(onReal)?.inputs).toMatchObject({ deleteProtection: true, rebuildProtection: true });
+    expect(serverOf(onLocal)?.inputs).toMatchObject({ deleteProtection: false, rebuildProtection: false });
+  });
+
+  it("does not replace a server for its user data or keys", () => {
+    const server = serverOf(onReal);
+    expect(server?.ignoreChanges).toEqual(["userData", "sshKeys"]);
+  });
+
+  it("lets roles and releases go away with their server", () => {
+    const server = serverOf(onReal);
+    const onMachine = onReal.filter(({ type }) => /:(Role|Release)$/.test(type));
+    expect(onMachine.length).toBeGreaterThan(4);
+    expect(new Set(onMachine.map(({ deletedWith }) => deletedWith))).toEqual(new Set([server?.urn]));
+  });
+
+  it("all depend on the guard", () => {
+    const guard = onReal.find(({ type }) => type === "dukaan:index:Stage");
+    const others = onReal.filter(({ custom, urn }) => custom && urn !== guard?.urn);
+    expect(others.filter(({ dependencies }) => !dependencies.includes(guard?.urn ?? ""))).toEqual([]);
+    expect(guard?.inputs).toEqual({
+      stage: "droplet",
+      provider: "hetzner",
+      location: "fsn1",
+      image: "debian-12",
+      addresses: { fsn1: "10.10.0.0/16" },
+    });
+  });
+
+  it("leaves no secret unwrapped in any input", () => {
+    for (const { urn, inputs } of [...onLocal, ...onReal]) {
+      expect(`${urn} ${JSON.stringify(withoutSecrets(inputs))}`).not.toMatch(/SENTINEL|SCRAM-SHA-256\$/);
+    }
+    // The sentinels are there, or the test would see nothing.
+    expect(JSON.stringify(onLocal.map(({ inputs }) => inputs))).toMatch(/SENTINEL password database/);
+  });
+
+  it("labels what Hetzner lets us label", () => {
+    const labelled = onReal.filter(
+      ({ type }) => type.startsWith("hcloud:") && !/Subnet|ServerNetwork/.test(type),
+    );
+    expect(labelled.length).toBe(6);
+    for (const { inputs } of labelled) expect(inputs["labels"]).toMatchObject({ "dukaan-stack": "test" });
+  });
+});
+
+function serverOf(resources: RecordedResource[]): RecordedResource | undefined {
+  return resources.find(({ type }) => type === "hcloud:index/server:Server");
+}
+
+function short(type: string): string {
+  return type.split(":").at(-1) ?? type;
+}
+
+/** Pulumi's wrapper of a secret on the wire. */
+const signature = "4dabf18193072939515e22adb298388d";
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  if (typeof value !== "object" || value === null) return value;
+  if (signature in value) return "secret";
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, withoutSecrets(part)]));
+}
