@@ -17,7 +17,6 @@ export function publicAddress(
     {
       name: `${machine.hostname}-${family}`,
       type: family,
-      assigneeType: "server",
       location: region.location,
       autoDelete: false,
       deleteProtection: context.protect,
