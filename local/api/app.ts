@@ -1,0 +1,176 @@
+import { timingSafeEqual, createHash, randomUUID } from "node:crypto";
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from "fastify";
+import type { Cloud } from "./cloud.js";
+import { ApiError, fromSchemaErrors, refused } from "./errors.js";
+import { RateLimit } from "./rate-limit.js";
+import { actionRoutes } from "./actions.js";
+import { catalogRoutes } from "./catalog-routes.js";
+import { firewallActionRoutes } from "./firewall-actions.js";
+import { firewallRoutes } from "./firewalls.js";
+import { missingRoutes } from "./missing.js";
+import { networkActionRoutes } from "./network-actions.js";
+import { networkRoutes } from "./networks.js";
+import { placementGroupRoutes } from "./placement-groups.js";
+import { primaryIpActionRoutes } from "./primary-ip-actions.js";
+import { primaryIpRoutes } from "./primary-ips.js";
+import { serverActionRoutes } from "./server-actions.js";
+import { serverNetworkRoutes } from "./server-networks.js";
+import { serverRoutes } from "./servers.js";
+import { sshKeyRoutes } from "./ssh-keys.js";
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+export interface ApiOptions {
+  cloud: Cloud;
+  /** What clients send as `Authorization: Bearer …`. */
+  token: string;
+  logger?: FastifyBaseLogger;
+  /** Requests an hour; by default 100 times what Hetzner allows. */
+  rateLimit?: number;
+}
+
+/** The API below /v1, not yet listening. */
+export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOptions): App {
+  const app: App = Fastify({
+    ...(logger ? { loggerInstance: logger } : { logger: false }),
+    disableRequestLogging: true,
+    genReqId: () => randomUUID(),
+    routerOptions: { ignoreTrailingSlash: false },
+  })
+    .withTypeProvider<TypeBoxTypeProvider>()
+    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    // The schemas of answers type them; what we send is built by ourselves and needs no second filter.
+    .setSerializerCompiler(() => JSON.stringify);
+
+  readBodies(app);
+  answerErrors(app);
+  guard(app, token, new RateLimit(rateLimit));
+
+  void app.register(
+    (v1, _options, done) => {
+      const api = v1.withTypeProvider<TypeBoxTypeProvider>();
+      const refuseRest = refuseOtherMethods(api);
+      for (const routes of [
+        actionRoutes,
+        catalogRoutes,
+        sshKeyRoutes,
+        placementGroupRoutes,
+        networkRoutes,
+        networkActionRoutes,
+        firewallRoutes,
+        firewallActionRoutes,
+        primaryIpRoutes,
+        primaryIpActionRoutes,
+        serverRoutes,
+        serverActionRoutes,
+        serverNetworkRoutes,
+      ]) {
+        routes(api, cloud);
+      }
+      missingRoutes(api);
+      refuseRest();
+      done();
+    },
+    { prefix: "/v1" },
+  );
+  return app;
+}
+
+/** JSON whatever the content type says; an absent body is an empty object, as most actions take none. */
+function readBodies(app: App): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser("*", { parseAs: "string" }, (_request, text, done) => {
+    try {
+      done(null, text === "" ? {} : JSON.parse(String(text)));
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      done(new ApiError(400, "json_error", `invalid JSON in the request: ${why}`));
+    }
+  });
+  app.addHook("preValidation", (request, _reply, done) => {
+    if (request.method !== "GET") request.body ??= {};
+    done();
+  });
+}
+
+function answerErrors(app: App): void {
+  app.setErrorHandler<FastifyError>((error, request, reply) => {
+    const answer = toApiError(error);
+    if (answer.status >= 500 && answer.code === "server_error")
+      request.log.error({ err: error }, "request failed");
+    return reply.code(answer.status).send(answer.toBody());
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const answer = refused("not_found", `there is no ${request.url.split("?")[0]}`, 404);
+    return reply.code(answer.status).send(answer.toBody());
+  });
+}
+
+/** Answers 405 for the other methods of every path that has a route. Call before the routes are added. */
+function refuseOtherMethods(app: App): () => void {
+  const methods = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ routePath, method }) => {
+    const known = methods.get(routePath) ?? new Set();
+    for (const one of [method].flat()) known.add(one);
+    methods.set(routePath, known);
+  });
+  return () => {
+    for (const [url, known] of methods) {
+      const others = ["GET", "POST", "PUT", "PATCH", "DELETE"].filter((method) => !known.has(method));
+      app.route({
+        method: others,
+        url,
+        handler: ({ method }) => {
+          throw refused("method_not_allowed", `${method} is not allowed here`, 405);
+        },
+      });
+    }
+  };
+}
+
+function toApiError(error: FastifyError | ApiError): ApiError {
+  if (error instanceof ApiError) return error;
+  const { validation, statusCode, message } = error;
+  if (validation) return fromSchemaErrors(validation);
+  if (statusCode === 413) return refused("invalid_input", "the request body is too large (at most 1 MiB)");
+  if (statusCode !== undefined && statusCode < 500) {
+    return new ApiError(statusCode, "invalid_input", message);
+  }
+  return new ApiError(500, "server_error", "internal error; the local cloud's log says more");
+}
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+
+function guard(app: App, token: string, limit: RateLimit): void {
+  const expected = digest(`Bearer ${token}`);
+  app.addHook("onRequest", (request, reply, done) => {
+    const remaining = limit.take();
+    void reply.headers({
+      "RateLimit-Limit": limit.perHour,
+      "RateLimit-Remaining": Math.max(0, Math.floor(remaining)),
+      "RateLimit-Reset": limit.resetAt(),
+      "X-Correlation-Id": request.id,
+    });
+    if (remaining < 0) return done(refused("rate_limit_exceeded", "limit of requests per hour reached", 429));
+    const given = request.headers.authorization;
+    // Digests have the same length: the comparison's time says nothing about the token.
+    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
+      return done(refused("unauthorized", "unable to authenticate", 401));
+    }
+    done();
+  });
+}

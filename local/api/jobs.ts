@@ -1,0 +1,187 @@
+import type { Host, MachineLimits } from "../machines/host.js";
+import type { Job, RunningAction } from "../state/actions.js";
+import { readJson } from "../state/json.js";
+import type { Cloud } from "./cloud.js";
+import { firewallSpec } from "./firewall-rows.js";
+import { networkOf, type NetworkJobs } from "./network-jobs.js";
+import { publicAddressesOf } from "./primary-ip-rows.js";
+import { findServer, serverTypeOf, setStatus, type ServerRow } from "./server-rows.js";
+
+/** How long a guest may take to switch itself off: for shutdown it goes on by itself after that, for reboot it fails. */
+const shutdownSeconds = 10;
+const rebootSeconds = 60;
+
+/**
+ * How each command of an action is carried out on the computer. Requests have written what should be into the state;
+ * jobs read it there and make it so, as often as they are run.
+ */
+export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, Job> {
+  const { state, host } = cloud;
+
+  const serverOf = ({ resources }: RunningAction): ServerRow => {
+    const reference = resources.find(({ type }) => type === "server");
+    if (!reference) throw new Error("the action names no server");
+    return findServer(state, reference.id);
+  };
+  const onServer =
+    (work: (server: ServerRow, id: string, action: RunningAction) => Promise<void>): Job["run"] =>
+    async (action) => {
+      const server = serverOf(action);
+      await work(server, String(server.id), action);
+    };
+  const setFirewall: Job = {
+    run: onServer((server, id) => host.setFirewall(id, firewallSpec(state, server))),
+  };
+  /** Power: whatever fails, the state says what the computer then has. */
+  const switching = (work: (host: Host, id: string) => Promise<void>, status: "running" | "off"): Job => ({
+    run: onServer(async (server, id) => {
+      try {
+        await work(host, id);
+      } catch (error) {
+        await readStatus(cloud, server.id);
+        throw error;
+      }
+      setStatus(state, server.id, status);
+    }),
+  });
+
+  return {
+    create_server: {
+      run: onServer(async (server, id) => {
+        await host.createMachine({
+          id,
+          name: server.name,
+          image: server.image,
+          limits: limitsOf(cloud, server),
+          userData: server.user_data ?? "",
+          authorizedKeys: readJson<string[]>(server.authorized_keys ?? "[]"),
+          addresses: publicAddressesOf(state, server.id),
+        });
+        await host.setFirewall(id, firewallSpec(state, server));
+        state.transaction(() => {
+          state.update("servers", server.id, { user_data: null, authorized_keys: null });
+          const next = cloud.actions.runningOn({ type: "server", id: server.id }).includes("start_server");
+          setStatus(state, server.id, next ? "starting" : "off");
+        });
+      }),
+      // A server without a machine is none: it disappears, and its name and addresses are free again.
+      undo: (action) => {
+        const server = serverOf(action);
+        void host.removeMachine(String(server.id)).catch(() => undefined);
+        forgetServer(cloud, server.id);
+      },
+    },
+
+    start_server: switching((_, id) => host.startMachine(id), "running"),
+    stop_server: switching((_, id) => host.powerOffMachine(id), "off"),
+    reset_server: switching(async (_, id) => {
+      await host.powerOffMachine(id);
+      await host.startMachine(id);
+    }, "running"),
+    reboot_server: switching(async (_, id) => {
+      if (!(await isRunning(host, id))) throw new Error("the server is off");
+      if (!(await host.shutdownMachine(id, rebootSeconds))) {
+        throw new Error(`the guest did not react within ${rebootSeconds} seconds`);
+      }
+      await host.startMachine(id);
+    }, "running"),
+    // Success says that the guest was asked, as at Hetzner; the status says what came of it.
+    shutdown_server: {
+      run: onServer(async (server, id) => {
+        const isOff = await host.shutdownMachine(id, shutdownSeconds);
+        setStatus(state, server.id, isOff ? "off" : "running");
+      }),
+    },
+
+    change_server_type: {
+      run: onServer(async (server, id, { arguments: { serverType, upgradeDisk } }) => {
+        const changed: ServerRow = { ...server, server_type: String(serverType) };
+        if (upgradeDisk === "true") changed.primary_disk_size = serverTypeOf(cloud, changed).disk;
+        await host.resizeMachine(id, limitsOf(cloud, changed));
+        const { server_type: newType, primary_disk_size: diskSize } = changed;
+        state.update("servers", server.id, { server_type: newType, primary_disk_size: diskSize });
+        await host.startMachine(id);
+        setStatus(state, server.id, "running");
+      }),
+      undo: (action) => setStatus(state, serverOf(action).id, "off"),
+    },
+
+    delete_server: {
+      run: onServer(async (server, id) => {
+        await host.removeMachine(id);
+        state.transaction(() => forgetServer(cloud, server.id));
+      }),
+      undo: (action) => setStatus(state, serverOf(action).id, "unknown"),
+    },
+
+    apply_firewall: setFirewall,
+    remove_firewall: setFirewall,
+
+    assign_primary_ip: {
+      run: onServer((server, id) => setAddresses(cloud, server, id)),
+      undo: (action) => assign(cloud, action, null),
+    },
+    unassign_primary_ip: {
+      run: onServer((server, id) => setAddresses(cloud, server, id)),
+      undo: (action) => assign(cloud, action, serverOf(action).id),
+    },
+
+    attach_to_network: {
+      run: onServer((server, _id, action) => networks.attach(server.id, networkOf(action))),
+      undo: (action) => networks.forget(serverOf(action).id, networkOf(action)),
+    },
+    change_alias_ips: {
+      run: onServer((server, _id, action) => networks.attach(server.id, networkOf(action))),
+      undo: (action) => {
+        state.run(
+          "UPDATE server_networks SET alias_ips = ? WHERE server_id = ? AND network_id = ?",
+          action.arguments["before"] ?? "[]",
+          serverOf(action).id,
+          networkOf(action),
+        );
+      },
+    },
+    detach_from_network: {
+      run: onServer(async (server, id, action) => {
+        await host.detachNetwork(id, String(networkOf(action)));
+        networks.forget(server.id, networkOf(action));
+      }),
+    },
+    ...networks.routerJobs(),
+  };
+}
+
+function limitsOf(cloud: Cloud, server: ServerRow): MachineLimits {
+  const type = serverTypeOf(cloud, server);
+  return {
+    cores: type.cores,
+    memoryBytes: type.memory * 2 ** 30,
+    diskBytes: server.primary_disk_size * 2 ** 30,
+  };
+}
+
+async function setAddresses({ state, host }: Cloud, server: ServerRow, id: string): Promise<void> {
+  await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
+  await host.setFirewall(id, firewallSpec(state, server));
+}
+
+function assign({ state }: Cloud, { resources }: RunningAction, serverId: number | null): void {
+  const reference = resources.find(({ type }) => type === "primary_ip");
+  if (reference) state.update("primary_ips", reference.id, { assignee_id: serverId });
+}
+
+/** Removes a server from the state with what belongs to it alone; the rest is set free. Call in a transaction. */
+export function forgetServer({ state }: Cloud, id: number): void {
+  state.run("DELETE FROM primary_ips WHERE assignee_id = ? AND auto_delete = 1", id);
+  state.run("UPDATE primary_ips SET assignee_id = NULL WHERE assignee_id = ?", id);
+  state.run("DELETE FROM servers WHERE id = ?", id);
+}
+
+async function isRunning(host: Host, id: string): Promise<boolean> {
+  return (await host.machines()).some((machine) => machine.id === id && machine.running);
+}
+
+async function readStatus({ state, host }: Cloud, id: number): Promise<void> {
+  const running = await isRunning(host, String(id)).catch(() => undefined);
+  setStatus(state, id, running === undefined ? "unknown" : running ? "running" : "off");
+}

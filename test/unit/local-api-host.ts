@@ -1,0 +1,136 @@
+import type {
+  FirewallSpec,
+  Host,
+  MachineSpec,
+  MachineStatus,
+  NetworkAttachment,
+  NetworkSpec,
+} from "../../local/machines/host.js";
+import { HostError } from "../../local/machines/host.js";
+
+interface Machine {
+  spec: MachineSpec;
+  running: boolean;
+  attachments: Map<string, NetworkAttachment>;
+  firewall?: FirewallSpec | undefined;
+}
+
+/** A computer that only keeps what it was told: for tests of the API's own behaviour. */
+export class MemoryHost implements Host {
+  readonly machinesById = new Map<string, Machine>();
+  readonly networks = new Map<string, NetworkSpec>();
+  readonly calls: string[] = [];
+  /** Delay of each call in milliseconds. */
+  delay = 0;
+  /** Names of methods that refuse. */
+  readonly failing = new Set<keyof Host>();
+  #listeners: ((id: string, how: "reboot" | "poweroff" | "crash") => void)[] = [];
+
+  async #called(method: keyof Host, id: string): Promise<void> {
+    this.calls.push(`${method} ${id}`.trim());
+    if (this.delay > 0) await new Promise((resolve) => void setTimeout(resolve, this.delay));
+    if (this.failing.has(method)) throw new HostError(`${method} failed`, "Ask the test.");
+  }
+
+  #machine(id: string): Machine {
+    const machine = this.machinesById.get(id);
+    if (!machine) throw new HostError(`there is no machine ${id}`, "Create it first.");
+    return machine;
+  }
+
+  async up(): Promise<void> {
+    await this.#called("up", "");
+  }
+
+  async down(): Promise<void> {
+    this.machinesById.clear();
+    this.networks.clear();
+  }
+
+  async createMachine(spec: MachineSpec): Promise<void> {
+    await this.#called("createMachine", spec.id);
+    const known = this.machinesById.get(spec.id);
+    this.machinesById.set(spec.id, known ?? { spec, running: false, attachments: new Map() });
+  }
+
+  async startMachine(id: string): Promise<void> {
+    await this.#called("startMachine", id);
+    this.#machine(id).running = true;
+  }
+
+  async shutdownMachine(id: string): Promise<boolean> {
+    await this.#called("shutdownMachine", id);
+    this.#machine(id).running = false;
+    return true;
+  }
+
+  async powerOffMachine(id: string): Promise<void> {
+    await this.#called("powerOffMachine", id);
+    this.#machine(id).running = false;
+  }
+
+  async removeMachine(id: string): Promise<void> {
+    await this.#called("removeMachine", id);
+    this.machinesById.delete(id);
+  }
+
+  async resizeMachine(id: string, limits: MachineSpec["limits"]): Promise<void> {
+    await this.#called("resizeMachine", id);
+    const machine = this.#machine(id);
+    if (machine.running) throw new HostError(`${id} runs`, "Switch it off.");
+    machine.spec = { ...machine.spec, limits };
+  }
+
+  async setPublicAddresses(id: string, addresses: MachineSpec["addresses"]): Promise<void> {
+    await this.#called("setPublicAddresses", id);
+    const machine = this.#machine(id);
+    machine.spec = { ...machine.spec, addresses };
+  }
+
+  async setNetwork(network: NetworkSpec): Promise<void> {
+    await this.#called("setNetwork", network.id);
+    this.networks.set(network.id, network);
+  }
+
+  async removeNetwork(id: string): Promise<void> {
+    await this.#called("removeNetwork", id);
+    for (const machine of this.machinesById.values()) {
+      if (machine.attachments.has(id)) throw new HostError(`${id} is in use`, "Detach its machines.");
+    }
+    this.networks.delete(id);
+  }
+
+  async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
+    await this.#called("attachNetwork", machineId);
+    if (!this.networks.has(attachment.networkId)) throw new HostError("no such network", "Set it first.");
+    this.#machine(machineId).attachments.set(attachment.networkId, attachment);
+  }
+
+  async detachNetwork(machineId: string, networkId: string): Promise<void> {
+    await this.#called("detachNetwork", machineId);
+    this.machinesById.get(machineId)?.attachments.delete(networkId);
+  }
+
+  async setFirewall(id: string, firewall: FirewallSpec | undefined): Promise<void> {
+    await this.#called("setFirewall", id);
+    this.#machine(id).firewall = firewall;
+  }
+
+  async machines(): Promise<MachineStatus[]> {
+    return [...this.machinesById].map(([id, { running }]) => ({ id, running }));
+  }
+
+  onExit(listener: (id: string, how: "reboot" | "poweroff" | "crash") => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** As if the guest itself had ended. */
+  exit(id: string, how: "reboot" | "poweroff" | "crash"): void {
+    this.#machine(id).running = how === "reboot";
+    for (const listener of this.#listeners) listener(id, how);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners = [];
+  }
+}
