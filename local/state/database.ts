@@ -26,7 +26,6 @@ export class State {
 
   #migrate(): void {
     const version = this.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
-    };
     if (version > migrations.length) {
       throw new Error(
         `the database is of version ${version}, this program knows ${migrations.length}: it was made by a newer one`,
