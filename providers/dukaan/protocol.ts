@@ -5,8 +5,8 @@ import engine from "@pulumi/pulumi/proto/engine_pb.js";
 import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import providerServices from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import proto from "@pulumi/pulumi/proto/provider_pb.js";
-import { Empty } from "google-protobuf/google/protobuf/empty_pb.js";
-import { Struct } from "google-protobuf/google/protobuf/struct_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import struct, { type Struct } from "google-protobuf/google/protobuf/struct_pb.js";
 import {
   ProviderError,
   type CheckFailure,
@@ -62,7 +62,7 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
     run: (type: ResourceType, context: Context) => Promise<Result>,
   ): Promise<Result> {
     const urn = request.getUrn();
-    const mask = createMask(secretsOf.flatMap((struct) => secretTexts(toProperties(struct))));
+    const mask = createMask(secretsOf.flatMap((message) => secretTexts(toProperties(message))));
     try {
       return await run(await typeOf(urn), {
         preview,
@@ -85,7 +85,7 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
     }),
     attach: answer((request: InstanceType<typeof plugin.PluginAttach>) => {
       log = connectLog(request.getAddress());
-      return new Empty();
+      return new empty.Empty();
     }),
     configure: answer(() => {
       const response = new proto.ConfigureResponse();
@@ -111,7 +111,7 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
     }),
     cancel: answer(() => {
       abort.abort(new ProviderError("cancelled by the operator; run it again to finish what was begun"));
-      return new Empty();
+      return new empty.Empty();
     }),
 
     check: answer(async (request: InstanceType<typeof proto.CheckRequest>) => {
@@ -212,7 +212,7 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
       await guarded(request, false, structs, async (type, context) =>
         type.delete?.({ id: request.getId(), inputs: reveal(wrapped), wrapped }, context),
       );
-      return new Empty();
+      return new empty.Empty();
     }),
   };
 }
@@ -277,14 +277,14 @@ function toFailure({ property, reason }: CheckFailure) {
   return failure;
 }
 
-function toProperties(struct: Struct | undefined): Properties {
-  return struct?.toJavaScript() ?? {};
+function toProperties(message: Struct | undefined): Properties {
+  return message?.toJavaScript() ?? {};
 }
 
-function revealed(struct: Struct | undefined): Properties {
-  return reveal(toProperties(struct));
+function revealed(message: Struct | undefined): Properties {
+  return reveal(toProperties(message));
 }
 
 function toStruct(properties: Properties): Struct {
-  return Struct.fromJavaScript(properties);
+  return struct.Struct.fromJavaScript(properties);
 }

@@ -27,6 +27,7 @@ IFS=$tab read -r name digest < "$incoming/role"
 home=/var/lib/dukaan/roles/$name
 switched=no  # something on the machine is no longer as it was
 changed=no   # the services have something new to read
+reacting=no  # a running service was told to read it, which may take a moment
 forbidden=no # services must not start by being installed
 
 step() { echo "@step $*"; }
@@ -181,12 +182,16 @@ reload_units() {
 
 # --- services ---------------------------------------------------------------------------------------------------
 
-journal() { journalctl --unit "$1" --lines 25 --no-pager --output cat 2>/dev/null || true; }
+began=$(date +%s)
+
+# What a unit had to say since this run began.
+journal() { journalctl --unit "$1" --since "@$began" --lines 15 --quiet --no-pager --output cat || true; }
 
 # Brings a unit to its condition; $2: whether what it reads has changed.
 start_service() { # unit, changed, what to do on a change
   if systemctl is-active --quiet "$1"; then
     [ "$2" = yes ] || return 0
+    [ "$3" = none ] || reacting=yes
     case $3 in
     restart) systemctl restart "$1" ;;
     reload) systemctl reload-or-restart "$1" ;;
@@ -230,14 +235,17 @@ run_commands() { # folder
   done
 }
 
+# After a reload the old configuration still answers for a moment; a check that met it would prove nothing.
 run_checks() {
   number=1
+  [ "$reacting" = no ] || [ ! -f "$incoming/checks/1" ] || sleep 0.5
   while [ -f "$incoming/checks/$number" ]; do
     step "checks $number"
     seconds=$(cat "$incoming/checks/$number.seconds")
     deadline=$(($(date +%s) + seconds))
     until timeout "$seconds" sh "$incoming/checks/$number" > "$home/check.log" 2>&1 < /dev/null; do
       if [ "$(date +%s)" -ge "$deadline" ]; then
+        cut -f 1 "$incoming/services" | while read -r unit; do journal "$unit"; done
         cat "$home/check.log"
         fail "did not succeed within $seconds s: $(cat "$incoming/checks/$number")"
       fi

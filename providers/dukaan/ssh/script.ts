@@ -22,7 +22,8 @@ export interface ScriptFile {
 const unpackAndRun = [
   "set -eu",
   "umask 077",
-  "mkdir -p /var/lib/dukaan/incoming",
+  "install -d -m 0711 /var/lib/dukaan",
+  "install -d -m 0700 /var/lib/dukaan/incoming",
   "d=$(mktemp -d /var/lib/dukaan/incoming/XXXXXXXX)",
   `trap 'rm -rf "$d"' EXIT`,
   "trap : TERM HUP",
