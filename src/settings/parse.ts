@@ -44,7 +44,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   }
 
   const settings: Partial<RawSettings> = checked;
-  const cloud = cloudOf(raw);
+  const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   if (problems.length > 0) return { problems };
 
@@ -76,12 +76,17 @@ export function describeProblems(stack: string, problems: readonly Problem[]): s
 }
 
 /** Which cloud it is, by the provider's own settings. */
-function cloudOf(raw: Readonly<Record<string, unknown>>): Omit<Candidate, "stack" | "settings"> {
+function cloudOf(
+  raw: Readonly<Record<string, unknown>>,
+  settings: Partial<RawSettings>,
+): Omit<Candidate, "stack" | "settings"> {
   const given = raw["hcloud:endpoint"];
   const endpoint = given === undefined || typeof given === "string" ? given : JSON.stringify(given);
   const token = raw["hcloud:token"] ?? "";
+  const onThisComputer = endpoint !== undefined && isLoopback(endpoint);
   return {
-    local: endpoint !== undefined && isLoopback(endpoint),
+    onThisComputer,
+    local: onThisComputer || settings.local === true,
     ...(endpoint === undefined ? {} : { endpoint }),
     // In the file itself it is `{ secure: … }`.
     ...(typeof token === "string" ? { tokenLength: token.length } : {}),

@@ -11,7 +11,9 @@ export interface Candidate {
   endpoint?: string;
   /** Of the token, in characters; 0: there is none; absent: it is encrypted here, so nobody can count. */
   tokenLength?: number;
-  /** Whether the endpoint is on this computer. */
+  /** Whether the endpoint is on this computer, i.e. the local cloud. */
+  onThisComputer: boolean;
+  /** Whether the local cloud is meant: by the endpoint or by the setting. */
   local: boolean;
 }
 
@@ -140,8 +142,8 @@ export const rules: readonly Rule[] = [
           },
         ],
 
-  ({ settings: { local: wanted }, endpoint, local }) => {
-    if (wanted === undefined || wanted === local) return [];
+  ({ settings: { local: wanted }, endpoint, onThisComputer }) => {
+    if (wanted === undefined || wanted === onThisComputer) return [];
     return [
       wanted
         ? {

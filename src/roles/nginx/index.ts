@@ -48,10 +48,10 @@ export function nginx({ cores, certificate, privateKey, strictTransport }: Nginx
     ],
     validate: [["nginx", "-t", "-q", "-c", "{root}/etc/nginx/nginx.conf"]],
     services: [{ name: "nginx.service", enabled: true, onChange: "reload" }],
-    // An answer of any status will do: the app may not be there yet.
+    // An answer of nginx itself: the app may not be there yet.
     checks: [
       {
-        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", "https://127.0.0.1/livez"],
+        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", "https://127.0.0.1/metrics"],
         timeoutSeconds: 10,
       },
     ],
