@@ -14,6 +14,9 @@ import {
   type ServerRow,
 } from "./server-rows.js";
 
+/** How many networks a server may be attached to: https://docs.hetzner.com/cloud/networks/faq/ */
+const networkLimit = 3;
+
 interface Wish {
   ip?: string | null | undefined;
   aliasIps?: string[] | undefined;
@@ -45,6 +48,13 @@ export function attach(
         `the range of network ${network.id} overlaps with that of network ${otherId}`,
       );
     }
+  }
+  if (attachmentsOf(state, server.id).length >= networkLimit) {
+    throw refused(
+      "resource_limit_exceeded",
+      `a server can be attached to ${networkLimit} networks at most`,
+      403,
+    );
   }
   const zone = cloud.catalog.locations.find(({ name }) => name === server.location)?.network_zone;
   let subnets = subnetsOf(state, network.id).filter((subnet) => subnet.network_zone === zone);

@@ -1,7 +1,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Host } from "../machines/host.js";
 import { Actions } from "../state/actions.js";
-import { State } from "../state/database.js";
+import type { State } from "../state/database.js";
 import { publicPool } from "./addresses.js";
 import { createApi, type App } from "./app.js";
 import { createCatalog } from "./catalog.js";
@@ -13,13 +13,14 @@ import { setStatus } from "./server-rows.js";
 
 export interface CloudOptions {
   host: Host;
-  /** Of the database; ":memory:" keeps nothing. */
-  statePath: string;
+  state: State;
   /** 0 to 3: decides the public addresses. */
   slot: number;
   token: string;
   logger: FastifyBaseLogger;
   rateLimit?: number;
+  /** Called with the API before anything of the computer changes; requests wait until the cloud is up. */
+  listen?: (app: App) => Promise<unknown>;
 }
 
 export interface RunningCloud {
@@ -28,16 +29,16 @@ export interface RunningCloud {
   close(milliseconds?: number): Promise<void>;
 }
 
-/** Brings an instance up: the host, the state, what was interrupted; the API is ready but does not listen yet. */
+/** Brings an instance up: its API, the host, what the state says, what was interrupted. Closing it closes the state. */
 export async function startCloud({
   host,
-  statePath,
+  state,
   slot,
   token,
   logger,
   rateLimit,
+  listen,
 }: CloudOptions): Promise<RunningCloud> {
-  const state = new State(statePath);
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
   const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot) };
@@ -50,11 +51,22 @@ export async function startCloud({
     // While an action switches the machine, that action says what the status is.
     if (how !== "reboot" && !actions.isLocked(id)) setStatus(state, id, "off");
   });
-  await host.up();
-  await reconcile(cloud, networks, logger);
-  actions.resume();
+  const up = Promise.withResolvers<void>();
+  const app = createApi({ cloud, token, logger, ...(rateLimit !== undefined && { rateLimit }) });
+  app.addHook("preHandler", () => up.promise);
+  await listen?.(app);
+  try {
+    await host.up();
+    await reconcile(cloud, networks, logger);
+    actions.resume();
+    up.resolve();
+  } catch (error) {
+    up.promise.catch(() => undefined);
+    up.reject(error);
+    await app.close();
+    throw error;
+  }
 
-  const app = createApi({ cloud, token, logger, ...(rateLimit === undefined ? {} : { rateLimit }) });
   return {
     app,
     async close(milliseconds = 15_000) {

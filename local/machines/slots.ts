@@ -29,9 +29,10 @@ export async function slotsInUse(): Promise<Slot[]> {
 /**
  * The slot (0 to 3) of an instance on this computer; the same one each time until it is released.
  *
+ * @param preferred the slot it had before this computer was restarted, taken again if it is free
  * @throws HostError when every slot is taken, or an instance of that name has its state in another folder
  */
-export async function acquireSlot(instance: string, home: string): Promise<number> {
+export async function acquireSlot(instance: string, home: string, preferred = 0): Promise<number> {
   return withLock(LOCK, async () => {
     await mkdir(FOLDER, { recursive: true });
     const used = await slotsInUse();
@@ -43,7 +44,7 @@ export async function acquireSlot(instance: string, home: string): Promise<numbe
       );
     }
     if (mine !== undefined) return mine.slot;
-    const free = Array.from({ length: SLOTS }, (_, slot) => slot).find(
+    const free = [preferred, ...Array.from({ length: SLOTS }, (_, slot) => slot)].find(
       (slot) => !used.some((taken) => taken.slot === slot),
     );
     if (free === undefined) {

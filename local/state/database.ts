@@ -110,6 +110,15 @@ export class State {
     return row.next;
   }
 
+  /** A fact about the instance itself, such as its slot; undefined until it is written. */
+  setting(name: string): string | undefined {
+    return this.get<{ value: string }>("SELECT value FROM settings WHERE name = ?", name)?.value;
+  }
+
+  saveSetting(name: string, value: string): void {
+    this.run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value);
+  }
+
   close(): void {
     this.#statements.clear();
     this.#db.close();

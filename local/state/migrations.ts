@@ -7,6 +7,8 @@ export const migrations: readonly string[] = [
   CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
   INSERT INTO sequence VALUES (10000000001);
 
+  CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
   CREATE TABLE actions (
     id INTEGER PRIMARY KEY,
     command TEXT NOT NULL,

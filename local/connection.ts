@@ -1,0 +1,78 @@
+import { readFile } from "node:fs/promises";
+import type { Endpoint, InstanceFolder } from "./folder.js";
+import { HostError } from "./machines/host.js";
+
+/** A local cloud that answers. */
+export interface RunningCloud extends Endpoint {
+  /** 64 characters, as clients of Hetzner Cloud expect. */
+  token: string;
+}
+
+/**
+ * The server process that endpoint.json names, if it is alive and really that: process ids are used again.
+ */
+export async function runningServer(folder: InstanceFolder): Promise<Endpoint | undefined> {
+  const text = await readFile(folder.endpoint, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const endpoint: Endpoint = JSON.parse(text);
+  const command = await readFile(`/proc/${endpoint.pid}/cmdline`, "utf8").catch(() => "");
+  const words = command.split("\0");
+  const isOurs = words.some((word) => word.endsWith("local/server.js"));
+  return isOurs && words.includes(endpoint.instance) ? endpoint : undefined;
+}
+
+/** The cloud, when its server runs and answers; waits while it is starting. */
+export async function connect(folder: InstanceFolder): Promise<RunningCloud | undefined> {
+  const server = await runningServer(folder);
+  if (!server) return undefined;
+  const token = await readFile(folder.token, "utf8").catch((error: unknown) => {
+    throw new HostError(
+      `the token of the local cloud in ${folder.token} cannot be read`,
+      "Run the command with sudo, or as the user who started the cloud with sudo.",
+      { cause: error },
+    );
+  });
+  const cloud = { ...server, token };
+  await get(cloud, "/locations");
+  return cloud;
+}
+
+export interface ListedServer {
+  id: number;
+  name: string;
+  status: string;
+  server_type: { name: string };
+  public_net: { ipv4: { ip: string } | null };
+}
+
+interface ServerPage {
+  servers: ListedServer[];
+  meta: { pagination: { next_page: number | null } };
+}
+
+/** All servers of a running cloud. */
+export async function serversOf(cloud: { endpoint: string; token: string }): Promise<ListedServer[]> {
+  const servers: ListedServer[] = [];
+  for (let page: number | null = 1; page !== null;) {
+    const answer: ServerPage = JSON.parse(await get(cloud, `/servers?per_page=50&page=${page}`));
+    servers.push(...answer.servers);
+    page = answer.meta.pagination.next_page;
+  }
+  return servers;
+}
+
+async function get({ endpoint, token }: { endpoint: string; token: string }, path: string): Promise<string> {
+  const response = await fetch(`${endpoint}${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+    signal: AbortSignal.timeout(60_000),
+  }).catch((error: unknown) => {
+    throw new HostError(`the local cloud at ${endpoint} does not answer`, "Look at `./dukaan local logs`.", {
+      cause: error,
+    });
+  });
+  if (response.ok) return response.text();
+  throw new HostError(
+    `the local cloud at ${endpoint} answers ${response.status} to GET ${path}`,
+    "Look at `./dukaan local logs`.",
+  );
+}
