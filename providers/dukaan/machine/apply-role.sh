@@ -260,14 +260,19 @@ run_checks() {
 roll_back() {
   set +e
   step "rollback"
+  # What was not there before goes while its unit file is still there.
+  while IFS=$tab read -r unit active enabled _; do
+    [ "$active" = yes ] || systemctl stop "$unit"
+    [ "$enabled" = yes ] || systemctl disable --quiet "$unit"
+  done < "$home/backup/services"
   while read -r path; do
     cp -a "$home/backup/root$path" "$path.dukaan-old" && mv -fT "$path.dukaan-old" "$path"
   done < "$home/backup/present"
   while read -r path; do rm -f "$path"; done < "$home/backup/absent"
   reload_units
   while IFS=$tab read -r unit active enabled on_change; do
-    if [ "$active" = yes ]; then start_service "$unit" "$changed" "$on_change"; else systemctl stop "$unit"; fi
-    if [ "$enabled" = yes ]; then systemctl enable --quiet "$unit"; else systemctl disable --quiet "$unit" 2>/dev/null; fi
+    [ "$active" = no ] || start_service "$unit" "$changed" "$on_change"
+    [ "$enabled" = no ] || systemctl enable --quiet "$unit"
   done < "$home/backup/services"
   rm -f "$home/pending"
 }

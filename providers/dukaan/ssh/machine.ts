@@ -79,15 +79,21 @@ async function runCommand(
   onLine: (line: string) => void = () => {},
 ): Promise<CommandResult> {
   await takeSession(connection);
-  const terminate = () => channel?.signal("TERM");
-  let channel: ClientChannel | undefined;
+  let group: string | undefined;
+  const terminate = () => {
+    // sshd passes no signals on to root's sessions, so another session sends it to the command's process group.
+    if (group) connection.client.exec(`kill -TERM -- -${group}`, () => {});
+  };
   try {
     signal.throwIfAborted();
-    channel = await openChannel(connection.client, `${command} 2>&1`);
+    const channel = await openChannel(connection.client, `exec 2>&1; echo $$; ${command}`);
     signal.addEventListener("abort", terminate, { once: true });
     const lines: string[] = [];
-    const reader = createInterface({ input: channel, crlfDelay: Infinity });
-    reader.on("line", (line) => {
+    createInterface({ input: channel, crlfDelay: Infinity }).on("line", (line) => {
+      if (group === undefined) {
+        group = line;
+        return;
+      }
       lines.push(line);
       onLine(line);
     });
