@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "./cache.js";
+import { toolsDirectory } from "./cache.js";
 import type { Report } from "./progress.js";
 
 /** The Node.js that is shipped to servers: an archive with nothing but `bin/node`. */
@@ -21,7 +21,7 @@ export const pinned = {
   /** npm's own checksum of that package. */
   integrity:
     "sha512-3nULszZ5X0fciYpG0t6TrdApJzAn8+FlINP6OiMX7V8HrvpATPN936U1LlReOJriLRa4e8yEqQBYCnLyPNAs7Q==",
-  digest: "",
+  digest: "e861bd290f50ca25b433c5f240b20b523c98241c11eab70ebe5a9fd0aa0e7412",
 };
 
 /**
@@ -30,7 +30,8 @@ export const pinned = {
  */
 export async function ensureNodeRuntime(options: { onProgress?: Report } = {}): Promise<NodeRuntime> {
   const { version, digest } = pinned;
-  const archive = join(cacheDirectory(), "runtime", digest.slice(0, 12), `node-v${version}-linux-x64.tar.gz`);
+  const folder = `node-runtime-${version}-${digest.slice(0, 12)}`;
+  const archive = join(toolsDirectory(), folder, `node-v${version}-linux-x64.tar.gz`);
   if (!existsSync(archive)) {
     const { packRuntime } = await import("./pack-runtime.js");
     await packRuntime(archive, options.onProgress ?? (() => undefined));

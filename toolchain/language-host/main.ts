@@ -37,7 +37,7 @@ function serve(engineAddress: string): void {
   process.once("SIGINT", stop);
   process.once("SIGTERM", stop);
   // The engine holds the other end: it closes when the engine ends, even if it is killed.
-  process.stdin.once("close", stop).resume();
+  process.stdin.once("end", stop).once("close", stop).resume();
 }
 
 function stop(): never {
