@@ -12,7 +12,15 @@ trap 'umount "$root/srv/debian"' EXIT
 # shellcheck disable=SC2086 # a list of names
 inside apt-get -qq install --yes --download-only --no-install-recommends -o Dir::Cache::archives=/srv/debian $DUKAAN_IMAGE_PACKAGES
 rm -rf "$root/srv/debian/lock" "$root/srv/debian/partial"
-(cd "$DUKAAN_IMAGE_POOL" && apt-ftparchive packages . >Packages)
+# Packed as Debian does (xz), half of an installation's time would be unpacking; it is the same content.
+inside sh -ec 'cd /srv/debian
+  for deb in *.deb; do
+    dpkg-deb -R "$deb" /tmp/unpacked
+    dpkg-deb -Zzstd -z3 -b /tmp/unpacked "$deb" >/dev/null
+    rm -r /tmp/unpacked
+  done'
+# apt computes each checksum that the index names, for each package that it installs: one is enough.
+(cd "$DUKAAN_IMAGE_POOL" && apt-ftparchive --md5=no --sha1=no --sha512=no packages . >Packages)
 
 rm -rf "$root"/etc/apt/sources.list "$root"/etc/apt/sources.list.d/* "$root"/etc/apt/apt.conf.d/99mmdebstrap "$root"/etc/dpkg/dpkg.cfg.d/99mmdebstrap
 cp -R --no-preserve=ownership "$DUKAAN_IMAGE_SOURCE/root/." "$root/"
@@ -21,15 +29,20 @@ cp -R --no-preserve=ownership "$DUKAAN_IMAGE_SOURCE/root/." "$root/"
 rm -rf "$root"/var/lib/apt/lists/*
 inside apt-get -qq update
 
-# Nothing here runs by the clock, talks to a console that nobody has, or names network interfaces (the local cloud does).
-inside systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer \
-  systemd-tmpfiles-clean.timer console-getty.service getty.target systemd-networkd.service systemd-network-generator.service \
-  systemd-remount-fs.service systemd-firstboot.service e2scrub_reap.service cloud-init-local.service
-# cloud-init always runs: no generator has to find out, at every boot, whether it should.
+# Nothing runs by the clock unless somebody wants it to; nobody sits at a console; the local cloud sets up interfaces.
+inside systemctl --quiet disable apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
+inside systemctl --quiet mask systemd-tmpfiles-clean.timer console-getty.service getty.target systemd-networkd.service \
+  systemd-network-generator.service systemd-remount-fs.service systemd-firstboot.service e2scrub_reap.service cloud-init-local.service
+# Generators run at each boot and each daemon-reload, to find out what is known here: cloud-init always runs, and there
+# are no partitions, consoles or kernel arguments.
 mkdir -p "$root/etc/systemd/system-generators" "$root/etc/systemd/system/multi-user.target.wants"
-ln -sf /dev/null "$root/etc/systemd/system-generators/cloud-init-generator"
+for generator in cloud-init-generator systemd-{cryptsetup,debug,getty,gpt-auto,hibernate-resume,integritysetup,run,system-update,veritysetup}-generator; do
+  ln -sf /dev/null "$root/etc/systemd/system-generators/$generator"
+done
 ln -sf /lib/systemd/system/cloud-init.target "$root/etc/systemd/system/multi-user.target.wants/cloud-init.target"
 
+# What asks questions before each installation, although nobody answers.
+rm -f "$root/etc/apt/apt.conf.d/70debconf"
 # What must differ from machine to machine.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/etc/hostname" "$root/var/lib/dbus/machine-id"
 : >"$root/etc/machine-id"

@@ -4,11 +4,12 @@ import { dirname } from "node:path";
 import type { Computer } from "./lifecycle.js";
 import { run } from "./command.js";
 import { unmount } from "./disks.js";
+import { hostRoutesDown } from "./host-routes.js";
 import { lxcfsDown } from "./lxcfs.js";
 import { killAll, removeNspawnFolder } from "./nspawn.js";
 import { releaseSlot } from "./slots.js";
 import { loopDevicesOf, mountsOf } from "./traces.js";
-import { hostRoutesDown, worldDown } from "./world.js";
+import { worldDown } from "./world.js";
 
 /**
  * Removes everything of an instance from this computer. It goes by what is there, not by what was recorded: processes

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { rmdir } from "node:fs/promises";
-import { run, succeeds } from "./command.js";
-import { DOCUMENTATION_RANGES, HOST_LINK, type Instance } from "./instance.js";
+import { run } from "./command.js";
+import { hostRoutesUp } from "./host-routes.js";
+import { HOST_LINK, type Instance } from "./instance.js";
 import {
   addNamespace,
   deleteNamespace,
@@ -18,6 +18,7 @@ import {
 export async function worldUp(instance: Instance): Promise<void> {
   const { world } = instance;
   const { hostIpv4, worldIpv4, ipv4Range, hostIpv6, ipv6Range } = instance.addresses;
+  await hostRoutesUp();
   await addNamespace(world);
   if (!existsSync(`/sys/class/net/${world}`) || !(await interfaceExists(world, HOST_LINK))) {
     if (existsSync(`/sys/class/net/${world}`)) await run("ip", ["link", "delete", world]);
@@ -46,7 +47,6 @@ export async function worldUp(instance: Instance): Promise<void> {
     `address replace fe80::1/64 dev ${world} nodad`,
     `address replace ${hostIpv6}/128 dev ${world} nodad`,
     `route replace ${ipv6Range} via fe80::2 dev ${world} src ${hostIpv6}`,
-    ...DOCUMENTATION_RANGES.map((range) => `route replace ${dropRoute(range)}`),
   ]);
 }
 
@@ -54,33 +54,4 @@ export async function worldUp(instance: Instance): Promise<void> {
 export async function worldDown(instance: Instance): Promise<void> {
   if (existsSync(`/sys/class/net/${instance.world}`)) await run("ip", ["link", "delete", instance.world]);
   for (const namespace of await namespacesOf(instance)) await deleteNamespace(namespace);
-}
-
-/** Takes away what all instances share on this computer: the routes that lead nowhere. */
-export async function hostRoutesDown(): Promise<void> {
-  for (const range of DOCUMENTATION_RANGES) {
-    await succeeds("ip", ["route", "delete", ...dropRoute(range).split(" ")]);
-  }
-  // iproute2 makes this mount with the first namespace; with the last one it has no use.
-  if (
-    await rmdir("/run/netns").then(
-      () => true,
-      () => false,
-    )
-  )
-    return;
-  if ((await succeeds("mountpoint", ["-q", "/run/netns"])) && (await isEmpty("/run/netns"))) {
-    await succeeds("umount", ["/run/netns"]);
-    await rmdir("/run/netns").catch(() => undefined);
-  }
-}
-
-/**
- * Behind the instances' routes, so that nothing for these addresses follows the computer's default route when no
- * instance is up. The worst metric: a real route of this computer for such a range wins.
- */
-const dropRoute = (range: string): string => `unreachable ${range} metric 4294967295`;
-
-async function isEmpty(folder: string): Promise<boolean> {
-  return (await run("ls", ["-A", folder])) === "";
 }
