@@ -59,9 +59,10 @@ program
   .argument("[command...]", "the command, after --")
   .addOption(stackOption())
   .addOption(localOption())
-  .action(async (machine, command, options) =>
-    (await import("./commands/ssh.js")).ssh(machine, command, options),
-  );
+  .action(async (_machine, _command, options, command) => {
+    const [machine, ...words] = beforeAndAfterDashes(command.args);
+    await (await import("./commands/ssh.js")).ssh(machine, words, options);
+  });
 
 program
   .command("env")
@@ -115,6 +116,13 @@ local
   .action(async (server, _, command) =>
     (await import("./commands/local.js")).localLogs(server, command.optsWithGlobals()),
   );
+
+/** `ssh -- uptime` names no machine: what stands after the dashes is the command, whatever stands before them. */
+function beforeAndAfterDashes(args: string[]): [string | undefined, ...string[]] {
+  const dashes = process.argv.indexOf("--");
+  const named = dashes === -1 ? args.length : args.length - (process.argv.length - dashes - 1);
+  return named === 0 ? [undefined, ...args] : [args[0], ...args.slice(1)];
+}
 
 try {
   await program.parseAsync();

@@ -91,7 +91,8 @@ export async function ensureStack(pulumi: Pulumi): Promise<void> {
   if (pulumi.stack.local && existsSync(marker)) return;
   // `stack init` writes the encryption salt beside the Pulumi.yaml of its folder: the copy, never the checkout.
   const folder = pulumi.stack.local ? join(pulumi.stack.directory, "project") : projectRoot;
-  await query(pulumi, ["stack", "select", "--create", pulumi.stack.name], folder);
+  // The name comes from the environment, as for every other command.
+  await query(pulumi, ["stack", "select", "--create"], folder);
 }
 
 /** All outputs of the stack, secrets in the clear: hand on only what the caller asked for. */

@@ -10,7 +10,8 @@ export async function outputs(options: { stack: string; local?: boolean; json?: 
     return;
   }
   for (const [name, value] of Object.entries(found)) {
-    if (name === "readme") continue;
+    // Keys, certificates and the README fill screens; who needs them asks for JSON.
+    if (typeof value === "string" && (value.includes("\n") || value === "[secret]")) continue;
     process.stdout.write(`${name.padEnd(14)} ${typeof value === "string" ? value : JSON.stringify(value)}\n`);
   }
 }
