@@ -49,6 +49,8 @@ export async function bundleApi(root: string, outputDirectory: string): Promise<
     minifySyntax: true,
     lineLimit: 200,
     legalComments: "none",
+    // Modules are named by their path below the project, also where node_modules is a link to somewhere else.
+    preserveSymlinks: true,
     charset: "utf8",
     // CommonJS dependencies ask for Node's own modules with require().
     banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },

@@ -64,6 +64,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
       void sendError(layout, error, request, reply);
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.removeContentTypeParser("text/plain");
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
 

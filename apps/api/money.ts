@@ -17,12 +17,15 @@ export function rupeesForInput(paise: number): string {
   return rest === 0 ? String(paise / 100) : `${Math.trunc(paise / 100)}.${String(rest).padStart(2, "0")}`;
 }
 
+// Digits alone, or grouped as in India (1,23,456) or elsewhere (123,456): "1,50" is no price, not 150.
+const PRICE = /^₹?\s*(\d{1,9}|\d{1,2}(?:,\d{2})*,\d{3}|\d{1,3}(?:,\d{3})+)(?:\.(\d{1,2}))?$/;
+
 /**
  * What a merchant typed as a price, in paise; `undefined` when it is not a price above zero and up to one crore.
  * Accepts `199`, `199.5`, `₹ 1,23,456.50`; more than two decimals are refused, never rounded.
  */
 export function parseRupees(text: string): number | undefined {
-  const match = /^₹?\s*(\d[\d,]{0,14})(?:\.(\d{1,2}))?$/.exec(text.trim());
+  const match = PRICE.exec(text.trim());
   if (!match) return undefined;
   const rupees = Number((match[1] ?? "").replaceAll(",", ""));
   const paise = rupees * 100 + Number((match[2] ?? "").padEnd(2, "0"));

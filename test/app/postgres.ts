@@ -80,6 +80,9 @@ export async function startPostgres(): Promise<Postgres> {
 export interface PgBouncer {
   /** The address of a database as the app reaches it through the pooler. */
   throughPool(databaseUrl: string): string;
+  /** Stops it from doing anything until {@link thaw}; connections stay open. */
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
@@ -102,6 +105,8 @@ unix_socket_dir = ${directory}
 auth_type = any
 pool_mode = transaction
 default_pool_size = 4
+server_login_retry = 1
+query_wait_timeout = 10
 max_client_conn = 100
 `,
   );
@@ -115,6 +120,8 @@ max_client_conn = 100
   await waitUntilReady(throughPool("postgresql://dukaan@/postgres"), server);
   return {
     throughPool,
+    freeze: () => void server.kill("SIGSTOP"),
+    thaw: () => void server.kill("SIGCONT"),
     stop: async () => {
       const exited = once(server, "exit");
       server.kill("SIGKILL");

@@ -14,12 +14,10 @@ export function registerCartRoutes(app: App, { db, environment, layout }: Servic
   app.get("/s/:slug/cart", { schema: { params: StorePath } }, async (request, reply) => {
     const store = await requireStore(db, request.params.slug);
     const cart = readCart(request);
-    const products = await findProducts(
-      db,
-      store.id,
-      cart.map((line) => line.productId),
-    );
-    return sendPrivatePage(reply, cartPage(layout, store, priceLines(cart, products)));
+    const productIds = cart.map((line) => line.productId);
+    const lines = priceLines(cart, await findProducts(db, store.id, productIds));
+    if (lines.length < cart.length) writeCart(reply, environment, store.slug, lines);
+    return sendPrivatePage(reply, cartPage(layout, store, lines));
   });
 
   const body = Type.Object({

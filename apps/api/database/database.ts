@@ -1,5 +1,5 @@
-import { Kysely, PostgresDialect } from "kysely";
-import { Pool, TypeOverrides, types } from "pg";
+import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
+import { DatabaseError, Pool, TypeOverrides, types } from "pg";
 import type { Tables } from "./tables.js";
 
 /** Typed access to the database; queries go through one pool. */
@@ -9,6 +9,12 @@ export interface DatabaseOptions {
   url: string;
   /** Connections held at once. */
   poolMax: number;
+  /**
+   * How long a request waits for a connection, and then for a statement, in milliseconds: longer than the pause of a
+   * planned switch, shorter than a buyer's patience.
+   * @default 5000
+   */
+  timeoutMillis?: number;
   /** An idle connection broke (the server restarted, say); the pool replaces it by itself. */
   onConnectionLost: (error: Error) => void;
 }
@@ -27,16 +33,39 @@ typeParsers.setTypeParser(types.builtins.INT8, Number);
  * at connection start or kept in the session (server-side timeouts belong to the database role).
  */
 export function openDatabase(options: DatabaseOptions): OpenDatabase {
+  const timeout = options.timeoutMillis ?? 5_000;
   const pool = new Pool({
     connectionString: options.url,
     max: options.poolMax,
-    // Longer than PgBouncer's pause during a planned switch, shorter than a buyer's patience.
-    connectionTimeoutMillis: 5_000,
-    query_timeout: 10_000,
+    connectionTimeoutMillis: timeout,
+    query_timeout: timeout,
     idleTimeoutMillis: 30_000,
     application_name: "dukaan-api",
     types: typeParsers,
   });
   pool.on("error", options.onConnectionLost);
-  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) }), pool };
+  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: dropDoubtful(pool) }) }), pool };
+}
+
+/**
+ * Keeps a connection out of the pool after an error that PostgreSQL did not send. After a timeout, say, the server may
+ * still run the statement: were it BEGIN, the next request would work inside a transaction that nobody commits.
+ */
+function dropDoubtful(pool: Pool): PostgresPool {
+  const connect = async () => {
+    const client = await pool.connect();
+    let doubtful = false;
+    const query = async (text: string, parameters: readonly unknown[]) => {
+      try {
+        return await client.query(text, [...parameters]);
+      } catch (error) {
+        if (!(error instanceof DatabaseError)) doubtful = true;
+        throw error;
+      }
+    };
+    return { query, release: () => client.release(doubtful) };
+  };
+  // Kysely's types also ask for cursors, which it uses for streaming only.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion
+  return { options: pool.options, connect, end: async () => await pool.end() } as unknown as PostgresPool;
 }

@@ -8,6 +8,7 @@ const TITLES: Record<number, string> = {
   404: "Not found",
   409: "That cannot be done now",
   413: "That is too large",
+  414: "That address is too long",
   503: "Back in a moment",
 };
 

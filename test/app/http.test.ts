@@ -1,0 +1,177 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
+
+let shop: Shop;
+let productId: number;
+beforeAll(async () => {
+  shop = await startShop();
+  const { merchant } = await openShop(shop.app, "http");
+  productId = await addProduct(merchant, "http", { name: "Torch", price: "120", stock: 3 });
+});
+afterAll(async () => await shop.stop());
+
+const visit = async (path: string, headers: Record<string, string> = {}) =>
+  await new Visitor(shop.app).get(path, headers);
+
+describe("headers", () => {
+  test("pages allow no script, no inline style and no framing", async () => {
+    const { headers, body } = await visit("/s/http");
+    expect(headers["content-security-policy"]).toBe(
+      "default-src 'none';style-src 'self';img-src 'self';form-action 'self';base-uri 'none';frame-ancestors 'none'",
+    );
+    expect(headers["strict-transport-security"]).toBe("max-age=15552000");
+    expect(headers["x-content-type-options"]).toBe("nosniff");
+    expect(headers["referrer-policy"]).toBe("same-origin");
+    expect(headers["x-powered-by"]).toBeUndefined();
+    expect(body).not.toMatch(/<script|style=|<style/);
+  });
+
+  test("the style sheet is found under the page's address for a year, and under an old one without caching", async () => {
+    const path = textOf((await visit("/")).body, /rel="stylesheet" href="([^"]+)"/);
+    expect(path).toMatch(/^\/assets\/[0-9a-f]{16}\/shop\.css$/);
+    const current = await visit(path);
+    expect(current.headers["cache-control"]).toBe("public, max-age=31536000, immutable");
+    expect(current.headers["content-type"]).toBe("text/css; charset=utf-8");
+    const old = await visit("/assets/0000000000000000/shop.css");
+    expect(old.status).toBe(200);
+    expect(old.headers["cache-control"]).toBe("no-store");
+    expect((await visit("/assets/0000000000000000/secret.css")).status).toBe(404);
+  });
+
+  test("a public page that did not change is answered 304; one that changed is sent again", async () => {
+    const path = `/s/http/p/${productId}`;
+    const first = await visit(path);
+    expect(first.headers["cache-control"]).toBe("public, max-age=0, must-revalidate");
+    const etag = String(first.headers["etag"]);
+    // nginx weakens the tag of what it compresses.
+    for (const tag of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const again = await visit(path, { "if-none-match": tag });
+      expect(again.status).toBe(304);
+      expect(again.body).toBe("");
+    }
+    await shop.db.updateTable("products").set({ stock: 2 }).where("id", "=", productId).execute();
+    const changed = await visit(path, { "if-none-match": etag });
+    expect(changed.status).toBe(200);
+    expect(changed.body).toContain("Only 2 left");
+  });
+
+  test("a request id from nginx is kept, a strange one replaced", async () => {
+    const given = "0123456789abcdef0123456789abcdef";
+    expect((await visit("/livez", { "x-request-id": given })).headers["x-request-id"]).toBe(given);
+    for (const strange of ["", "x", "a b c d e f g h", "x".repeat(65)]) {
+      const id = String((await visit("/livez", { "x-request-id": strange })).headers["x-request-id"]);
+      expect(id).toMatch(/^[0-9a-f-]{36}$/);
+    }
+  });
+});
+
+describe("errors", () => {
+  test.each([
+    ["GET", "/nope", {}, undefined, 404, "Not found"],
+    ["GET", "/%zz", {}, undefined, 400, "That request was not understood"],
+    ["POST", "/stores", { "content-type": "text/plain" }, "x", 415, "That did not work"],
+    ["POST", "/stores", {}, "x".repeat(70_000), 413, "That is too large"],
+    ["POST", "/stores", {}, "name=a&name=b&slug=abc", 400, "That request was not understood"],
+    ["POST", "/stores", { "content-type": "application/json" }, "{", 400, "That request was not understood"],
+    ["GET", `/s/${"x".repeat(200)}`, {}, undefined, 414, "That address is too long"],
+  ] as const)(
+    "%s request no. %# gives a page with words",
+    async (method, url, headers, payload, status, title) => {
+      const response = await shop.app.inject({
+        method,
+        url,
+        headers: { "content-type": "application/x-www-form-urlencoded", ...headers },
+        ...(payload && { payload }),
+      });
+      expect(response.statusCode).toBe(status);
+      expect(response.headers["content-type"]).toBe("text/html; charset=utf-8");
+      expect(response.body).toContain(`<h1>${title}</h1>`);
+      expect(response.body).not.toMatch(/node_modules|at .+\.js|FST_ERR/);
+    },
+  );
+
+  test("under /api/ they are JSON", async () => {
+    const { status, body, headers } = await visit("/api/v1/stores/none");
+    expect(status).toBe(404);
+    expect(JSON.parse(body)).toEqual({
+      error: {
+        code: "not-found",
+        message: "There is no shop at this address.",
+        details: [],
+        requestId: headers["x-request-id"],
+      },
+    });
+  });
+});
+
+const json = async (path: string): Promise<unknown> => JSON.parse((await visit(path)).body);
+
+describe("the JSON API", () => {
+  test("shows what the pages show", async () => {
+    expect(await json("/api/v1/stores/http")).toEqual({
+      slug: "http",
+      name: "Shop http",
+      url: "https://shop.test/s/http",
+    });
+    const product = { id: productId, name: "Torch", pricePaise: 12_000, stock: 2 };
+    expect(await json(`/api/v1/stores/http/products/${productId}`)).toEqual(product);
+    expect(await json("/api/v1/stores/http/products")).toEqual({
+      products: [product],
+      newer: null,
+      older: null,
+    });
+  });
+});
+
+describe("metrics", () => {
+  test("are there for a scraper on the machine and not through nginx", async () => {
+    await visit("/s/http");
+    const { status, body } = await visit("/metrics");
+    expect(status).toBe(200);
+    expect(body).toMatch(
+      /http_request_duration_seconds_count\{method="GET",route="\/s\/:slug",status="200"\} \d/,
+    );
+    expect(body).toContain('db_pool_connections{state="waiting"} 0');
+    expect(body).toContain("nodejs_eventloop_lag_seconds");
+    expect(body).not.toContain('http"');
+    expect((await visit("/metrics", { "x-forwarded-for": "198.51.100.7" })).status).toBe(404);
+  });
+});
+
+async function switchReadOnly(enabled: boolean): Promise<void> {
+  await shop.db.updateTable("feature_flags").set({ enabled }).where("name", "=", "read_only").execute();
+  // Flags are read at most once a second.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+}
+
+describe("read-only mode", () => {
+  afterEach(async () => await switchReadOnly(false));
+
+  test("refuses writes with 503 and Retry-After while reads go on, and ends without a restart", async () => {
+    await switchReadOnly(true);
+    const refused = await new Visitor(shop.app).post("/stores", { name: "Late", slug: "late" });
+    expect(refused.status).toBe(503);
+    expect(refused.headers["retry-after"]).toBe("5");
+    expect((await visit("/s/http")).status).toBe(200);
+    await switchReadOnly(false);
+    expect((await new Visitor(shop.app).post("/stores", { name: "Late", slug: "late" })).status).toBe(201);
+  });
+});
+
+describe("without a database", () => {
+  test("pages say so with 503, /livez stays, and everything is back when it is back", async () => {
+    expect((await visit("/readyz")).body).toBe('{"status":"ready"}');
+    await shop.postgres.crash();
+    const start = performance.now();
+    const page = await visit("/s/http");
+    expect(performance.now() - start).toBeLessThan(6_000);
+    expect(page.status).toBe(503);
+    expect(page.headers["retry-after"]).toBe("5");
+    expect(page.body).toContain("Back in a moment");
+    expect((await visit("/readyz")).status).toBe(503);
+    expect((await visit("/livez")).status).toBe(200);
+    await shop.postgres.start();
+    await expect.poll(async () => (await visit("/readyz")).status, { timeout: 20_000 }).toBe(200);
+    expect((await visit("/s/http")).status).toBe(200);
+  });
+});

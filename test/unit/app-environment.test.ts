@@ -1,0 +1,61 @@
+import { expect, test } from "vitest";
+import { EnvironmentError, readServerEnvironment } from "../../apps/api/environment.js";
+
+const VALID = {
+  DATABASE_URL: "postgresql://dukaan:secret@/dukaan?host=/run/pgbouncer&port=6432",
+  PUBLIC_URL: "https://203.0.113.10/",
+  SESSION_SECRET: "0123456789abcdef0123456789abcdef",
+  LISTEN_SOCKET: "/run/dukaan/api-1.sock",
+};
+
+/** The names of the variables that are reported. */
+function problems(changes: Record<string, string>): string[] {
+  try {
+    readServerEnvironment({ ...VALID, ...changes });
+    return [];
+  } catch (error) {
+    if (!(error instanceof EnvironmentError)) throw error;
+    return error.problems.map((problem) => problem.split(" ")[0] ?? "");
+  }
+}
+
+test("is read with its defaults", () => {
+  expect(readServerEnvironment(VALID)).toEqual({
+    databaseUrl: VALID.DATABASE_URL,
+    databasePoolMax: 8,
+    publicUrl: "https://203.0.113.10",
+    sessionSecret: VALID.SESSION_SECRET,
+    listen: { socket: "/run/dukaan/api-1.sock" },
+    logLevel: "info",
+  });
+  expect(readServerEnvironment({ ...VALID, LISTEN_SOCKET: "", PORT: "8080" }).listen).toEqual({
+    host: "127.0.0.1",
+    port: 8080,
+  });
+});
+
+test.each([
+  ["DATABASE_URL", ["", "mysql://u@h/d", "postgresql://u:p@/", "postgresql://h/d", "shop"]],
+  ["DATABASE_POOL_MAX", ["0", "51", "-1", "1.5", "many", "9999999999"]],
+  [
+    "PUBLIC_URL",
+    ["", "shop.test", "ftp://shop.test", "https://shop.test/x", "https://u@shop.test", "https://a/?b"],
+  ],
+  ["SESSION_SECRET", ["", "short", "x".repeat(31)]],
+  ["LISTEN_SOCKET", ["", "relative.sock", `/${"x".repeat(107)}`]],
+  ["LOG_LEVEL", ["loud", "INFO"]],
+])("%s is refused when it is one of %j", (name, values) => {
+  const reported = values.map((value) => [value, problems({ [name]: value })]);
+  expect(reported).toEqual(values.map((value) => [value, [name]]));
+});
+
+test("all problems are told at once, none with the value of a secret", () => {
+  const changes = { DATABASE_URL: "mysql://u:hunter2@h/d", SESSION_SECRET: "hunter3", PORT: "80" };
+  expect(problems(changes)).toEqual(["DATABASE_URL", "SESSION_SECRET", "LISTEN_SOCKET"]);
+  expect(() => readServerEnvironment({ ...VALID, ...changes })).toThrow(/^(?!.*hunter)/s);
+});
+
+test("both ways to listen at once, or a port that is none, are refused", () => {
+  expect(problems({ PORT: "8080" })).toEqual(["LISTEN_SOCKET"]);
+  expect(problems({ LISTEN_SOCKET: "", PORT: "70000" })).toEqual(["PORT"]);
+});
