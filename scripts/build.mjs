@@ -1,11 +1,13 @@
 // Compiles TypeScript and bundles the applications; nothing else may write into dist/.
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const run = (file, ...args) => execFileSync(file, args, { cwd: root, stdio: "inherit" });
 
-run(process.execPath, "node_modules/typescript/bin/tsc");
-const bundle = new URL("../dist/apps/bundle.js", import.meta.url);
-if (existsSync(bundle)) run(process.execPath, fileURLToPath(bundle));
+for (const args of [
+  ["node_modules/typescript/bin/tsc", "--project", "tsconfig.build.json"],
+  ["dist/apps/bundle.js"],
+]) {
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) process.exit(status ?? 1); // the program has said why
+}
