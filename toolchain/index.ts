@@ -3,11 +3,12 @@
  * version. Each is taken from where it is installed already, else downloaded from its makers, else built from pinned
  * sources that come from package registries alone.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { homeDirectory, homeEnvironment, isIntact } from "./home.js";
 import type { ToolReport } from "./inspect.js";
 import type { Report } from "./progress.js";
-import { pulumi } from "./tools.js";
+import { pulumi, toolDirectory, versitygw } from "./tools.js";
 
 export { ToolchainError } from "./errors.js";
 export type { ToolReport } from "./inspect.js";
@@ -39,6 +40,19 @@ export async function ensureToolchain(options: { onProgress?: Report } = {}): Pr
   }
   const binDir = join(home, "bin");
   return { pulumi: join(binDir, pulumi.executable), binDir, pulumiHome: home, env: homeEnvironment(home) };
+}
+
+/**
+ * Makes sure that the local cloud's S3 server is there; on its own, because real clouds do not need it.
+ * @returns the path of its executable
+ * @throws ToolchainError with a remedy
+ */
+export async function ensureVersitygw(options: { onProgress?: Report } = {}): Promise<string> {
+  const kept = join(toolDirectory(versitygw), versitygw.executable);
+  if (existsSync(kept)) return kept;
+  const report = options.onProgress ?? (() => undefined);
+  const { prepareTool, withToolsLock } = await import("./prepare.js");
+  return withToolsLock(report, () => prepareTool(versitygw, report));
 }
 
 /** Looks at every tool. Changes nothing, downloads nothing. */

@@ -33,5 +33,5 @@ export async function versionOf(tool: Tool, path: string): Promise<string | unde
     reject: false,
     timeout: 20_000,
   });
-  return exitCode === 0 ? stdout.trim().replace(/^v/, "") : undefined;
+  return exitCode === 0 ? /^(?:Version *: )?v?(\S+)$/m.exec(stdout)?.[1] : undefined;
 }

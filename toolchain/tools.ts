@@ -17,8 +17,9 @@ export interface Tool {
   release?: Release;
 }
 
-/** How to build a tool with Go alone, from the module in `toolchain/go/<module>` with its go.mod and go.sum. */
+/** How to build a tool with Go alone. */
 export interface GoBuild {
+  /** The folder of the Go module, with a go.mod and go.sum that pin everything. */
   module: string;
   /** The main package: of the module itself (`./cmd/plugin`) or of one it requires. */
   package: string;
@@ -59,7 +60,7 @@ export const pulumi: Tool = {
   version: "3.259.0",
   executable: "pulumi",
   build: {
-    module: "pulumi",
+    module: join(sources, "go", "pulumi"),
     package: "github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
     variables: { "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version": "v3.259.0" },
   },
@@ -78,8 +79,28 @@ export const plugins: Tool[] = [
   plugin("random", "4.21.2", "a minute"),
 ];
 
-/** All of them. */
+/** All that Pulumi needs. */
 export const tools = [pulumi, ...plugins];
+
+/** The object storage of the local cloud: an S3 server above a folder. Made ready only where a local cloud is. */
+export const versitygw: Tool = {
+  title: "S3 server versitygw",
+  name: "versitygw",
+  version: "1.7.0",
+  executable: "versitygw",
+  build: {
+    module: "versitygw",
+    package: "github.com/versity/versitygw/cmd/versitygw",
+    variables: { "main.Version": "1.7.0" },
+  },
+  usually: "a minute",
+  release: {
+    url: "https://github.com/versity/versitygw/releases/download/v1.7.0/",
+    archive: `versitygw_v1.7.0_Linux_${process.arch === "x64" ? "x86_64" : process.arch}.tar.gz`,
+    checksums: "checksums.txt",
+    folders: 1,
+  },
+};
 
 function plugin(name: string, version: string, usually: string): Tool {
   const arch = process.arch === "x64" ? "amd64" : process.arch;
@@ -88,7 +109,7 @@ function plugin(name: string, version: string, usually: string): Tool {
     name,
     version,
     executable: `pulumi-resource-${name}`,
-    build: { module: name, ...bridged },
+    build: { module: join(sources, "go", name), ...bridged },
     usually,
     release: {
       url: `https://github.com/pulumi/pulumi-${name}/releases/download/v${version}/`,
@@ -99,18 +120,10 @@ function plugin(name: string, version: string, usually: string): Tool {
   };
 }
 
-/** The folder of the Go module that a tool is built from. */
-export function moduleDirectory(tool: Tool): string {
-  return join(sources, "go", tool.build.module);
-}
-
 /** The folder of the cache that a tool is, or will be, kept in. Another source, another folder. */
 export function toolDirectory(tool: Tool): string {
-  const key = contentKey(
-    [moduleDirectory(tool)],
-    JSON.stringify([tool.version, tool.build, goSettings]),
-    os,
-    process.arch,
-  );
+  const { module, ...recipe } = tool.build;
+  const facts = JSON.stringify([tool.version, recipe, goSettings, os, process.arch]);
+  const key = contentKey([module], facts);
   return join(toolsDirectory(), `${tool.name}-${tool.version}-${key}`);
 }
