@@ -13,6 +13,7 @@ export const PUBLIC_URL = "https://shop.test";
 export interface Shop extends OpenDatabase {
   app: App;
   postgres: Postgres;
+  pgbouncer: PgBouncer;
   /** Address of the database without the pooler. */
   databaseUrl: string;
   environment: ServerEnvironment;
@@ -20,14 +21,14 @@ export interface Shop extends OpenDatabase {
 }
 
 /** Starts PostgreSQL, PgBouncer and the service, migrated. */
-export async function startShop(options: { migrated?: boolean; poolMax?: number } = {}): Promise<Shop> {
+export async function startShop(options: { migrated?: boolean } = {}): Promise<Shop> {
   const postgres = await startPostgres();
-  const pgbouncer: PgBouncer = await startPgBouncer(postgres);
+  const pgbouncer = await startPgBouncer(postgres);
   const databaseUrl = await postgres.createDatabase();
   if (options.migrated ?? true) await migrate(databaseUrl, migrationsDirectory, () => undefined);
   const environment: ServerEnvironment = {
     databaseUrl: pgbouncer.throughPool(databaseUrl),
-    databasePoolMax: options.poolMax ?? 8,
+    databasePoolMax: 8,
     publicUrl: PUBLIC_URL,
     sessionSecret: "a secret of the tests, 32 characters",
     listen: { socket: "/nowhere/api.sock" },
@@ -36,6 +37,7 @@ export async function startShop(options: { migrated?: boolean; poolMax?: number 
   const { db, pool } = openDatabase({
     url: environment.databaseUrl,
     poolMax: environment.databasePoolMax,
+    timeoutMillis: 2_000,
     onConnectionLost: () => undefined,
   });
   const { app } = await createApp({ environment, db, pool, logger: pino({ level: "silent" }) });
@@ -44,6 +46,7 @@ export async function startShop(options: { migrated?: boolean; poolMax?: number 
     db,
     pool,
     postgres,
+    pgbouncer,
     databaseUrl,
     environment,
     stop: async () => {
