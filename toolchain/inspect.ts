@@ -4,7 +4,7 @@ import { atLeast, findGo, neededGoVersion } from "./go.js";
 import { homeDirectory, isIntact } from "./home.js";
 import { findInstalled } from "./installed.js";
 import { languageHostDirectory } from "./language-host/bundle.js";
-import { plugins, pulumi, type Tool, toolDirectory, tools } from "./tools.js";
+import { pulumi, type Tool, toolDirectory, tools, versitygw } from "./tools.js";
 
 /** What is known of one tool. */
 export interface ToolReport {
@@ -22,7 +22,7 @@ export interface ToolReport {
 
 /** Reports of all tools. */
 export async function inspectTools(): Promise<ToolReport[]> {
-  const reports = await Promise.all([pulumi, ...plugins].map(inspectTool));
+  const reports = await Promise.all([...tools, versitygw].map(inspectTool));
   return [inspectNode(), ...reports, inspectLanguageHost(), ...(await inspectGo(reports))];
 }
 
@@ -56,7 +56,7 @@ function inspectLanguageHost(): ToolReport {
 /** Go matters only as long as something may have to be built. */
 async function inspectGo(reports: ToolReport[]): Promise<ToolReport[]> {
   if (reports.every((report) => report.ok)) return [];
-  const versions = await Promise.all(tools.map(neededGoVersion));
+  const versions = await Promise.all([...tools, versitygw].map(neededGoVersion));
   const needed = versions.reduce((a, b) => (atLeast(a, b) ? a : b));
   const report = { tool: "Go", wanted: needed };
   const found = await findGo(needed);

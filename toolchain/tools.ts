@@ -89,7 +89,7 @@ export const versitygw: Tool = {
   version: "1.7.0",
   executable: "versitygw",
   build: {
-    module: "versitygw",
+    module: join(sources, "go", "versitygw"),
     package: "github.com/versity/versitygw/cmd/versitygw",
     variables: { "main.Version": "1.7.0" },
   },
