@@ -1,4 +1,5 @@
-import { BlockList, isIPv4, isIPv6 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
+import ipaddr from "ipaddr.js";
 
 /** A range of IPv4 addresses: `first` is its network address as a number, `size` how many addresses it has. */
 export interface Range4 {
@@ -53,34 +54,16 @@ export const publicGateway = range4("172.31.1.1/32");
 /** A CIDR block of either family without host bits, as firewall rules take them. */
 export function isCidr(text: string): boolean {
   if (parseRange4(text)) return true;
-  const [address = "", prefix = "", rest] = text.split("/");
-  if (rest !== undefined || !isIPv6(address) || address.includes("%") || !/^\d{1,3}$/.test(prefix))
+  const [address = "", prefix = ""] = text.split("/");
+  if (!isIPv6(address) || address.includes("%") || !/^\d{1,3}$/.test(prefix) || Number(prefix) > 128)
     return false;
-  const bits = Number(prefix);
-  if (bits > 128) return false;
-  return (ipv6Number(address) & ((1n << BigInt(128 - bits)) - 1n)) === 0n;
-}
-
-const groups = (text: string): string[] => (text === "" ? [] : text.split(":"));
-
-function ipv6Number(address: string): bigint {
-  // URL writes an IPv6 address in its canonical form: no embedded IPv4, at most one "::".
-  const canonical = new URL(`http://[${address}]/`).hostname.slice(1, -1);
-  const [head = "", tail] = canonical.split("::");
-  const left = groups(head);
-  const right = tail === undefined ? [] : groups(tail);
-  const all = [...left, ...Array.from({ length: 8 - left.length - right.length }, () => "0"), ...right];
-  return all.reduce((number, group) => (number << 16n) | BigInt(`0x${group}`), 0n);
+  const network = ipaddr.IPv6.networkAddressFromCIDR(text);
+  return network.toString() === ipaddr.IPv6.parse(address).toString();
 }
 
 /** Whether an IPv6 address lies in a network like "2001:db8:0:10::/64". */
-export function inIPv6Network(address: string, network: string): boolean {
-  if (!isIPv6(address)) return false;
-  const [net = "", prefix = "64"] = network.split("/");
-  const list = new BlockList();
-  list.addSubnet(net, Number(prefix), "ipv6");
-  return list.check(address, "ipv6");
-}
+export const inIPv6Network = (address: string, network: string): boolean =>
+  isIPv6(address) && ipaddr.IPv6.parse(address).match(ipaddr.IPv6.parseCIDR(network));
 
 /**
  * The lowest free address for a server in a subnet: not the network's own addresses (its first host is the gateway),
@@ -127,12 +110,16 @@ function lowest(
   return undefined;
 }
 
-/** @param slot 0 to 3 */
-export function publicPool(slot: number): PublicPool {
+/**
+ * @param slot 0 to 3
+ * @param reserved addresses that something else on this computer has
+ */
+export function publicPool(slot: number, reserved: ReadonlySet<string> = new Set()): PublicPool {
   const first = slot * 64;
   return {
     // .0 names the range, .1 and .2 are the computer's and the world's ends of the link, .63 is its broadcast address.
-    ipv4: (taken) => lowest(taken, first + 10, first + 62, (index) => `203.0.113.${index}`),
+    ipv4: (taken) =>
+      lowest(new Set([...taken, ...reserved]), first + 10, first + 62, (index) => `203.0.113.${index}`),
     // The first sixteen networks are the cloud's own.
     ipv6: (taken) => lowest(taken, 0x10, 0xffff, (index) => `2001:db8:${slot}:${index.toString(16)}::/64`),
   };

@@ -1,6 +1,7 @@
 import { timingSafeEqual, createHash, randomUUID } from "node:crypto";
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import Fastify, {
+  LogController,
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
@@ -11,6 +12,7 @@ import Fastify, {
 import type { Cloud } from "./cloud.js";
 import { ApiError, fromSchemaErrors, refused } from "./errors.js";
 import { RateLimit } from "./rate-limit.js";
+import { compileSchema } from "./validation.js";
 import { actionRoutes } from "./actions.js";
 import { catalogRoutes } from "./catalog-routes.js";
 import { firewallActionRoutes } from "./firewall-actions.js";
@@ -47,12 +49,11 @@ export interface ApiOptions {
 export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOptions): App {
   const app: App = Fastify({
     ...(logger ? { loggerInstance: logger } : { logger: false }),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
-    routerOptions: { ignoreTrailingSlash: false },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
-    .setValidatorCompiler(TypeBoxValidatorCompiler)
+    .setValidatorCompiler(compileSchema)
     // The schemas of answers type them; what we send is built by ourselves and needs no second filter.
     .setSerializerCompiler(() => JSON.stringify);
 

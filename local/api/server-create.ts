@@ -5,7 +5,7 @@ import { invalidInput, notFound, refused, unavailable } from "./errors.js";
 import { requireFirewallLimit } from "./firewall-actions.js";
 import { findFirewall } from "./firewall-rows.js";
 import { checkLabels } from "./labels.js";
-import { requireFreeName } from "./names.js";
+import { requireFreeName, requireHostName } from "./names.js";
 import { findNetwork } from "./network-rows.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { findPrimaryIp, insertPrimaryIp, type PrimaryIpRow } from "./primary-ip-rows.js";
@@ -14,14 +14,8 @@ import { attach } from "./server-networks.js";
 import { findServer } from "./server-rows.js";
 import { findSshKey } from "./ssh-keys.js";
 
-/** A host name by RFC 1123: labels of letters, digits and dashes, joined by dots. */
-export const HostName = Type.String({
-  maxLength: 253,
-  pattern: String.raw`^[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([-A-Za-z0-9]{0,61}[A-Za-z0-9])?)*$`,
-});
-
 export const ServerInput = Body({
-  name: HostName,
+  name: Type.String(),
   server_type: IdOrName,
   image: IdOrName,
   location: Type.Optional(Nullable(IdOrName)),
@@ -65,6 +59,7 @@ export function createServer(cloud: Cloud, input: Input): NewServer {
   const userData = input.user_data ?? "";
   if (Buffer.byteLength(userData) > 32 * 1024) throw invalidInput({ user_data: ["must not exceed 32 KiB"] });
   if (input.volumes?.length) throw unavailable("volumes");
+  requireHostName(input.name);
   requireFreeName(state, "servers", input.name);
   const given = givenAddresses(cloud, input);
   const { type, location, image } = chooseHardware(cloud, input, given);

@@ -6,9 +6,9 @@ import { requireFirewallLimit, startOn } from "./firewall-actions.js";
 import { firewallsOf } from "./firewall-rows.js";
 import { checkLabels } from "./labels.js";
 import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
-import { requireFreeName } from "./names.js";
+import { requireFreeName, requireHostName } from "./names.js";
 import { Action, Body, IdParams, Labels, Nullable, Server, ServerStatus } from "./schemas.js";
-import { createServer, HostName, ServerInput } from "./server-create.js";
+import { createServer, ServerInput } from "./server-create.js";
 import {
   findServer,
   findUnlockedServer,
@@ -77,7 +77,7 @@ export function serverRoutes(app: App, cloud: Cloud): void {
     {
       schema: {
         params: IdParams,
-        body: Body({ name: Type.Optional(HostName), labels: Type.Optional(Labels) }),
+        body: Body({ name: Type.Optional(Type.String()), labels: Type.Optional(Labels) }),
         response: { 200: One },
       },
     },
@@ -85,6 +85,7 @@ export function serverRoutes(app: App, cloud: Cloud): void {
       const row = findServer(state, request.params.id);
       const { name = row.name, labels } = request.body;
       if (labels) checkLabels(labels);
+      requireHostName(name);
       requireFreeName(state, "servers", name, row.id);
       const started = state.transaction(() => {
         const before = firewallsOf(state, row).map(({ id }) => id);

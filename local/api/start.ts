@@ -16,6 +16,8 @@ export interface CloudOptions {
   state: State;
   /** 0 to 3: decides the public addresses. */
   slot: number;
+  /** Addresses in the slot's ranges that something else on this computer has. */
+  reserved?: ReadonlySet<string>;
   token: string;
   logger: FastifyBaseLogger;
   rateLimit?: number;
@@ -34,6 +36,7 @@ export async function startCloud({
   host,
   state,
   slot,
+  reserved,
   token,
   logger,
   rateLimit,
@@ -41,7 +44,7 @@ export async function startCloud({
 }: CloudOptions): Promise<RunningCloud> {
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
-  const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot) };
+  const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot, reserved) };
   const networks = new NetworkJobs(cloud);
   actions.use(createJobs(cloud, networks));
 
