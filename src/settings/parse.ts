@@ -1,6 +1,5 @@
 import { closest, distance } from "fastest-levenshtein";
-import type { TSchema } from "typebox";
-import { Errors } from "typebox/value";
+import { Errors } from "typebox/schema";
 import { type Candidate, rules } from "./rules.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
@@ -8,7 +7,7 @@ type Outcome = { settings: Settings; problems?: undefined } | { problems: Proble
 
 const everywhere = ["0.0.0.0/0", "::/0"];
 
-const fields = settingsSchema.properties as Record<string, TSchema & FieldNotes>;
+const fields: Readonly<Record<string, FieldSchema>> = settingsSchema.properties;
 
 /** Names by namespace; of Pulumi's own, any. */
 const knownNames = new Map<string, readonly string[] | undefined>([
@@ -17,7 +16,8 @@ const knownNames = new Map<string, readonly string[] | undefined>([
   ["pulumi", undefined],
 ]);
 
-interface FieldNotes {
+/** The parts of a field's JSON Schema that are read here. */
+interface FieldSchema {
   type?: string;
   enum?: readonly string[];
   default?: unknown;
@@ -119,7 +119,7 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
 }
 
 /** Pulumi hands every value over as text: lists as JSON, truth values as "true" and "false". */
-function fromText(value: unknown, schema: FieldNotes): unknown {
+function fromText(value: unknown, schema: FieldSchema): unknown {
   if (typeof value !== "string") return value;
   if (schema.type === "boolean") return value === "true" ? true : value === "false" ? false : value;
   if (schema.type !== "array") return value;
@@ -130,8 +130,8 @@ function fromText(value: unknown, schema: FieldNotes): unknown {
   }
 }
 
-function checkField(name: string, schema: TSchema & FieldNotes, value: unknown): Problem | undefined {
-  const [error] = Errors(schema, value);
+function checkField(name: string, schema: FieldSchema, value: unknown): Problem | undefined {
+  const [, [error]] = Errors(schema, value);
   if (!error) return undefined;
   const index = /^\/(\d+)/.exec(error.instancePath)?.[1];
   const path = `dukaan:${name}${index === undefined ? "" : `[${index}]`}`;

@@ -1,78 +1,91 @@
-import { Type } from "typebox";
+import type { XStatic } from "typebox/schema";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 
 /**
- * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`.
- * What a schema cannot say (a range has no host bits, a key is a key) is in ./rules.ts.
+ * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
+ * what a schema cannot say (a range has no host bits, a key is a key) is in ./rules.ts.
  */
-export const settingsSchema = Type.Object(
-  {
-    stage: Type.Enum([...stages], {
+export const settingsSchema = {
+  type: "object",
+  properties: {
+    stage: {
       description: "Stage of the platform's life.",
+      enum: stages,
       default: "droplet",
-    }),
-    provider: Type.Enum(["hetzner", "aws"], {
+    },
+    provider: {
       description: "Cloud that the home region is on.",
+      enum: ["hetzner", "aws"],
       default: "hetzner",
-    }),
-    location: Type.Enum(
-      locations.map(({ name }) => name),
-      { description: "The home region's location.", default: "fsn1" },
-    ),
-    serverType: Type.Optional(
-      Type.Enum(
-        serverTypes.map(({ name }) => name),
-        { description: "Size of a server. Without one: local-512 on the local cloud, else cx23." },
-      ),
-    ),
-    image: Type.Enum([...images], {
+    },
+    location: {
+      description: "The home region's location.",
+      type: "string",
+      enum: locations.map(({ name }) => name),
+      default: "fsn1",
+    },
+    serverType: {
+      description: "Size of a server. Without one: local-512 on the local cloud, else cx23.",
+      type: "string",
+      enum: serverTypes.map(({ name }) => name),
+    },
+    image: {
       description: "Operating system of the servers.",
+      enum: images,
       default: "debian-12",
-    }),
-    domain: Type.Optional(
-      Type.String({
-        description:
-          "Name under which the shop is reached; without one it is reached by address. Of no effect on the local cloud.",
-        maxLength: 253,
-        examples: ["shop.example.com"],
-      }),
-    ),
-    operatorCidrs: Type.Array(Type.String(), {
+    },
+    domain: {
+      description:
+        "Name under which the shop is reached; without one it is reached by address. Of no effect on the local cloud.",
+      type: "string",
+      maxLength: 253,
+      examples: ["shop.example.com"],
+    },
+    operatorCidrs: {
       description:
         "Addresses that may log in over SSH. On the local cloud only this computer is outside, so it need not be set there.",
-      default: [],
+      type: "array",
+      items: { type: "string" },
       maxItems: 50,
       uniqueItems: true,
+      default: [],
       examples: [["198.51.100.7/32"]],
-    }),
-    operatorKeys: Type.Array(Type.String(), {
+    },
+    operatorKeys: {
       description: "OpenSSH public keys of people who may log in as root, beside the stack's own deploy key.",
-      default: [],
+      type: "array",
+      items: { type: "string" },
       maxItems: 50,
       uniqueItems: true,
+      default: [],
       examples: [["ssh-ed25519 AAAA… ada@laptop"]],
-    }),
-    local: Type.Optional(
-      Type.Boolean({
-        description:
-          "true: this stack runs on the local cloud and nowhere else; it refuses an endpoint that is not on this computer.",
-      }),
-    ),
-    networkCidr: Type.String({
+    },
+    local: {
+      description:
+        "true: this stack runs on the local cloud and nowhere else; it refuses an endpoint that is not on this computer.",
+      type: "boolean",
+    },
+    networkCidr: {
       description: "Private /16 of the home region; further regions take the ones behind it.",
+      type: "string",
       default: "10.10.0.0/16",
-    }),
-    changeToken: Type.Optional(
-      Type.String({
-        description: "Allows one change that moves data. Set by commands that move it, never by hand.",
-      }),
-    ),
+    },
+    changeToken: {
+      description: "Allows one change that moves data. Set by commands that move it, never by hand.",
+      type: "string",
+    },
   },
-  { additionalProperties: false },
-);
+  // They all have a default.
+  required: ["stage", "provider", "location", "image", "operatorCidrs", "operatorKeys", "networkCidr"],
+  additionalProperties: false,
+} as const;
 
-export type RawSettings = Type.Static<typeof settingsSchema>;
+/** Settings that have passed the schema. The types of computed lists of names are not inferred. */
+export type RawSettings = Omit<XStatic<typeof settingsSchema>, "location" | "serverType"> & {
+  location: string;
+  serverType?: string;
+};
 
 /** Checked settings of one stack. */
 export interface Settings {
