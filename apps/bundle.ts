@@ -3,11 +3,14 @@
 import { build } from "esbuild";
 import { createHash, hash } from "node:crypto";
 import {
+  chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   utimesSync,
@@ -31,10 +34,26 @@ const FIXED_TIME = 946_684_800;
  * and dependencies give the same bytes in any folder.
  */
 export async function bundleApi(root: string, outputDirectory: string): Promise<BundleManifest> {
-  const source = join(root, "apps/api");
-  const output = join(outputDirectory, "api");
-  rmSync(output, { recursive: true, force: true });
-  mkdirSync(output, { recursive: true });
+  mkdirSync(outputDirectory, { recursive: true });
+  const staged = mkdtempSync(join(outputDirectory, ".api-"));
+  try {
+    await buildInto(join(root, "apps/api"), root, staged);
+    const manifest = describeDirectory(staged);
+    const output = join(outputDirectory, "api");
+    // An unchanged bundle stays where it is: a deployment may be reading it.
+    if (!existsSync(output) || describeDirectory(output).digest !== manifest.digest) {
+      rmSync(output, { recursive: true, force: true });
+      renameSync(staged, output);
+    }
+    writeFileSync(join(outputDirectory, "api.json"), `${JSON.stringify(manifest)}\n`);
+    return manifest;
+  } finally {
+    rmSync(staged, { recursive: true, force: true });
+  }
+}
+
+async function buildInto(source: string, root: string, output: string): Promise<void> {
+  chmodSync(output, 0o755);
   await build({
     absWorkingDir: root,
     entryPoints: ["server", "migrate", "seed"].map((name) => join(source, `${name}.ts`)),
@@ -63,10 +82,6 @@ export async function bundleApi(root: string, outputDirectory: string): Promise<
   });
   for (const folder of ["migrations", "assets"])
     cpSync(join(source, folder), join(output, folder), { recursive: true });
-
-  const manifest = describeDirectory(output);
-  writeFileSync(join(outputDirectory, "api.json"), `${JSON.stringify(manifest)}\n`);
-  return manifest;
 }
 
 function describeDirectory(directory: string): BundleManifest {

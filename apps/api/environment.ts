@@ -18,6 +18,8 @@ export interface ServerEnvironment {
   sessionSecret: string;
   listen: Listen;
   logLevel: LogLevel;
+  /** Names the release in every line of the log. */
+  releaseId?: string;
 }
 
 /** Every problem of an environment at once; a line of `problems` names the variable and what is allowed. */
@@ -39,6 +41,7 @@ export function readServerEnvironment(variables: Variables): ServerEnvironment {
     sessionSecret: sessionSecret(variables, problem),
     listen: listen(variables, problem),
     logLevel: logLevel(variables, problem),
+    ...(variables["RELEASE_ID"] && { releaseId: variables["RELEASE_ID"] }),
   }));
 }
 

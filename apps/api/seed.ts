@@ -25,6 +25,8 @@ async function main(): Promise<void> {
   const { db, pool } = openDatabase({
     url: databaseUrl,
     poolMax: 1,
+    // A batch takes longer than a request may.
+    timeoutMillis: 60_000,
     onConnectionLost: (error) => console.error(error.message),
   });
   const start = performance.now();

@@ -29,7 +29,7 @@ try {
 
 const logger = pino({
   level: environment.logLevel,
-  base: { service: "api" },
+  base: { service: "api", release: environment.releaseId },
   timestamp: stdTimeFunctions.isoTime,
   formatters: { level: (level) => ({ level }) },
 });

@@ -56,6 +56,7 @@ async function migratedEnvironment(): Promise<Record<string, string>> {
     ...SETTINGS,
     DATABASE_URL: pgbouncer.throughPool(databaseUrl),
     MIGRATION_DATABASE_URL: databaseUrl,
+    RELEASE_ID: "r1",
     LISTEN_SOCKET: join(directory, `api-${Math.random().toString(36).slice(2)}.sock`),
     NODE_OPTIONS: "--max-old-space-size=96 --max-semi-space-size=2",
   };
@@ -238,7 +239,7 @@ describe("server.mjs", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     const logged = lines.find((line) => line.route === "/o/:order");
-    expect(logged).toMatchObject({ level: "info", service: "api", method: "GET", status: 404 });
+    expect(logged).toMatchObject({ level: "info", service: "api", release: "r1", method: "GET", status: 404 });
     expect(logged.reqId).toMatch(/^[0-9a-f-]{36}$/);
     expect(await server.output).not.toMatch(/hunter2|AAAAAAAA/);
   });
