@@ -31,14 +31,21 @@ const npmPackage = {
     "sha512-ztsxKxt/kkIaAs+2i0GU6I+DRmUdrNasxTZKJe9TCdSjKxlhah/4r/hl5ygMD6XAg1qZ9c2TNomR4qgOydp10g==",
 };
 
+/** Exit code that tells `dukaan` to look again whether there is still something to do. */
+const lookAgain = 75;
+
 try {
   await withLock(
     join(root, "dist", ".setup-lock"),
     async () => {
+      if (process.exitCode === lookAgain) return;
       if (!isInstalled()) await install();
       await compile();
     },
-    () => say("Waiting for another run of Dukaan that is installing or compiling"),
+    () => {
+      say("Waiting for another run of Dukaan that is installing or compiling");
+      process.exitCode = lookAgain;
+    },
   );
 } catch (error) {
   say(`dukaan: ${error.message}`);
