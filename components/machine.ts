@@ -73,7 +73,7 @@ export class Machine extends pulumi.ComponentResource {
     return new Role(
       `${this.about.name}-${definition.name}`,
       { ...definition, connection: this.connection, serverId: this.serverId, after },
-      { parent, deletedWith: this.server.resource },
+      { parent, deletedWith: this.server.resource, dependsOn: this.server.privateInterface },
     );
   }
 

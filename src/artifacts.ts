@@ -23,7 +23,7 @@ function findBundle(name: string): Artifacts["api"] {
   if (!existsSync(record) || !existsSync(directory)) {
     throw new RunError(`the app is not built: ${record} does not exist. Run \`npm run build\`.`);
   }
-  const { digest } = JSON.parse(readFileSync(record, "utf8")) as { digest: string };
+  const { digest }: { digest: string } = JSON.parse(readFileSync(record, "utf8"));
   return { directory, digest };
 }
 
@@ -34,7 +34,7 @@ function findRuntime(): Artifacts["node"] {
     throw new RunError(`DUKAAN_NODE_RUNTIME is not set: it names the Node.js for servers. ${remedy}`);
   let runtime: Partial<Artifacts["node"]>;
   try {
-    runtime = JSON.parse(text) as Partial<Artifacts["node"]>;
+    runtime = JSON.parse(text);
   } catch {
     throw new RunError(`DUKAAN_NODE_RUNTIME is not JSON: ${text.slice(0, 80)}. ${remedy}`);
   }

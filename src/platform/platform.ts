@@ -71,4 +71,6 @@ export interface PlatformMachine {
   /** The raw resource, for `deletedWith`. */
   resource: pulumi.Resource;
   serverId: pulumi.Output<string>;
+  /** Its interface in the private network; what listens there waits for it. */
+  privateInterface: pulumi.Resource;
 }

@@ -33,23 +33,22 @@ interface FieldSchema {
  */
 export function parseSettings(stack: string, raw: Readonly<Record<string, unknown>>): Outcome {
   const problems = unknownKeys(raw);
-  const checked: Record<string, unknown> = {};
+  const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
     const problem = checkField(name, schema, value);
     if (problem) problems.push(problem);
-    else checked[name] = value;
+    else settings[name] = value;
   }
 
-  const settings: Partial<RawSettings> = checked;
   const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
-  if (problems.length > 0) return { problems };
+  if (problems.length > 0 || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
-  const { domain, changeToken, ...complete } = settings as RawSettings;
+  const { domain, changeToken, ...complete } = settings;
   return {
     settings: {
       ...complete,
@@ -73,6 +72,10 @@ export function describeProblems(stack: string, problems: readonly Problem[]): s
     `${count} wrong (Pulumi.${stack}.yaml); nothing was changed.`,
     ...problems.map(({ path, reason, remedy }) => `  ${path} ${reason}.\n    → ${remedy}`),
   ].join("\n");
+}
+
+function isComplete(settings: Partial<RawSettings>): settings is RawSettings {
+  return settingsSchema.required.every((name) => settings[name] !== undefined);
 }
 
 /** Which cloud it is, by the provider's own settings. */

@@ -63,7 +63,8 @@ export async function recordResources(
     "dukaan",
     "test",
   );
-  const monitor = settings.getMonitor() as unknown as Monitor;
+  const monitor: unknown = settings.getMonitor();
+  if (!isMonitor(monitor)) throw new Error("Pulumi's mock engine has another shape than this recorder knows");
   // The mock engine's own URNs have only one parent's type; a real one has all of them.
   monitor.newUrn = (parent, type, name) => {
     const parentType = parent === "" ? "" : (parent.split("::")[2] ?? "");
@@ -93,4 +94,8 @@ export async function recordResources(
   });
   await settings.disconnect();
   return recorded;
+}
+
+function isMonitor(value: unknown): value is Monitor {
+  return typeof value === "object" && value !== null && "newUrn" in value && "registerResource" in value;
 }

@@ -55,12 +55,12 @@ export function machine(
     },
   );
   // A resource of its own: with it inside the server's arguments, an address change would replace the server.
-  new ServerNetwork(
+  const privateInterface = new ServerNetwork(
     described.name,
     { serverId: server.id.apply(Number), subnetId: subnet.id, ip: described.privateAddress },
     { ...options, deletedWith: server },
   );
-  return { resource: server, serverId: server.id };
+  return { resource: server, serverId: server.id, privateInterface };
 }
 
 /** The only secret in it is the machine's own host key. JSON strings are YAML strings. */
