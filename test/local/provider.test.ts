@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { patienceSeconds } from "../../providers/dukaan/ssh/machine.js";
 import { secret, type Properties } from "../../providers/dukaan/values.js";
 import { TestEngine } from "../unit/provider-engine.js";
@@ -45,7 +45,7 @@ function nginx(conf: string, changes: Properties = {}): Properties {
     files: { "/etc/nginx/nginx.conf": { content: conf, ...rootFile } },
     validate: [["nginx", "-t", "-q", "-c", "{root}/etc/nginx/nginx.conf"]],
     services: [{ name: "nginx", enabled: true, onChange: "reload" }],
-    checks: [{ command: ["curl", "-fsS", "http://127.0.0.1/"], timeoutSeconds: 2 }],
+    checks: [{ command: ["curl", "-fsS", "http://127.0.0.1/"], timeoutSeconds: 1 }],
     ...changes,
   };
 }
@@ -169,8 +169,8 @@ describe("drift", () => {
       chown root /var/cache/shop
       systemctl disable --now nginx`);
     expect(await engine.drift(role, "nginx", program)).toEqual({
-      'files["/etc/nginx/nginx.conf"]': "update",
-      'files["/etc/dukaan/token"]': "update",
+      'files["/etc/nginx/nginx.conf"].content': "update",
+      'files["/etc/dukaan/token"].mode': "update",
       directories: "update",
       services: "update",
     });
@@ -192,7 +192,9 @@ describe("drift", () => {
     const program = { connection: connection(), serverId: "1", name: "hushed", files };
     await engine.up(role, "hushed", program);
     await machine.sh("printf 'LOOSE-TONGUE-77' > /etc/dukaan/token");
-    expect(await engine.drift(role, "hushed", program)).toEqual({ 'files["/etc/dukaan/token"]': "update" });
+    expect(await engine.drift(role, "hushed", program)).toEqual({
+      'files["/etc/dukaan/token"].content': "update",
+    });
     expect(JSON.stringify(engine.state("hushed"))).not.toContain("LOOSE-TONGUE");
   });
 
@@ -243,6 +245,9 @@ test("another server id means another machine; deleting a role stops what it run
   const old = engine.state("nginx");
   const inputs = await engine.check(role, nginx(nginxConf("one"), { serverId: "2" }));
   expect((await engine.diff(role, old, inputs)).replaces).toEqual(["serverId"]);
+  // Another server at the same address is left alone.
+  await engine.delete(role, { ...old, inputs });
+  expect(await answer()).toBe("one");
   await engine.delete(role, old);
   await machine.sh("! systemctl is-active nginx && ! systemctl is-enabled nginx");
   await engine.create(role, inputs);
@@ -278,7 +283,7 @@ describe("a machine", () => {
     const port = typeof address === "object" && address ? address.port : 0;
     free.close();
     const before = { ...patienceSeconds };
-    Object.assign(patienceSeconds, { update: 1, read: 1, delete: 1 });
+    Object.assign(patienceSeconds, { update: 0.3, read: 0.3, delete: 0.3 });
     try {
       const gone = { ...connection(), host: "127.0.0.1", port };
       const inputs = await engine.check(role, nginx(nginxConf("one"), { connection: gone }));
@@ -307,7 +312,7 @@ test("a secret is nowhere but in its file", async () => {
     },
   };
   const watch = machine.sh(`
-    for i in $(seq 300); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'SENTINE[L]-[0-9a-f]*' && break; sleep 0.01; done; true`);
+    for i in $(seq 100); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -o 'SENTINE[L]-[0-9a-f]*' && break; sleep 0.01; done; true`);
   const program = { connection: connection(), serverId: "1", name: "secretive", files };
   const outputs = await engine.up(role, "secretive", program);
   expect(JSON.stringify(outputs)).not.toContain(sentinel);
@@ -323,8 +328,4 @@ test("a secret is nowhere but in its file", async () => {
   expect(
     await machine.sh(`grep -rl 'SENTINE[L]-9f2c7e' /etc /var /root /tmp /run /opt 2>/dev/null || true`),
   ).toBe("/etc/dukaan/secret.env");
-});
-
-beforeEach(() => {
-  engine.messages.length = 0;
 });

@@ -2,7 +2,7 @@
 # Applies one role to this machine. Usage: apply-role.sh FOLDER
 #
 # FOLDER holds, one item a line, fields separated by tabs:
-#   role         name, digest
+#   role         name, digest, server id
 #   packages     Debian package
 #   users        name, system (yes/no), home, shell, further groups (separated by commas)
 #   directories  mode, owner, group, path
@@ -23,7 +23,7 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 incoming=$1
 tab=$(printf '\t')
-IFS=$tab read -r name digest < "$incoming/role"
+IFS=$tab read -r name digest _ < "$incoming/role"
 home=/var/lib/dukaan/roles/$name
 switched=no  # something on the machine is no longer as it was
 changed=no   # the services have something new to read

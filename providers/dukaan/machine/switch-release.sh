@@ -2,7 +2,8 @@
 # Makes a release the one that serves, without a failed request. Usage: switch-release.sh FOLDER
 #
 # FOLDER holds:
-#   release  service, release id, runtime's folder name, user, seconds until it must be ready, separated by tabs
+#   release  service, release id, runtime's folder name, user, seconds until it must be ready, server id, separated by
+#            tabs
 #   env      the release's environment (systemd's EnvironmentFile, readable by a shell too)
 #   bundle/  the release's files; absent when the machine has them
 #   migrate  arguments of the runtime that migrate the database; absent when there are none
@@ -17,7 +18,7 @@ export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 incoming=$1
 tab=$(printf '\t')
-IFS=$tab read -r service id runtime user seconds < "$incoming/release"
+IFS=$tab read -r service id runtime user seconds server < "$incoming/release"
 releases=/opt/dukaan/releases/$service
 folder=$releases/$id
 unit=dukaan-$service@$id.service
@@ -46,7 +47,10 @@ point_to() { # release id
   mv -fT "/run/dukaan/$service.sock.new" "/run/dukaan/$service.sock"
 }
 
-journal() { journalctl --unit "$unit" --lines 30 --no-pager --output cat; }
+began=$(date +%s)
+
+# What the instance had to say since this run began.
+journal() { journalctl --unit "$unit" --since "@$began" --lines 30 --quiet --no-pager --output cat || true; }
 
 roll_back() {
   set +e
@@ -156,13 +160,12 @@ run_checks() {
   done
 }
 
-# Every other instance, also one that an interrupted run left. SIGTERM drains it; the unit says for how long.
+# Every other instance that runs or would start at boot. SIGTERM drains it; the unit says for how long.
 stop_others() {
-  for other in $(systemctl list-units --all --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1) \
-    $(systemctl list-unit-files --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1); do
-    case $other in
-    "$unit" | "dukaan-$service@.service") continue ;;
-    esac
+  {
+    systemctl list-units --all --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1
+    find /etc/systemd/system -path "*.wants/dukaan-$service@*.service" -printf '%f\n'
+  } | sort -u | grep -Fvx "$unit" | while read -r other; do
     systemctl disable --quiet --now "$other" || true
     systemctl reset-failed "$other" 2>/dev/null || true
   done
@@ -189,4 +192,5 @@ sleep 1
 step "drain"
 stop_others
 touch "$folder"
+echo "$server" > "$releases/.server"
 prune

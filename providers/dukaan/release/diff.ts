@@ -1,6 +1,6 @@
 import type { Diff } from "../resource.js";
 import { changedInputs } from "../resources/changed-inputs.js";
-import type { Properties } from "../values.js";
+import { isObject, type Properties } from "../values.js";
 import { releaseId, type ReleaseInputs } from "./inputs.js";
 
 /**
@@ -15,25 +15,22 @@ export function diffRelease(active: string, olds: ReleaseInputs, news: ReleaseIn
 }
 
 /** What counts, by property path. */
-function comparable({
-  serverId,
-  service,
-  user,
-  bundle,
-  runtime,
-  environment,
-  ...rest
-}: ReleaseInputs): Properties {
+function comparable(inputs: ReleaseInputs): Properties {
+  const { serverId, service, user, bundle, runtime, environment } = inputs;
+  const { migrate = [], checks = [], readySeconds = 60 } = inputs;
   return {
     serverId,
     service,
     user,
-    "bundle.digest": bundle.digest,
-    "runtime.digest": runtime.digest,
-    "runtime.version": runtime.version,
-    ...Object.fromEntries(Object.entries(environment).map(([name, value]) => [`environment.${name}`, value])),
-    migrate: rest.migrate ?? [],
-    checks: rest.checks ?? [],
-    readySeconds: rest.readySeconds ?? 60,
+    migrate,
+    checks,
+    readySeconds,
+    ...(isObject(bundle) ? { "bundle.digest": bundle.digest } : { bundle }),
+    ...(isObject(runtime)
+      ? { "runtime.digest": runtime.digest, "runtime.version": runtime.version }
+      : { runtime }),
+    ...(isObject(environment)
+      ? Object.fromEntries(Object.entries(environment).map(([name, value]) => [`environment.${name}`, value]))
+      : { environment }),
   };
 }

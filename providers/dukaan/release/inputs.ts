@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { CheckFailure } from "../resource.js";
-import { checkChecks, checkConnection, type CheckInput } from "../role/inputs.js";
+import { checkChecks, checkConnection, serverId, type CheckInput } from "../role/inputs.js";
 import type { Connection } from "../ssh/machine.js";
-import { isKnown } from "../values.js";
+import { isKnown, isObject } from "../values.js";
 
 /** Inputs of a release as the schema has made sure of them; in a preview, any value may be `unknown`. */
 export type ReleaseInputs = {
@@ -27,14 +27,15 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   };
   failures.push(...checkConnection(inputs.connection));
   expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
+  expect("serverId", inputs.serverId, serverId, "the id of a server");
   expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
   const { bundle, runtime, environment, readySeconds } = inputs;
-  if (isKnown(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
-  if (isKnown(runtime)) {
+  if (isObject(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
+  if (isObject(runtime)) {
     expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
     expect("runtime.version", runtime.version, /^v?\d+\.\d+\.\d+$/, "a version such as 24.21.0");
   }
-  for (const [name, value] of Object.entries(environment)) {
+  for (const [name, value] of Object.entries(isObject(environment) ? environment : {})) {
     const property = `environment.${name}`;
     if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) failures.push({ property, reason: "is not a name of a variable" });
     if (isKnown(value) && value.includes("\0")) failures.push({ property, reason: "must not hold a NUL" });
@@ -50,9 +51,9 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
  */
 export function releaseId(inputs: ReleaseInputs): string | undefined {
   const { bundle, runtime, environment, user } = inputs;
+  if (![bundle, runtime, environment, user].every(isKnown)) return undefined;
   const variables = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
   const parts = [bundle.digest, runtime.digest, runtime.version, user, variables];
-  if (!isKnown(parts)) return undefined;
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
 }
 

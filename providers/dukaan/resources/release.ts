@@ -99,9 +99,10 @@ async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
 
 /** The file `release` of the scripts. */
 function description(inputs: ReleaseInputs, id: string): ScriptFile {
-  const { service, runtime, user, readySeconds = 60 } = inputs;
+  const { service, runtime, user, readySeconds = 60, serverId } = inputs;
   const runtimeFolder = `node-${runtime.version.replace(/^v/, "")}`;
-  return { path: "release", content: `${[service, id, runtimeFolder, user, readySeconds].join("\t")}\n` };
+  const fields = [service, id, runtimeFolder, user, readySeconds, serverId];
+  return { path: "release", content: `${fields.join("\t")}\n` };
 }
 
 function expectedOutputs(inputs: ReleaseInputs): Properties {

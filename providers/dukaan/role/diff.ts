@@ -22,26 +22,23 @@ export function diffRole(digest: string, olds: RoleInputs, news: RoleInputs): Di
   }
   const oldFiles = olds.files ?? {};
   const newFiles = news.files ?? {};
-  for (const path of new Set([...Object.keys(oldFiles), ...Object.keys(newFiles)])) {
-    if (!isSameFile(oldFiles[path], newFiles[path]))
-      changes[`files[${JSON.stringify(path)}]`] = kind(oldFiles[path], newFiles[path]);
-  }
+  for (const path of new Set([...Object.keys(oldFiles), ...Object.keys(newFiles)]))
+    Object.assign(changes, diffFile(`files[${JSON.stringify(path)}]`, oldFiles[path], newFiles[path]));
   // The machine's own record does not name this set: an application was cut off, or somebody restored an old disk.
   if (Object.keys(changes).length === 0 && isKnown(after) && roleDigest(news) !== digest)
     changes["digest"] = "update";
   return { changes, replaces: "serverId" in changes ? ["serverId"] : [] };
 }
 
-function isSameFile(a: FileInput | undefined, b: FileInput | undefined): boolean {
-  return (
-    a !== undefined &&
-    b !== undefined &&
-    a.content === b.content &&
-    a.owner === b.owner &&
-    a.group === b.group &&
-    isKnown(b.mode) &&
-    Number.parseInt(a.mode, 8) === Number.parseInt(b.mode, 8)
-  );
+function diffFile(path: string, old?: FileInput, next?: FileInput): Record<string, DiffKind> {
+  if (!old || !next) return { [path]: kind(old, next) };
+  const changes: Record<string, DiffKind> = {};
+  for (const name of ["content", "owner", "group"] as const)
+    if (old[name] !== next[name]) changes[`${path}.${name}`] = "update";
+  // 0640 and 640 are the same mode; an unknown one is none.
+  if (Number.parseInt(old.mode, 8) !== (isKnown(next.mode) ? Number.parseInt(next.mode, 8) : undefined))
+    changes[`${path}.mode`] = "update";
+  return changes;
 }
 
 function kind(before: unknown, after: unknown): DiffKind {

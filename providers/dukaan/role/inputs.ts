@@ -29,6 +29,7 @@ const packageName = /^[a-z0-9][a-z0-9+.-]+$/;
 const userName = /^[a-z_][a-z0-9_-]{0,31}$/;
 const unitName = /^[\w@:.\\-]+$/;
 const octalMode = /^0?[0-7]{3,4}$/;
+export const serverId = /^[\w.:/-]+$/;
 const roleName = /^[a-z][a-z0-9-]{0,40}$/;
 
 /** Everything that the schema cannot say. The script on the machine relies on it: no tab or newline in any field. */
@@ -49,6 +50,7 @@ export function checkRole(inputs: RoleInputs): CheckFailure[] {
   };
 
   expect("name", inputs.name, roleName, "a name of small letters, digits and hyphens");
+  expect("serverId", inputs.serverId, serverId, "the id of a server");
   failures.push(...checkConnection(inputs.connection));
   known(inputs.packages).forEach((name, i) =>
     expect(`packages[${i}]`, name, packageName, "the name of a Debian package"),

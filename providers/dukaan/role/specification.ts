@@ -81,7 +81,7 @@ export function plainMode(mode: string): string {
 
 function tables(inputs: RoleInputs, digest: string): ScriptFile[] {
   return [
-    { path: "role", content: table([[inputs.name, digest]]) },
+    { path: "role", content: table([[inputs.name, digest, inputs.serverId]]) },
     { path: "packages", content: table((inputs.packages ?? []).map((name) => [name])) },
     { path: "users", content: table((inputs.users ?? []).map(userFields)) },
     { path: "directories", content: table((inputs.directories ?? []).map(directoryFields)) },

@@ -1,0 +1,288 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { secret, type Properties } from "../../providers/dukaan/values.js";
+import { api } from "../../src/roles/api/index.js";
+import { TestEngine } from "../unit/provider-engine.js";
+import { startTestMachine, type TestMachine } from "./provider-machine.js";
+
+const role = "dukaan:index:Role";
+const release = "dukaan:index:Release";
+let machine: TestMachine;
+let engine: TestEngine;
+let folder: string;
+let runtime: Properties;
+
+const nginxConf = `
+user www-data;
+pid /run/nginx.pid;
+error_log stderr;
+events {}
+http {
+  access_log off;
+  server {
+    listen 80;
+    location / { proxy_pass http://unix:/run/dukaan/api.sock; }
+  }
+}
+`;
+
+/** A server as small as the contract allows: a socket, /readyz, an end to its requests at SIGTERM. */
+const serverSource = (version: string) => `
+import { createServer } from "node:http";
+import { chmodSync } from "node:fs";
+const version = ${JSON.stringify(version)};
+if (process.env.MOOD === "dead") { console.error("cannot go on: " + process.env.PASSWORD); process.exit(1); }
+const server = createServer(async (request, response) => {
+  if (request.url === "/readyz") response.statusCode = process.env.MOOD === "unready" ? 503 : 200;
+  if (request.url === "/slow") await new Promise((resolve) => setTimeout(resolve, 800));
+  response.end(version + " " + process.env.RELEASE_ID);
+});
+server.listen(process.env.LISTEN_SOCKET, () => chmodSync(process.env.LISTEN_SOCKET, 0o660));
+process.on("SIGTERM", () => server.close(() => process.exit(0)));
+`;
+const migrateSource = `
+import { writeFileSync } from "node:fs";
+if (process.env.MOOD === "unmigratable") { console.error("relation does not exist"); process.exit(1); }
+writeFileSync("/tmp/migrated", process.getuid() + " " + process.env.PASSWORD);
+`;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dukaan-release-"));
+  [machine, engine, runtime] = await Promise.all([
+    startTestMachine("release"),
+    TestEngine.start(),
+    packRuntime(folder),
+  ]);
+  const { name, users, activate, files = [] } = api({ memoryMiB: 512 });
+  const connection = sealedConnection();
+  const byPath = Object.fromEntries(files.map(({ path, ...file }) => [path, file]));
+  const rootFile = { owner: "root", group: "root", mode: "0644" };
+  await Promise.all([
+    engine.up(
+      role,
+      "api",
+      JSON.parse(JSON.stringify({ name, users, activate, files: byPath, connection, serverId: "1" })),
+    ),
+    engine.up(role, "nginx", {
+      connection,
+      serverId: "1",
+      name: "nginx",
+      packages: ["nginx"],
+      files: { "/etc/nginx/nginx.conf": { content: nginxConf, ...rootFile } },
+      services: [{ name: "nginx", enabled: true, onChange: "reload" }],
+    }),
+  ]);
+});
+
+afterAll(async () => {
+  engine?.close();
+  await machine?.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function sealedConnection(): Properties {
+  return { ...machine.connection, privateKey: secret(machine.connection.privateKey) };
+}
+
+/** This very Node.js as the runtime. */
+async function packRuntime(into: string): Promise<Properties> {
+  const archive = join(into, "runtime.tar.gz");
+  const root = dirname(dirname(process.execPath));
+  await execa("tar", ["-cf", archive, "-I", "gzip -1", "-C", root, "bin/node"]);
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(archive)) hash.update(chunk);
+  return { archive, version: process.versions.node, digest: hash.digest("hex") };
+}
+
+/** What the program asks for: a bundle that answers with `version`. */
+async function program(version: string, environment: Properties = {}): Promise<Properties> {
+  const directory = join(folder, `bundle-${version}`);
+  await mkdir(join(directory, "assets"), { recursive: true });
+  await writeFile(join(directory, "server.mjs"), serverSource(version));
+  await writeFile(join(directory, "migrate.mjs"), migrateSource);
+  await writeFile(join(directory, "assets/style.css"), "body { color: black }\n");
+  return {
+    connection: sealedConnection(),
+    serverId: "1",
+    service: "api",
+    bundle: { directory, digest: createHash("sha256").update(serverSource(version)).digest("hex") },
+    runtime,
+    user: "dukaan",
+    environment: { PASSWORD: "SENTINEL-5ad'1$x\"y", ...environment },
+    migrate: ["migrate.mjs"],
+    checks: [{ command: ["curl", "-fsS", "http://127.0.0.1/"], timeoutSeconds: 5 }],
+    readySeconds: 2,
+  };
+}
+
+/** The id of the release that the state says serves. */
+function active(): string {
+  const id = engine.outputs("shop")["active"];
+  return typeof id === "string" ? id : "";
+}
+
+function get(path = "/"): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const call = request({ host: machine.connection.host, path, agent: false }, (response) => {
+      let body = "";
+      response.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
+    });
+    call.on("error", reject);
+    call.end();
+  });
+}
+
+/** Sends 50 requests a second, every tenth a slow one, until stopped; returns what came of them. */
+function traffic() {
+  const results: Promise<string>[] = [];
+  const timer = setInterval(() => {
+    const path = results.length % 10 === 0 ? "/slow" : "/";
+    const outcome = get(path).then(
+      ({ status, body }) => (status === 200 ? (body.split(" ")[0] ?? "") : `status ${status}`),
+      (error: Error) => error.message,
+    );
+    results.push(outcome);
+  }, 20);
+  return async () => {
+    clearInterval(timer);
+    const counts: Record<string, number> = {};
+    for (const outcome of await Promise.all(results)) counts[outcome] = (counts[outcome] ?? 0) + 1;
+    return counts;
+  };
+}
+
+test("a first release brings runtime, files and environment, migrates and serves", async () => {
+  await engine.up(release, "shop", await program("one"));
+  expect(await get()).toEqual({ status: 200, body: `one ${active()}` });
+  expect(await machine.sh("readlink /opt/dukaan/releases/api/current /run/dukaan/api.sock")).toBe(
+    `${active()}\napi-${active()}.sock`,
+  );
+  expect(await machine.sh("stat -c '%a %U %G' /opt/dukaan/releases/api/current/env")).toBe("640 root dukaan");
+  await machine.sh(`systemctl is-enabled dukaan-api@${active()}.service`);
+  const [migrator = "", ...password] = (await machine.sh("cat /tmp/migrated; rm /tmp/migrated")).split(" ");
+  expect(migrator).toBe(await machine.sh("id -u dukaan"));
+  expect(password.join(" ")).toBe("SENTINEL-5ad'1$x\"y");
+  // A shell reads the environment as systemd does.
+  expect(await machine.sh('. /opt/dukaan/releases/api/current/env; printf %s "$PASSWORD"')).toBe(
+    "SENTINEL-5ad'1$x\"y",
+  );
+});
+
+test("a good release loses no request and sends no runtime again", async () => {
+  const before = await machine.sh("stat -c %Y /opt/dukaan/runtimes/*/bin/node");
+  const stop = traffic();
+  await sleep(500);
+  await engine.up(release, "shop", await program("two"));
+  await sleep(300);
+  const counts = await stop();
+  expect(Object.keys(counts).toSorted()).toEqual(["one", "two"]);
+  expect(await machine.sh("stat -c %Y /opt/dukaan/runtimes/*/bin/node")).toBe(before);
+  expect(await machine.sh("systemctl list-units --plain --no-legend 'dukaan-api@*' | wc -l")).toBe("1");
+});
+
+test.each([
+  ["never becomes ready", { MOOD: "unready" }, /failed at step "readyz"[^]*did not become ready within 2 s/],
+  ["ends at once", { MOOD: "dead" }, /failed at step "readyz"[^]*cannot go on: \[secret\]/],
+  ["cannot migrate", { MOOD: "unmigratable" }, /failed at step "migrate"[^]*relation does not exist/],
+])("a release that %s is taken back; the old one serves every request", async (_what, mood, message) => {
+  const stop = traffic();
+  const failure = await engine
+    .up(release, "shop", await program("three", mood))
+    .catch((error: unknown) => String(error));
+  expect(failure).toMatch(message);
+  expect(failure).not.toContain("SENTINEL");
+  expect(Object.keys(await stop())).toEqual(["two"]);
+  expect(await machine.sh("ls /opt/dukaan/releases/api /run/dukaan")).not.toMatch(/three/);
+  expect(await machine.sh("readlink /opt/dukaan/releases/api/current")).toBe(active());
+  expect(await machine.sh("systemctl list-units --all --plain --no-legend 'dukaan-api@*' | wc -l")).toBe("1");
+});
+
+test("a release whose check fails after the switch is switched back without a lost request", async () => {
+  const wrong = {
+    ...(await program("four")),
+    checks: [{ command: ["sh", "-c", "curl -s http://127.0.0.1/; exit 3"], timeoutSeconds: 1 }],
+  };
+  const stop = traffic();
+  await expect(engine.up(release, "shop", wrong)).rejects.toThrow(
+    /failed at step "checks 1"; what was there before is back[^]*four/,
+  );
+  const counts = await stop();
+  expect(Object.keys(counts).toSorted()).toEqual(["four", "two"]);
+  expect((await get()).body).toMatch(/^two/);
+});
+
+test("going back to a release that is still there sends nothing but the order", async () => {
+  engine.messages.length = 0;
+  const back = await program("one");
+  await rm(join(folder, "bundle-one"), { recursive: true });
+  await engine.up(release, "shop", back);
+  expect((await get()).body).toMatch(/^one/);
+});
+
+test("after a power cut the current release serves again", async () => {
+  await machine.reboot();
+  for (let i = 0; i < 200 && (await get().catch(() => ({ status: 0 }))).status !== 200; i++) await sleep(100);
+  expect((await get()).body).toMatch(/^one/);
+});
+
+test("drift is found and repaired: stopped, changed by hand, removed", async () => {
+  const wanted = await program("one");
+  expect(await engine.drift(release, "shop", wanted)).toEqual({});
+  await machine.sh("systemctl stop 'dukaan-api@*'");
+  expect(await engine.drift(release, "shop", wanted)).toEqual({ active: "update" });
+  await engine.up(release, "shop", wanted);
+  expect((await get()).body).toMatch(/^one/);
+
+  await machine.sh("echo '// by hand' >> /opt/dukaan/releases/api/current/server.mjs");
+  expect(await engine.drift(release, "shop", wanted)).toEqual({ active: "update" });
+  expect(active()).toMatch(/ \(modified\)$/);
+  await engine.up(release, "shop", wanted);
+  expect(await machine.sh("tail -n 1 /opt/dukaan/releases/api/current/server.mjs")).not.toContain("by hand");
+
+  await machine.sh("systemctl stop 'dukaan-api@*'; rm -r /opt/dukaan/releases /run/dukaan/api.sock");
+  expect(await engine.drift(release, "shop", wanted)).toEqual({ active: "update" });
+  await engine.up(release, "shop", wanted);
+  expect((await get()).body).toMatch(/^one/);
+  expect(await engine.drift(release, "shop", wanted)).toEqual({});
+});
+
+test("the last three releases stay, older ones go", async () => {
+  await machine.sh(
+    "cd /opt/dukaan/releases/api && mkdir old older oldest && touch -d '-1 hour' old && touch -d '-2 hours' older oldest",
+  );
+  await engine.up(release, "shop", await program("five"));
+  const kept = (await machine.sh("ls /opt/dukaan/releases/api"))
+    .split("\n")
+    .filter((name) => name !== "current");
+  expect(kept).toHaveLength(3);
+  expect(kept).toContain("old");
+});
+
+test("the password is in the releases' environment files alone", async () => {
+  // The journal has what the dying app printed itself.
+  const found = await machine.sh(
+    "grep -rl 'SENTINE[L]-5ad' /etc /var /root /opt /run --exclude-dir=journal 2>/dev/null || true",
+  );
+  const elsewhere = found
+    .split("\n")
+    .filter((path) => !/^\/opt\/dukaan\/releases\/api\/\w+\/env$/.test(path));
+  expect(elsewhere).toEqual([]);
+  expect(await machine.sh("journalctl -o cat | grep 'SENTINE[L]' | grep -v '^cannot go on' || true")).toBe(
+    "",
+  );
+  expect(JSON.stringify(engine.outputs("shop"))).not.toContain("SENTINEL");
+});
+
+test("deleting it stops the service and removes its files", async () => {
+  await engine.delete(release, engine.state("shop"));
+  expect(await machine.sh("systemctl list-units --all --plain --no-legend 'dukaan-api@*'")).toBe("");
+  expect(await machine.sh("ls /opt/dukaan/releases; ls /run/dukaan")).toBe("");
+});
