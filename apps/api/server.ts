@@ -32,6 +32,7 @@ const logger = pino({
   base: { service: "api", release: environment.releaseId },
   timestamp: stdTimeFunctions.isoTime,
   formatters: { level: (level) => ({ level }) },
+  serializers: { err: describeError },
 });
 const { db, pool } = openDatabase({
   url: environment.databaseUrl,
@@ -68,6 +69,13 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
   });
   if (refused) await rm(path, { force: true });
+}
+
+/** An error without its other properties: PostgreSQL's `detail` repeats the row, with a buyer's number in it. */
+function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { message: String(error) };
+  const { name, message, stack } = error;
+  return { name, message, stack, ...("code" in error && { code: error.code }) };
 }
 
 async function shutDown(signal: NodeJS.Signals): Promise<void> {

@@ -228,7 +228,8 @@ describe("server.mjs", () => {
     const socket = environment["LISTEN_SOCKET"]!;
     const server = await startReady(environment);
     expect(statSync(socket).mode & 0o777).toBe(0o660);
-    await get(socket, `/o/${"A".repeat(22)}?token=hunter2`);
+    const headers = { "x-forwarded-for": "203.0.113.9, 198.51.100.7" };
+    await send({ socketPath: socket, path: `/o/${"A".repeat(22)}?token=hunter2`, headers });
     const rss = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${server.process.pid}/status`, "utf8"));
     expect(Number(rss?.[1])).toBeLessThan(100_000);
     server.process.kill("SIGTERM");
@@ -239,7 +240,14 @@ describe("server.mjs", () => {
       .split("\n")
       .map((line) => JSON.parse(line));
     const logged = lines.find((line) => line.route === "/o/:order");
-    expect(logged).toMatchObject({ level: "info", service: "api", release: "r1", method: "GET", status: 404 });
+    expect(logged).toMatchObject({
+      level: "info",
+      service: "api",
+      release: "r1",
+      method: "GET",
+      status: 404,
+      ip: "198.51.100.7",
+    });
     expect(logged.reqId).toMatch(/^[0-9a-f-]{36}$/);
     expect(await server.output).not.toMatch(/hunter2|AAAAAAAA/);
   });

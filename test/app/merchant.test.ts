@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { deleteExpired } from "../../apps/api/housekeeping.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
@@ -221,6 +222,24 @@ describe("access", () => {
       .execute();
     expect((await merchant.get("/admin/expired")).location).toBe("/login");
   });
+});
+
+test("housekeeping deletes expired sessions and old events, and nothing else", async () => {
+  const { merchant } = await openShop(shop.app, "kept");
+  await shop.pool.query(
+    `INSERT INTO sessions (token_hash, store_id, expires_at)
+     SELECT sha256(n::text::bytea), (SELECT id FROM stores WHERE slug = 'kept'), now() - interval '1 minute'
+     FROM generate_series(1, 1500) AS n`,
+  );
+  await shop.pool.query(
+    "UPDATE outbox SET occurred_at = now() - interval '31 days' WHERE payload->>'slug' = 'eventful'",
+  );
+  expect(await deleteExpired(shop.db)).toBeGreaterThanOrEqual(1_501);
+  expect(await deleteExpired(shop.db)).toBe(0);
+  expect((await merchant.get("/admin/kept")).status).toBe(200);
+  const { rows } = await shop.pool.query<{ slug: string }>("SELECT payload->>'slug' AS slug FROM outbox");
+  expect(rows.map((row) => row.slug)).toContain("kept");
+  expect(rows.map((row) => row.slug)).not.toContain("eventful");
 });
 
 describe("forms sent from other sites", () => {
