@@ -17,6 +17,7 @@ import { instanceFolder, localHome, type Endpoint, type InstanceFolder } from ".
 import { ensureHostPackages } from "./image/host-packages.js";
 import { ensureImage } from "./image/image.js";
 import { HostError } from "./machines/host.js";
+import { addressesInRealUse } from "./machines/host-routes.js";
 import { createLinuxHost } from "./machines/linux-host.js";
 import { acquireSlot } from "./machines/slots.js";
 import { State } from "./state/database.js";
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
     host,
     state,
     slot,
+    reserved: new Set(await addressesInRealUse()),
     token,
     logger,
     listen: async (app) => {

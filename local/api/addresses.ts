@@ -54,8 +54,14 @@ export const publicGateway = range4("172.31.1.1/32");
 /** A CIDR block of either family without host bits, as firewall rules take them. */
 export function isCidr(text: string): boolean {
   if (parseRange4(text)) return true;
-  const [address = "", prefix = ""] = text.split("/");
-  if (!isIPv6(address) || address.includes("%") || !/^\d{1,3}$/.test(prefix) || Number(prefix) > 128)
+  const [address = "", prefix = "", ...rest] = text.split("/");
+  if (
+    rest.length > 0 ||
+    !isIPv6(address) ||
+    address.includes("%") ||
+    !/^\d{1,3}$/.test(prefix) ||
+    Number(prefix) > 128
+  )
     return false;
   const network = ipaddr.IPv6.networkAddressFromCIDR(text);
   return network.toString() === ipaddr.IPv6.parse(address).toString();

@@ -22,13 +22,16 @@ export class MemoryHost implements Host {
   readonly calls: string[] = [];
   /** Delay of each call in milliseconds. */
   delay = 0;
-  /** Names of methods that refuse. */
+  /** Methods that never come to an end, as if the process were killed in them. */
+  readonly hanging = new Set<keyof Host>();
+  /** Methods that refuse. */
   readonly failing = new Set<keyof Host>();
   #listeners: ((id: string, how: "reboot" | "poweroff" | "crash") => void)[] = [];
 
   async #called(method: keyof Host, id: string): Promise<void> {
     this.calls.push(`${method} ${id}`.trim());
     if (this.delay > 0) await new Promise((resolve) => void setTimeout(resolve, this.delay));
+    if (this.hanging.has(method)) await new Promise(() => undefined);
     if (this.failing.has(method)) throw new HostError(`${method} failed`, "Ask the test.");
   }
 
