@@ -48,6 +48,12 @@ export async function growDisk(instance: Instance, id: string, bytes: number): P
 
 export async function mountRoot(instance: Instance, machine: MachineRecord): Promise<void> {
   await requireFreeSpace(machineFolder(instance, machine.id));
+  if (!existsSync(machine.imageRoot)) {
+    throw new HostError(
+      `the base image under machine ${machine.id}'s disk is gone: ${machine.imageRoot}`,
+      "Its disk cannot be read without it: delete the server and make it anew.",
+    );
+  }
   const disk = diskMount(instance, machine.id);
   const root = rootMount(instance, machine.id);
   const mounted = await mountPoints();

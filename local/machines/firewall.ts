@@ -43,6 +43,7 @@ export function firewallScript(machines: FirewalledMachine[]): string {
     "  ct state established,related accept",
     "  ct state invalid drop",
     // No machine opens a connection to this computer, or through it to anywhere.
+    `  oifname "${HOST_LINK}" meta l4proto tcp reject with tcp reset`,
     `  oifname "${HOST_LINK}" reject with icmpx admin-prohibited`,
     ...verdictMap("iifname", "out", outbound),
     ...verdictMap("oifname", "in", guarded),

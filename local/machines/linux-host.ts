@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Attachments } from "./attachments.js";
 import { detectControlGroups } from "./cgroups.js";
 import { growDisk, makeDisk } from "./disks.js";
 import { ExitWatch } from "./exit-watch.js";
@@ -22,7 +23,6 @@ import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
 import { namespaceExists } from "./namespaces.js";
 import { isRunning, prepareNspawnFolder, prepareRunFolders, requestPowerOff, takeExit } from "./nspawn.js";
-import { connect, disconnect, networkDown, networkUp, nextDevice, routeNetwork } from "./private-networks.js";
 import { KeyedQueue } from "./queue.js";
 import * as records from "./records.js";
 import { checkRequirements } from "./requirements.js";
@@ -55,12 +55,14 @@ class LinuxHost implements Host {
   /** One machine's changes one after another; likewise a network's, and the firewall's. */
   readonly #queue = new KeyedQueue();
   readonly #listeners: ExitListener[] = [];
+  readonly #attachments: Attachments;
   readonly #watch: ExitWatch;
   #found: Computer | undefined;
 
   constructor(options: LinuxHostOptions) {
     this.#options = options;
     this.#instance = instanceOf(options.instance, options.slot, options.home);
+    this.#attachments = new Attachments(this.#instance, this.#queue);
     this.#watch = new ExitWatch(this.#instance, (id) =>
       this.#lookAfter(id).catch((error: unknown) => options.onLog(`machine ${id}: ${String(error)}`)),
     );
@@ -78,11 +80,10 @@ class LinuxHost implements Host {
     await lxcfsUp(instance, computer.groups);
     await worldUp(instance);
     await this.#removeOrphans(computer);
-    for (const network of await records.readNetworks(instance)) await networkUp(instance, network);
+    await this.#attachments.restore();
     await this.#applyFirewall();
     await this.#watch.start();
     await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
-    for (const network of await records.readNetworks(instance)) await this.#route(network.id);
   }
 
   async down(): Promise<void> {
@@ -186,52 +187,23 @@ class LinuxHost implements Host {
   }
 
   async setNetwork(network: NetworkSpec): Promise<void> {
-    await this.#queue.run(`network ${network.id}`, async () => {
-      await records.writeNetwork(this.#instance, network);
-      await networkUp(this.#instance, network);
-      for (const machine of await this.#connected(network.id)) {
-        for (const attachment of machine.attachments.filter(({ networkId }) => networkId === network.id)) {
-          await connect(this.#instance, machine.id, network, attachment);
-        }
-      }
-    });
-    await this.#route(network.id);
+    await this.#attachments.setNetwork(network);
   }
 
   async removeNetwork(id: string): Promise<void> {
-    await this.#queue.run(`network ${id}`, async () => {
-      await networkDown(this.#instance, id);
-      await records.deleteNetwork(this.#instance, id);
-    });
+    await this.#attachments.removeNetwork(id);
   }
 
   async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
     await this.#queue.run(machineId, async () => {
-      const machine = await this.#machine(machineId);
-      const network = await records.readNetwork(this.#instance, attachment.networkId);
-      if (network === undefined) {
-        throw new HostError(`network ${attachment.networkId} does not exist`, "Make it first.");
-      }
-      const before = machine.attachments.find(({ networkId }) => networkId === network.id);
-      const others = machine.attachments.filter((other) => other !== before);
-      const recorded = { ...attachment, device: before?.device ?? nextDevice(others) };
-      const attachments = [...others, recorded];
-      await records.writeMachine(this.#instance, { ...machine, attachments });
-      if (await isRunning(this.#instance, machineId)) {
-        await connect(this.#instance, machineId, network, recorded);
-        await this.#route(network.id);
-      }
+      await this.#attachments.attach(await this.#machine(machineId), attachment);
     });
   }
 
   async detachNetwork(machineId: string, networkId: string): Promise<void> {
     await this.#queue.run(machineId, async () => {
       const machine = await records.readMachine(this.#instance, machineId);
-      if (machine === undefined) return;
-      const attachments = machine.attachments.filter((attachment) => attachment.networkId !== networkId);
-      await records.writeMachine(this.#instance, { ...machine, attachments });
-      await disconnect(this.#instance, machineId, networkId);
-      await this.#route(networkId);
+      if (machine !== undefined) await this.#attachments.detach(machine, networkId);
     });
   }
 
@@ -259,7 +231,7 @@ class LinuxHost implements Host {
       throw error;
     }
     this.#watch.add(id);
-    await Promise.all(machine.attachments.map(({ networkId }) => this.#route(networkId)));
+    for (const { networkId } of machine.attachments) await this.#attachments.route(networkId);
   }
 
   async #switchedOff(id: string): Promise<void> {
@@ -306,23 +278,6 @@ class LinuxHost implements Host {
       if (/^[0-9]{1,14}$/.test(id)) await discard(computer, id);
       else await rm(machineFolder(this.#instance, id), { recursive: true, force: true });
     }
-  }
-
-  async #route(networkId: string): Promise<void> {
-    await this.#queue.run(`network ${networkId}`, async () => {
-      const network = await records.readNetwork(this.#instance, networkId);
-      if (network === undefined) return;
-      await routeNetwork(this.#instance, network, await this.#connected(networkId));
-    });
-  }
-
-  async #connected(networkId: string): Promise<records.MachineRecord[]> {
-    const machines = await records.readMachines(this.#instance);
-    const attached = machines.filter((machine) =>
-      machine.attachments.some((attachment) => attachment.networkId === networkId),
-    );
-    const running = await Promise.all(attached.map(({ id }) => isRunning(this.#instance, id)));
-    return attached.filter((_, index) => running[index]);
   }
 
   async #applyFirewall(): Promise<void> {

@@ -28,6 +28,7 @@ export async function networkUp(instance: Instance, network: NetworkSpec): Promi
     await addNamespace(namespace);
     await setKernel(namespace, {
       "net.ipv4.ip_forward": "1",
+      "net.ipv4.icmp_ratelimit": "0",
       "net.ipv4.conf.all.rp_filter": "0",
       "net.ipv4.conf.default.rp_filter": "0",
       // The way from one machine to another leads through here; it cannot be told a shorter one.

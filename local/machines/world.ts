@@ -27,6 +27,9 @@ export async function worldUp(instance: Instance): Promise<void> {
   await setKernel(world, {
     "net.ipv4.ip_forward": "1",
     "net.ipv6.conf.all.forwarding": "1",
+    // Whoever asks for what does not exist is told so each time, not once a second: waiting helps nobody here.
+    "net.ipv4.icmp_ratelimit": "0",
+    "net.ipv6.icmp.ratelimit": "0",
     // The firewall knows each machine's addresses and checks sources more strictly.
     "net.ipv4.conf.all.rp_filter": "0",
     "net.ipv4.conf.default.rp_filter": "0",
