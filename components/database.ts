@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { RandomBytes } from "@pulumi/random/randomBytes.js";
+import { RandomId } from "@pulumi/random/randomId.js";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
 import { postgresql } from "../src/roles/postgresql/index.js";
 import { scramVerifier } from "../src/roles/postgresql/scram.js";
@@ -49,7 +49,8 @@ export class Database extends pulumi.ComponentResource {
   }
 
   private makeVerifier(name: string): pulumi.Output<string> {
-    const salt = new RandomBytes(name, { length: 16 }, { parent: this }).base64;
+    // No secret: the server tells it to whoever begins to log in.
+    const salt = new RandomId(`${name}-salt`, { byteLength: 16 }, { parent: this }).b64Std;
     const verifier = pulumi
       .all([this.password, salt])
       .apply(([password, bytes]) => scramVerifier(password, bytes));

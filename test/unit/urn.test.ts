@@ -28,8 +28,8 @@ function outputsOf(type: string, name: string): Record<string, unknown> {
       return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
     case "random:index/randomPassword:RandomPassword":
       return { result: secret(`password ${name}`) };
-    case "random:index/randomBytes:RandomBytes":
-      return { base64: pulumi.secret("AAAAAAAAAAAAAAAAAAAAAA==") };
+    case "random:index/randomId:RandomId":
+      return { b64Std: "AAAAAAAAAAAAAAAAAAAAAA==" };
     default:
       return {};
   }
@@ -75,7 +75,7 @@ describe("resources of stage droplet", () => {
         "Environment / AppServers / Role app-1-pgbouncer",
         "Environment / AppServers app",
         "Environment / CertificateAuthority authority",
-        "Environment / Database / RandomBytes database",
+        "Environment / Database / RandomId database-salt",
         "Environment / Database / RandomPassword database",
         "Environment / Database / Role app-1-postgresql",
         "Environment / Database database",
