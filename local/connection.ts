@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint, InstanceFolder } from "./folder.js";
 import { HostError } from "./machines/host.js";
 
@@ -33,8 +34,15 @@ export async function connect(folder: InstanceFolder): Promise<RunningCloud | un
     );
   });
   const cloud = { ...server, token };
-  await get(cloud, "/locations");
-  return cloud;
+  try {
+    await get(cloud, "/locations");
+    return cloud;
+  } catch (error) {
+    // A process that is just ending still has its name.
+    await sleep(200);
+    if (await runningServer(folder)) throw error;
+    return undefined;
+  }
 }
 
 export interface ListedServer {

@@ -19,14 +19,19 @@ import { ensureImage } from "./image/image.js";
 import { HostError } from "./machines/host.js";
 import { addressesInRealUse } from "./machines/host-routes.js";
 import { createLinuxHost } from "./machines/linux-host.js";
-import { acquireSlot } from "./machines/slots.js";
+import { acquireSlot, releaseSlot } from "./machines/slots.js";
 import { State } from "./state/database.js";
 
 /** What the parent hears over the IPC channel. */
 export type ServerMessage = { progress: string } | { ready: true } | { error: string; remedy: string };
 
 const logger = pino({ base: { pid: process.pid } });
-const tell = (message: ServerMessage): void => void process.send?.(message);
+
+/** The parent stops listening once we are up, and may be gone earlier. */
+const tell = (message: ServerMessage, then?: () => void): void => {
+  if (process.send && process.connected) process.send(message, undefined, undefined, () => then?.());
+  else then?.();
+};
 
 /** Port of slot 0; the others follow. */
 const firstPort = 8470;
@@ -61,7 +66,12 @@ async function main(): Promise<void> {
   const token = await readOrMakeToken(folder);
 
   const state = new State(folder.state);
-  const slot = await takeSlot(state, instance, folder.home);
+  const isNew = state.setting("slot") === undefined;
+  const forgetIfNew = async (error: unknown): Promise<never> => {
+    if (isNew) await forget(instance, folder);
+    throw error;
+  };
+  const slot = await takeSlot(state, instance, folder.home).catch(forgetIfNew);
   const port = values.port === undefined ? firstPort + slot : Number(values.port);
   const host = createLinuxHost({
     instance,
@@ -78,9 +88,9 @@ async function main(): Promise<void> {
     token,
     logger,
     listen: async (app) => {
-      await app.listen({ host: "127.0.0.1", port }).catch(async (error: unknown) => {
-        throw await explainListenError(error, port);
-      });
+      await app
+        .listen({ host: "127.0.0.1", port })
+        .catch(async (error: unknown) => forgetIfNew(await explainListenError(error, port)));
       await writeEndpoint(folder, {
         instance,
         endpoint: `http://127.0.0.1:${port}/v1`,
@@ -119,6 +129,12 @@ async function takeSlot(state: State, instance: string, home: string): Promise<n
   return slot;
 }
 
+/** Leaves nothing of an instance that never came up. */
+async function forget(instance: string, folder: InstanceFolder): Promise<void> {
+  await releaseSlot(instance, () => Promise.resolve());
+  await rm(folder.path, { recursive: true, force: true });
+}
+
 async function readOrMakeToken({ token: path }: InstanceFolder): Promise<string> {
   const known = await readFile(path, "utf8").catch(() => "");
   if (/^[0-9a-f]{64}$/.test(known)) return known;
@@ -151,8 +167,7 @@ async function explainListenError(error: unknown, port: number): Promise<unknown
 function fail(error: unknown): void {
   logger.fatal({ err: error }, "the local cloud cannot run");
   const message = error instanceof Error ? error.message : String(error);
-  tell({ error: message, remedy: error instanceof HostError ? error.remedy : "" });
-  process.exit(1);
+  tell({ error: message, remedy: error instanceof HostError ? error.remedy : "" }, () => process.exit(1));
 }
 
 process.on("uncaughtException", fail);
