@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, succeeds } from "./command.js";
 import { HostError } from "./host.js";
@@ -75,10 +75,27 @@ export async function mountRoot(instance: Instance, machine: MachineRecord): Pro
   }
 }
 
-/** Unmounts a machine's root and disk; what was written is on the disk file then. The loop device goes by itself. */
+/**
+ * Unmounts a machine's root and disk; what was written is on the disk file then. The loop device goes by itself, but
+ * not before other mount namespaces let go, e.g. that of a machine which is starting: it copied all mounts.
+ */
 export async function unmountRoot(instance: Instance, id: string): Promise<void> {
   await unmount(rootMount(instance, id));
   await unmount(diskMount(instance, id));
+  const image = diskImage(instance, id);
+  for (let waited = 0; waited < 100 && (await loopDevices(image)).length > 0; waited++) await sleep(20);
+}
+
+/** Loop devices on files whose path begins so, also when the file is deleted. */
+export async function loopDevices(path: string): Promise<{ device: string; file: string }[]> {
+  const names = (await readdir("/sys/block")).filter((name) => name.startsWith("loop"));
+  const found = await Promise.all(
+    names.map(async (name) => {
+      const file = await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").catch(() => "");
+      return { device: `/dev/${name}`, file: file.trim() };
+    }),
+  );
+  return found.filter(({ file }) => file.startsWith(path));
 }
 
 /** Mount points on this computer, in the order in which they were mounted. */

@@ -91,7 +91,7 @@ export async function startInit(
   } finally {
     closeSync(log);
   }
-  for (let waited = 0; (await leaderOf(instance, id)) === undefined; waited++) {
+  for (let waited = 0; !(await isUp(instance, id)); waited++) {
     if (existsSync(statusFile(instance, id)) || waited > 1000) {
       const said = (await readFile(consoleLog(instance, id), "utf8")).trim().split("\n").slice(-3).join("; ");
       throw new HostError(`machine ${id} did not start: ${said}`, "`./dukaan doctor` checks this computer.");
@@ -139,8 +139,14 @@ export async function supervisorOf(instance: Instance, id: string): Promise<numb
 /** Process id, on this computer, of the machine's process 1. */
 export async function leaderOf(instance: Instance, id: string): Promise<number | undefined> {
   const supervisor = await supervisorOf(instance, id);
-  const manager = supervisor === undefined ? undefined : await childOf(supervisor);
-  return manager === undefined ? undefined : childOf(manager);
+  if (supervisor === undefined) return undefined;
+  for (const manager of await childrenOf(supervisor)) {
+    for (const child of await childrenOf(manager)) {
+      // nspawn has helpers of its own for a while; the machine's first process is number 1 in its own namespace.
+      if (/^NSpid:.*\t1$/m.test(await readOrEmpty(`/proc/${child}/status`))) return child;
+    }
+  }
+  return undefined;
 }
 
 export async function isRunning(instance: Instance, id: string): Promise<boolean> {
@@ -191,9 +197,15 @@ function signal(pid: number, number: number): void {
   }
 }
 
-async function childOf(pid: number): Promise<number | undefined> {
-  const [child] = (await readOrEmpty(`/proc/${pid}/task/${pid}/children`)).trim().split(" ");
-  return child === undefined || child === "" ? undefined : Number(child);
+async function childrenOf(pid: number): Promise<number[]> {
+  const words = (await readOrEmpty(`/proc/${pid}/task/${pid}/children`)).split(" ");
+  return words.filter((word) => word !== "").map(Number);
+}
+
+/** Whether the machine's first process is its system manager by now, and no longer what prepares the way for it. */
+async function isUp(instance: Instance, id: string): Promise<boolean> {
+  const leader = await leaderOf(instance, id);
+  return leader !== undefined && (await readOrEmpty(`/proc/${leader}/comm`)).trim() === "systemd";
 }
 
 async function readOrEmpty(file: string): Promise<string> {

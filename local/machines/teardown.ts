@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs";
 import { rm, rmdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Computer } from "./lifecycle.js";
-import { run } from "./command.js";
-import { unmount } from "./disks.js";
+import { succeeds } from "./command.js";
+import { loopDevices, unmount } from "./disks.js";
 import { hostRoutesDown } from "./host-routes.js";
 import { lxcfsDown } from "./lxcfs.js";
 import { killAll, removeNspawnFolder } from "./nspawn.js";
 import { releaseSlot } from "./slots.js";
-import { loopDevicesOf, mountsOf } from "./traces.js";
+import { mountsOf } from "./traces.js";
 import { worldDown } from "./world.js";
 
 /**
@@ -20,7 +21,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
   await lxcfsDown(instance);
   await worldDown(instance);
   for (const point of (await mountsOf(instance)).toReversed()) await unmount(point);
-  for (const { device } of await loopDevicesOf(instance)) await run("losetup", ["--detach", device]);
+  await detachLoopDevices(`${instance.machinesFolder}/`);
   await groups.remove(instance.name);
   for (const folder of [instance.machinesFolder, instance.networksFolder, instance.runFolder]) {
     if (existsSync(folder)) await rm(folder, { recursive: true });
@@ -32,4 +33,16 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
   });
   // Others may keep files of the instance there; then it stays.
   await rmdir(dirname(instance.machinesFolder)).catch(() => undefined);
+}
+
+/** With their mounts gone they go by themselves, in a moment; those that were never mounted have to be told. */
+async function detachLoopDevices(path: string): Promise<void> {
+  for (let waited = 0; waited < 100; waited++) {
+    const devices = await loopDevices(path);
+    if (devices.length === 0) return;
+    if (waited % 10 === 0) {
+      for (const { device } of devices) await succeeds("losetup", ["--detach", device]);
+    }
+    await sleep(20);
+  }
 }

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { readdir, readFile, readlink } from "node:fs/promises";
+import { readFile, readlink } from "node:fs/promises";
 import { detectControlGroups } from "./cgroups.js";
 import type { Instance } from "./instance.js";
-import { mountPoints } from "./disks.js";
+import { loopDevices, mountPoints } from "./disks.js";
 import { namespacesOf } from "./namespaces.js";
 
 /** What of an instance is on this computer now, a line each, for people and for tests. Empty: no trace of it. */
@@ -11,7 +11,7 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
   const processes = await groups.processes(instance.name);
   const children = await groups.children(instance.name);
   const mounts = await mountsOf(instance);
-  const loops = await loopDevicesOf(instance);
+  const loops = await loopDevices(`${instance.machinesFolder}/`);
   const folders = [instance.machinesFolder, instance.networksFolder, instance.runFolder].filter((folder) =>
     existsSync(folder),
   );
@@ -31,18 +31,6 @@ export async function mountsOf(instance: Instance): Promise<string[]> {
   const points = await mountPoints();
   const folders = [instance.machinesFolder, instance.runFolder];
   return points.filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)));
-}
-
-/** Loop devices on files of the instance's machines, also when the file is deleted. */
-export async function loopDevicesOf(instance: Instance): Promise<{ device: string; file: string }[]> {
-  const names = (await readdir("/sys/block")).filter((name) => name.startsWith("loop"));
-  const found = await Promise.all(
-    names.map(async (name) => {
-      const file = await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").catch(() => "");
-      return { device: `/dev/${name}`, file: file.trim() };
-    }),
-  );
-  return found.filter(({ file }) => file.startsWith(`${instance.machinesFolder}/`));
 }
 
 async function commandLine(pid: number): Promise<string> {

@@ -9,9 +9,9 @@ import type { Host, MachineSpec } from "../../local/machines/host.js";
 import { addressesInRealUse } from "../../local/machines/host-routes.js";
 import { type Instance, instanceOf } from "../../local/machines/instance.js";
 import { createLinuxHost } from "../../local/machines/linux-host.js";
-import { acquireSlot } from "../../local/machines/slots.js";
+import { acquireSlot, slotsInUse } from "../../local/machines/slots.js";
 
-const key = ssh2.utils.generateKeyPairSync("ed25519");
+export const key = ssh2.utils.generateKeyPairSync("ed25519");
 
 /** The computer's side of a local cloud, without its API, in a state folder of its own. */
 export interface MachineLab {
@@ -31,9 +31,20 @@ export interface MachineLab {
 export async function openLab(name: string): Promise<MachineLab> {
   await ensureHostPackages(() => {});
   const { path } = await ensureImage(() => {});
-  const home = await mkdtemp("/var/lib/dukaan-test-");
+  await removeLeftovers(name);
+  const home = await mkdtemp(HOME_PREFIX);
   const slot = await acquireSlot(name, home);
   return labOf(instanceOf(name, slot, home), home, path);
+}
+
+const HOME_PREFIX = "/var/lib/dukaan-test-";
+
+/** What an earlier run left that was cut off. */
+export async function removeLeftovers(name: string): Promise<void> {
+  const left = (await slotsInUse()).find(({ instance }) => instance === name);
+  if (left === undefined || !left.home.startsWith(HOME_PREFIX)) return;
+  await createLinuxHost({ ...left, image: "", onLog: () => {} }).down();
+  await rm(left.home, { recursive: true, force: true });
 }
 
 async function labOf(instance: Instance, home: string, image: string): Promise<MachineLab> {
@@ -139,13 +150,13 @@ export async function until(condition: () => Promise<boolean> | boolean, seconds
   }
 }
 
-/** Resolves when cloud-init has said that it is done; its errors, none when all is well. */
-export async function cloudInitErrors(lab: MachineLab, id: string): Promise<string[]> {
+/** Resolves when cloud-init is done. @throws when it had errors */
+export async function cloudInitDone(lab: MachineLab, id: string): Promise<void> {
   await until(async () => (await sh(lab, id, "test -s /run/cloud-init/result.json")).exitCode === 0);
   const result: { v1: { errors: string[] } } = JSON.parse(
     await shOk(lab, id, "cat /run/cloud-init/result.json"),
   );
-  return result.v1.errors;
+  if (result.v1.errors.length > 0) throw new Error(`cloud-init: ${result.v1.errors.join("; ")}`);
 }
 
 /** Logs in as root by SSH, with the key that machines get, and runs a command; its output. */

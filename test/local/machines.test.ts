@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  cloudInitErrors,
+  cloudInitDone,
   listen,
   machineReaches,
   type MachineLab,
@@ -28,10 +28,20 @@ beforeAll(async () => {
     await lab.host.createMachine(spec);
     await lab.host.startMachine(spec.id);
   }
-  expect(await Promise.all([cloudInitErrors(lab, "1"), cloudInitErrors(lab, "2")])).toEqual([[], []]);
+  await Promise.all([cloudInitDone(lab, "1"), cloudInitDone(lab, "2")]);
 });
 
 afterAll(async () => lab?.remove());
+
+const ipv6 = (id: string): string => `2001:db8:${lab.instance.slot}:${id}::1`;
+
+/** In the private network of the tests. */
+const attachment = (ip: string, macAddress: string, aliasIps: string[] = []) => ({
+  networkId: "7",
+  ip,
+  aliasIps,
+  macAddress,
+});
 
 describe("first start", () => {
   test("cloud-init did what the user-data says", async () => {
@@ -114,8 +124,6 @@ test("packages are installed without a network and without apt-get update", asyn
 }, 60_000);
 
 describe("public side", () => {
-  const ipv6 = (id: string): string => `2001:db8:${lab.instance.slot}:${id}::1`;
-
   test("this computer reaches a machine by IPv4 and IPv6", async () => {
     expect(await reaches(one.addresses.ipv4, 22)).toBe(true);
     expect(await reaches(ipv6("1"), 22)).toBe(true);
@@ -136,9 +144,9 @@ describe("public side", () => {
       const port = (server.address() as { port: number }).port;
       const { hostIpv4, hostIpv6, worldIpv4 } = lab.instance.addresses;
       expect(await reaches(hostIpv4, port)).toBe(true);
-      for (const address of [hostIpv4, hostIpv6, worldIpv4, "172.31.1.1"]) {
-        expect(await machineReaches(lab, "1", address, port), address).toBe(false);
-      }
+      const addresses = [hostIpv4, hostIpv6, worldIpv4, "172.31.1.1"];
+      const reached = await Promise.all(addresses.map((address) => machineReaches(lab, "1", address, port)));
+      expect(reached).toEqual([false, false, false, false]);
     } finally {
       server.close();
     }
@@ -146,11 +154,10 @@ describe("public side", () => {
 
   test("a machine reaches nothing beyond, and is told so", async () => {
     const attempts = ["1.1.1.1", "198.51.100.1", "10.9.0.1", "2600::1"].map(async (address) => {
-      const { exitCode, stderr } = await sh(lab, "1", `timeout 3 bash -c ': </dev/tcp/${address}/80'`);
-      expect(exitCode, address).toBe(1);
-      expect(stderr, address).toContain("Network is unreachable");
+      const { stderr } = await sh(lab, "1", `timeout 3 bash -c ': </dev/tcp/${address}/80'`);
+      return stderr.includes("Network is unreachable");
     });
-    await Promise.all(attempts);
+    expect(await Promise.all(attempts)).toEqual([true, true, true, true]);
     expect((await sh(lab, "1", "timeout 1 getent hosts deb.debian.org")).exitCode).toBe(2);
   });
 
@@ -184,13 +191,6 @@ describe("private networks", () => {
     await lab.host.attachNetwork("1", attachment("10.0.0.2", "86:00:00:00:00:02"));
     await lab.host.attachNetwork("2", attachment("10.0.0.3", "86:00:00:00:00:03"));
     await listen(lab, "2", 5000);
-  });
-
-  const attachment = (ip: string, macAddress: string, aliasIps: string[] = []) => ({
-    networkId: "7",
-    ip,
-    aliasIps,
-    macAddress,
   });
 
   test("machines reach each other only by way of the gateway", async () => {
@@ -283,7 +283,7 @@ describe("firewall before the public interface", () => {
     expect(await reaches(two.addresses.ipv4, 22)).toBe(true);
     expect(await machineReaches(lab, "1", two.addresses.ipv4, 22)).toBe(true);
     expect(await reaches(two.addresses.ipv4, 80)).toBe(false);
-    expect(await reaches(`2001:db8:${lab.instance.slot}:2::1`, 22)).toBe(false);
+    expect(await reaches(ipv6("2"), 22)).toBe(false);
     expect((await sh(lab, "1", `ping -c 1 -W 1 ${two.addresses.ipv4}`)).exitCode).not.toBe(0);
   });
 
@@ -298,10 +298,9 @@ describe("firewall before the public interface", () => {
     });
     expect(await machineReaches(lab, "1", two.addresses.ipv4, 80)).toBe(true);
     expect(await reaches(two.addresses.ipv4, 80)).toBe(false);
-    expect(await reaches(`2001:db8:${lab.instance.slot}:2::1`, 22)).toBe(true);
-    for (const address of [two.addresses.ipv4, `2001:db8:${lab.instance.slot}:2::1`]) {
-      expect((await sh(lab, "1", `ping -c 1 -W 1 ${address}`)).exitCode, address).toBe(0);
-    }
+    expect(await reaches(ipv6("2"), 22)).toBe(true);
+    expect((await sh(lab, "1", `ping -c 1 -W 1 ${two.addresses.ipv4}`)).exitCode).toBe(0);
+    expect((await sh(lab, "1", `ping -c 1 -W 1 ${ipv6("2")}`)).exitCode).toBe(0);
   });
 
   test("outbound: free without a rule, else only what the rules allow; answers always pass", async () => {

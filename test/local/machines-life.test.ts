@@ -1,0 +1,291 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { build } from "esbuild";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { execInMachine } from "../../local/machines/enter.js";
+import { HostError } from "../../local/machines/host.js";
+import { leaderOf, supervisorOf } from "../../local/machines/nspawn.js";
+import { projectRoot } from "../../local/machines/project-root.js";
+import { slotsInUse } from "../../local/machines/slots.js";
+import { tracesOf } from "../../local/machines/traces.js";
+import {
+  cloudInitDone,
+  machineReaches,
+  type MachineLab,
+  machineSpec,
+  openLab,
+  reaches,
+  removeLeftovers,
+  sh,
+  shOk,
+  until,
+} from "./machine-lab.js";
+
+let lab: MachineLab;
+let one: Awaited<ReturnType<typeof machineSpec>>;
+/** What this computer had before; see footprint. */
+let before: string[];
+
+beforeAll(async () => {
+  for (const name of ["t-life", "t-other"]) await removeLeftovers(name);
+  before = await footprint();
+  lab = await openLab("t-life");
+  one = await machineSpec(lab, "1", "#cloud-config\nruncmd: [echo ran >> /root/runs]\n");
+  await lab.host.createMachine(one);
+  await lab.host.startMachine("1");
+  await cloudInitDone(lab, "1");
+});
+
+afterAll(async () => lab?.remove());
+
+const running = async (id: string): Promise<boolean | undefined> =>
+  (await lab.host.machines()).find((machine) => machine.id === id)?.running;
+
+const bootId = async (id: string): Promise<string> => String(await leaderOf(lab.instance, id));
+
+describe("power", () => {
+  test("starting, creating and switching on what is so already changes nothing", async () => {
+    const leader = await bootId("1");
+    await lab.host.startMachine("1");
+    await lab.host.createMachine(one);
+    expect(await bootId("1")).toBe(leader);
+    expect(await running("1")).toBe(true);
+  });
+
+  test("power off and on: off the network at once, the disk is kept, user-data is not run again", async () => {
+    await shOk(lab, "1", "echo kept > /root/kept && sync && nft add table inet guest");
+    await lab.host.powerOffMachine("1");
+    expect(await running("1")).toBe(false);
+    expect(await reaches(one.addresses.ipv4, 22)).toBe(false);
+    expect((await tracesOf(lab.instance)).filter((line) => /machines\/1\/|\.m1$|\/1$/.test(line))).toEqual(
+      [],
+    );
+    await expect(execInMachine(lab.instance, "1", ["true"])).rejects.toThrow(/machine 1 is off/);
+    await lab.host.powerOffMachine("1");
+
+    await lab.host.startMachine("1");
+    await cloudInitDone(lab, "1");
+    expect(await shOk(lab, "1", "cat /root/kept /root/runs")).toBe("kept\nran");
+    // A real kernel forgets its firewall with the power, too.
+    expect(await shOk(lab, "1", "nft list tables")).toBe("");
+    expect(lab.exits).toEqual([]);
+  });
+
+  test("shutdown asks the guest, which has time to stop its services", async () => {
+    const unit =
+      "systemd-run --quiet --unit=goodbye -p ExecStop='/bin/sh -c \"echo stopped > /root/goodbye\"' sleep 1000";
+    await shOk(lab, "1", unit);
+    expect(await lab.host.shutdownMachine("1", 20)).toBe(true);
+    expect(await running("1")).toBe(false);
+    await lab.host.startMachine("1");
+    expect(await shOk(lab, "1", "cat /root/goodbye")).toBe("stopped");
+  });
+
+  test("a guest that does not shut down in time stays on", async () => {
+    await until(async () => (await sh(lab, "1", "systemctl is-system-running")).stdout === "running");
+    await shOk(
+      lab,
+      "1",
+      "systemd-run --quiet --unit=deaf -p TimeoutStopSec=30 sh -c 'trap : TERM; while :; do sleep 1; done'",
+    );
+    expect(await lab.host.shutdownMachine("1", 1)).toBe(false);
+    expect(await running("1")).toBe(true);
+    await lab.host.powerOffMachine("1");
+    await lab.host.startMachine("1");
+  });
+
+  test("limits hold after a restart, and can be raised while it is off; the disk grows and keeps its content", async () => {
+    const larger = { cores: 2, memoryBytes: 768 * 2 ** 20, diskBytes: 3 * 2 ** 30 };
+    await expect(lab.host.resizeMachine("1", larger)).rejects.toThrow(HostError);
+    expect(await shOk(lab, "1", "grep MemTotal /proc/meminfo")).toMatch(/ 524288 kB/);
+    await lab.host.powerOffMachine("1");
+    await lab.host.resizeMachine("1", larger);
+    await lab.host.startMachine("1");
+    expect(await shOk(lab, "1", "grep MemTotal /proc/meminfo")).toMatch(/ 786432 kB/);
+    expect(Number(await shOk(lab, "1", "df --output=size / | tail -1"))).toBeGreaterThan(2.8 * 2 ** 20);
+    expect(await shOk(lab, "1", "cat /root/kept")).toBe("kept");
+
+    await lab.host.powerOffMachine("1");
+    await lab.host.resizeMachine("1", one.limits);
+    await lab.host.startMachine("1");
+    expect(await shOk(lab, "1", "grep MemTotal /proc/meminfo")).toMatch(/ 524288 kB/);
+    expect(Number(await shOk(lab, "1", "df --output=size / | tail -1"))).toBeGreaterThan(2.8 * 2 ** 20);
+  });
+});
+
+describe("a machine that ends by itself", () => {
+  test("reboot: it comes back, with its addresses and networks", async () => {
+    await lab.host.setNetwork({ id: "5", ipRange: "10.5.0.0/16", routes: [] });
+    await lab.host.attachNetwork("1", {
+      networkId: "5",
+      ip: "10.5.0.2",
+      aliasIps: [],
+      macAddress: "86:00:00:00:05:02",
+    });
+    const leader = await bootId("1");
+    await sh(lab, "1", "systemctl reboot");
+    await until(() => lab.exits.includes("1 reboot"));
+    expect(await bootId("1")).not.toBe(leader);
+    await until(() => reaches(one.addresses.ipv4, 22));
+    expect(await shOk(lab, "1", "ip -brief address show enp7s0")).toContain("10.5.0.2/32");
+    expect((await sh(lab, "1", "ping -c 1 -W 1 10.5.0.1")).exitCode).toBe(0);
+  });
+
+  test("poweroff: it stays off", async () => {
+    await sh(lab, "1", "systemctl poweroff");
+    await until(() => lab.exits.includes("1 poweroff"));
+    expect(await running("1")).toBe(false);
+    await lab.host.startMachine("1");
+  });
+
+  test("crash: its processes are killed behind our back, also its supervisor", async () => {
+    kill(await leaderOf(lab.instance, "1"));
+    await until(() => lab.exits.includes("1 crash"));
+    expect(await running("1")).toBe(false);
+    await lab.host.startMachine("1");
+    kill(await supervisorOf(lab.instance, "1"));
+    await until(() => lab.exits.filter((exit) => exit === "1 crash").length === 2);
+    expect(await running("1")).toBe(false);
+    await lab.host.startMachine("1");
+    await until(() => reaches(one.addresses.ipv4, 22));
+  });
+});
+
+describe("another Host object, as after a restart of the local cloud's server", () => {
+  test("machines are taken over untouched", async () => {
+    const leader = await bootId("1");
+    lab = await lab.reopened();
+    expect(await bootId("1")).toBe(leader);
+    expect(await running("1")).toBe(true);
+    expect(lab.exits).toEqual([]);
+  });
+
+  test("what happened meanwhile is noticed: reboot, and power-off", async () => {
+    await lab.host.close();
+    const leader = await bootId("1");
+    await sh(lab, "1", "systemctl reboot");
+    await until(async () => (await bootId("1")) !== leader);
+    lab = await lab.reopened();
+    expect(lab.exits).toEqual(["1 reboot"]);
+    expect(await running("1")).toBe(true);
+
+    await lab.host.close();
+    await sh(lab, "1", "systemctl poweroff");
+    await until(async () => (await leaderOf(lab.instance, "1")) === undefined);
+    lab = await lab.reopened();
+    expect(lab.exits).toEqual(["1 poweroff"]);
+    expect(await running("1")).toBe(false);
+    await lab.host.startMachine("1");
+  });
+
+  test("a machine that was never finished is removed, a half-started one is cleared away", async () => {
+    await lab.host.close();
+    const folder = `${lab.instance.machinesFolder}/9`;
+    await execa("mkdir", ["-p", `${folder}/disk`]);
+    await execa("truncate", ["-s", "100M", `${folder}/disk.img`]);
+    await execa("mkfs.ext4", ["-q", `${folder}/disk.img`]);
+    await execa("mount", ["-o", "loop", `${folder}/disk.img`, `${folder}/disk`]);
+    await execa("ip", ["netns", "add", `${lab.instance.world}.m9`]);
+    await execa("ip", ["netns", "add", `${lab.instance.world}.m10`]);
+    lab = await lab.reopened();
+    expect((await lab.host.machines()).map(({ id }) => id)).toEqual(["1"]);
+    expect((await tracesOf(lab.instance)).filter((line) => /m9|m10|\/9\b/.test(line))).toEqual([]);
+  });
+});
+
+test("two instances side by side do not see each other", async () => {
+  const other = await openLab("t-other");
+  try {
+    expect(other.instance.slot).not.toBe(lab.instance.slot);
+    const spec = await machineSpec(other, "1");
+    await other.host.createMachine(spec);
+    await other.host.startMachine("1");
+    await until(() => reaches(spec.addresses.ipv4, 22));
+    expect(await reaches(one.addresses.ipv4, 22)).toBe(true);
+    expect(await machineReaches(other, "1", one.addresses.ipv4, 22)).toBe(false);
+    expect(await machineReaches(lab, "1", spec.addresses.ipv4, 22)).toBe(false);
+  } finally {
+    await other.remove();
+  }
+  expect(await tracesOf(other.instance)).toEqual([]);
+  expect(await reaches(one.addresses.ipv4, 22)).toBe(true);
+  expect(await running("1")).toBe(true);
+});
+
+test("a removed machine leaves nothing", async () => {
+  const two = await machineSpec(lab, "2");
+  await lab.host.createMachine(two);
+  await lab.host.startMachine("2");
+  await lab.host.attachNetwork("2", {
+    networkId: "5",
+    ip: "10.5.0.3",
+    aliasIps: [],
+    macAddress: "86:00:00:00:05:03",
+  });
+  expect((await tracesOf(lab.instance)).some((line) => line.endsWith(".m2"))).toBe(true);
+  await lab.host.removeMachine("2");
+  await lab.host.removeMachine("2");
+  expect((await tracesOf(lab.instance)).filter((line) => /\.m2$|\/2\b/.test(line))).toEqual([]);
+  const { stdout } = await execa("ip", ["-n", `${lab.instance.world}.n5`, "link", "show"]);
+  expect(stdout).not.toContain("m2@");
+});
+
+test("down leaves nothing, also after the server was killed in the middle of making a machine", async () => {
+  await lab.host.close();
+  const child = spawn(
+    process.execPath,
+    [await compiled("half-made-machine"), lab.instance.name, String(lab.instance.slot), lab.home, lab.image],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  await once(child.stdout, "data");
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(await tracesOf(lab.instance)).toContain(`network namespace ${lab.instance.world}.m3`);
+
+  await lab.remove();
+  expect(await tracesOf(lab.instance)).toEqual([]);
+  expect(await footprint()).toEqual(before);
+});
+
+function kill(pid: number | undefined): void {
+  // Process 0 would be ourselves.
+  if (pid === undefined) throw new Error("the machine does not run");
+  process.kill(pid, "SIGKILL");
+}
+
+/** A program of this folder, for Node.js to run in a process of its own. */
+async function compiled(name: string): Promise<string> {
+  const outfile = `${projectRoot()}/dist/test/local/${name}.mjs`;
+  const options = { bundle: true, packages: "external", platform: "node", format: "esm" } as const;
+  await build({ entryPoints: [`${import.meta.dirname}/${name}.ts`], outfile, ...options });
+  return outfile;
+}
+
+/**
+ * What the kernel holds on this computer, raw; without other local clouds' parts when some are in use now, for they
+ * come and go.
+ */
+async function footprint(): Promise<string[]> {
+  const commands = [
+    ["ip", "netns", "list"],
+    ["ip", "-brief", "link"],
+    ["ip", "route", "show", "table", "all"],
+    ["ip", "-6", "route", "show", "table", "all"],
+    ["ip", "rule"],
+    ["losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"],
+    ["find", "/sys/fs/cgroup", "-type", "d", "-path", "*dukaan*"],
+    ["ls", "/run", "/run/netns", "/run/dukaan", "/run/systemd/nspawn"],
+    ["nft", "list", "ruleset"],
+    ["pgrep", "-af", "lxcfs|supervise.sh|systemd-nspawn"],
+  ];
+  const listings = await Promise.all(
+    commands.map(async ([program = "", ...args]) => (await execa(program, args, { reject: false })).stdout),
+  );
+  const mounts = await readFile("/proc/self/mounts", "utf8");
+  const others = (await slotsInUse()).filter(({ instance }) => !["t-life", "t-other"].includes(instance));
+  const lines = [...listings, mounts].flatMap((listing) => listing.split("\n"));
+  if (others.length === 0) return lines;
+  return lines.filter((line) => /t-life|t-other/.test(line));
+}
