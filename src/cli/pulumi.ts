@@ -1,9 +1,16 @@
-import { createReadStream, existsSync } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { projectRoot } from "../project.js";
+import {
+  type Changes,
+  describeError,
+  describeStep,
+  type EngineEvent,
+  followEvents,
+} from "./engine-events.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { StackContext } from "./stack.js";
 
@@ -12,17 +19,6 @@ export interface Pulumi {
   executable: string;
   env: Record<string, string>;
   stack: StackContext;
-}
-
-/** What an operation did: Pulumi's own counts by kind, e.g. `{ same: 20 }` or `{ create: 20 }`. */
-export type Changes = Record<string, number>;
-
-/** The part of Pulumi's engine events (`--event-log`) that we read. */
-interface EngineEvent {
-  resourcePreEvent?: { metadata: { op: string; urn: string; type: string } };
-  resOutputsEvent?: { metadata: { op: string; urn: string; type: string } };
-  diagnosticEvent?: { severity: string; message: string; urn?: string };
-  summaryEvent?: { resourceChanges: Changes };
 }
 
 /**
@@ -35,44 +31,36 @@ export async function runOperation(
   operation: "up" | "destroy",
   report: (message: string) => void,
 ): Promise<Changes> {
-  const logs = join(pulumi.stack.directory, "logs");
-  await mkdir(logs, { recursive: true, mode: 0o700 });
-  const eventLog = join(logs, `${operation}.events.json`);
-  await rm(eventLog, { force: true });
-
-  const running = execa(
-    pulumi.executable,
-    [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", eventLog],
-    {
-      cwd: projectRoot,
-      // --event-log is one of the flags that Pulumi offers only under this name.
-      env: { ...pulumi.env, PULUMI_DEBUG_COMMANDS: "true" },
-      reject: false,
-      all: true,
-      stdin: "ignore",
-    },
-  );
-  const diagnostics: string[] = [];
+  await mkdir(pulumi.stack.directory, { recursive: true, mode: 0o700 });
+  const errors: string[] = [];
   let changes: Changes = {};
-  const follower = new EventFollower(eventLog, (event) => {
+  const onEvent = (event: EngineEvent) => {
     const step = describeStep(event);
     if (step !== undefined) report(step);
-    if (event.diagnosticEvent?.severity === "error") {
-      diagnostics.push(withResource(event.diagnosticEvent.message, event.diagnosticEvent.urn));
-    }
+    const error = describeError(event);
+    if (error !== undefined) errors.push(error);
     if (event.summaryEvent) changes = event.summaryEvent.resourceChanges;
-  });
-  const timer = setInterval(() => void follower.poll(), 200);
-  const result = await running;
-  clearInterval(timer);
-  await follower.poll();
-
+  };
+  const result = await followEvents(pulumi.stack.directory, onEvent, (path) =>
+    execa(
+      pulumi.executable,
+      [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", path],
+      {
+        cwd: projectRoot,
+        // --event-log is one of the flags that Pulumi offers only under this name.
+        env: { ...pulumi.env, PULUMI_DEBUG_COMMANDS: "true" },
+        reject: false,
+        all: true,
+        stdin: "ignore",
+      },
+    ),
+  );
   if (result.exitCode !== 0) {
-    const told = diagnostics.length > 0 ? diagnostics.join("\n") : result.all.trim();
+    const told = errors.length > 0 ? errors.join("\n") : result.all.trim();
     throw new CliError(
-      `pulumi ${operation} failed:\n${indent(stripAnsi(told))}`,
-      `Correct the cause and run the same command again; what was done is kept. Every event: ${eventLog}`,
-      result.isTerminated || result.signal === "SIGINT" ? ExitCode.interrupted : ExitCode.failed,
+      `pulumi ${operation} failed:\n${indent(stripVTControlCharacters(told))}`,
+      "Correct the cause and run the same command again; what was done is kept.",
+      result.isTerminated ? ExitCode.interrupted : ExitCode.failed,
     );
   }
   return changes;
@@ -115,85 +103,13 @@ export async function query(pulumi: Pulumi, args: string[], cwd = projectRoot): 
   });
   if (result.exitCode !== 0) {
     throw new CliError(
-      `pulumi ${args.join(" ")} failed:\n${indent(stripAnsi(result.stderr || result.stdout))}`,
+      `pulumi ${args.join(" ")} failed:\n${indent(stripVTControlCharacters(result.stderr || result.stdout))}`,
       "If the stack is not there yet, `./dukaan up` makes it.",
     );
   }
   return result.stdout;
 }
 
-/** Reads what was added to Pulumi's event log since the last poll. */
-class EventFollower {
-  private read = 0;
-  private polling: Promise<void> = Promise.resolve();
-
-  constructor(
-    private readonly file: string,
-    private readonly onEvent: (event: EngineEvent) => void,
-  ) {}
-
-  poll(): Promise<void> {
-    this.polling = this.polling.then(() => this.readNew());
-    return this.polling;
-  }
-
-  private async readNew(): Promise<void> {
-    const size = await stat(this.file).then(
-      (found) => found.size,
-      () => 0,
-    );
-    if (size <= this.read) return;
-    const lines = createInterface({
-      input: createReadStream(this.file, { start: this.read, end: size - 1 }),
-    });
-    for await (const line of lines) {
-      let event: EngineEvent;
-      try {
-        event = JSON.parse(line) as EngineEvent;
-      } catch {
-        return; // the last line is still being written; the next poll reads it again
-      }
-      this.read += Buffer.byteLength(line) + 1;
-      this.onEvent(event);
-    }
-  }
-}
-
-const verbs: Record<string, [now: string, done: string]> = {
-  create: ["creating", "created"],
-  update: ["updating", "updated"],
-  delete: ["deleting", "deleted"],
-  replace: ["replacing", "replaced"],
-  "create-replacement": ["creating", "created"],
-  "delete-replaced": ["deleting", "deleted"],
-  refresh: ["reading", "read"],
-};
-
-function describeStep(event: EngineEvent): string | undefined {
-  const metadata = event.resourcePreEvent?.metadata ?? event.resOutputsEvent?.metadata;
-  const verb = metadata && verbs[metadata.op];
-  if (!metadata || !verb || metadata.type.startsWith("pulumi:")) return undefined;
-  const done = event.resOutputsEvent !== undefined;
-  return `${done ? verb[1] : verb[0]} ${shortType(metadata.type)} ${metadata.urn.split("::").at(-1)}`;
-}
-
-/** `hcloud:index/server:Server` as people say it: `hcloud:Server`. */
-function shortType(type: string): string {
-  const parts = type.split(":");
-  return `${parts[0]}:${parts.at(-1)}`;
-}
-
-function withResource(message: string, urn: string | undefined): string {
-  const name = urn?.split("::").at(-1);
-  const text = message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
-  return name === undefined || urn?.includes("pulumi:pulumi:Stack") ? text : `${name}: ${text}`;
-}
-
 function indent(text: string): string {
   return text.replaceAll(/^/gm, "  ");
-}
-
-function stripAnsi(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, "");
 }

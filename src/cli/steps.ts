@@ -31,8 +31,6 @@ export async function runSteps<Context extends object>(
         },
       ),
   }));
-  // Standard output belongs to results.
-  const logger = () => new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
   const list = new Listr<Context, "default", "simple">(tasks, {
     ctx: context,
     concurrent: false,
@@ -41,12 +39,17 @@ export async function runSteps<Context extends object>(
       timer: PRESET_TIMER,
       showErrorMessage: false,
       collapseErrors: false,
-      logger: logger(),
+      logger: errorLogger(),
     },
     fallbackRenderer: "simple",
-    fallbackRendererOptions: { timer: PRESET_TIMER, logger: logger() },
+    fallbackRendererOptions: { timer: PRESET_TIMER, logger: errorLogger() },
     fallbackRendererCondition: () => !process.stderr.isTTY,
   });
   await list.run();
   return context;
+}
+
+/** Standard output belongs to results. */
+function errorLogger(): ListrLogger {
+  return new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
 }

@@ -105,7 +105,11 @@ async function runProject(project: Project): Promise<Counts> {
     process.execPath,
     [
       join(projectRoot, "node_modules/vitest/vitest.mjs"),
-      ...["run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
+      "run",
+      `--project=${project}`,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${file}`,
     ],
     { cwd: projectRoot, stdin: "ignore", stdout: "inherit", stderr: "inherit", reject: false },
   );
