@@ -1,4 +1,3 @@
-import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { patienceSeconds } from "../../providers/dukaan/ssh/machine.js";
@@ -70,8 +69,8 @@ describe("a role", () => {
       fileDigests: { "/etc/nginx/nginx.conf": found },
     });
     // Debian's default site was never up: nginx has logged one start, with our configuration.
-    expect(await machine.sh("journalctl -u nginx -o cat | grep -c '^Starting'")).toBe("1");
-    expect(await machine.sh("test ! -e /usr/sbin/policy-rc.d && systemctl is-enabled nginx")).toBe("enabled");
+    expect(await machine.sh("journalctl -u nginx -o cat | grep -c ^Starting")).toBe("1");
+    await machine.sh("test ! -e /usr/sbin/policy-rc.d && systemctl is-enabled nginx");
   });
 
   test("that is applied already changes nothing", async () => {
@@ -202,7 +201,7 @@ describe("drift", () => {
     const files = { "/etc/dukaan/half": { content: "half\n", ...rootFile } };
     const killed = { connection: connection(), serverId: "1", name: "half", files };
     // Kills the script that applies the role, as a power cut would: no way back is taken.
-    const activate = [["sh", "-c", 'kill -9 "$(ps -o ppid= -p $PPID | tr -d " ")"; sleep 1']];
+    const activate = [["sh", "-c", "p() { ps -o ppid= -p $1; }; kill -9 $(p $(p $PPID)); sleep 1"]];
     await expect(engine.up(role, "half", { ...killed, activate })).rejects.toThrow(
       'failed at step "activate 1"',
     );
@@ -216,7 +215,7 @@ describe("drift", () => {
 
 test("roles of one machine can be applied at the same time, also when both install packages", async () => {
   const one = { connection: connection(), serverId: "1", name: "one", packages: ["jq"] };
-  const two = { connection: connection(), serverId: "1", name: "two", packages: ["chrony", "jq"] };
+  const two = { ...one, name: "two", packages: ["chrony", "jq"] };
   await Promise.all([engine.up(role, "one", one), engine.up(role, "two", two)]);
   expect(await machine.sh("dpkg-query -W -f='${binary:Package} ' jq chrony")).toBe("chrony jq ");
   await machine.sh("test ! -e /usr/sbin/policy-rc.d");
@@ -277,11 +276,7 @@ describe("a machine", () => {
   });
 
   test("that does not answer is an error that says where, why and for how long; deleting a role there is no error", async () => {
-    const free = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => free.once("listening", resolve));
-    const address = free.address();
-    const port = typeof address === "object" && address ? address.port : 0;
-    free.close();
+    const port = 1; // nobody listens there
     const before = { ...patienceSeconds };
     Object.assign(patienceSeconds, { update: 0.3, read: 0.3, delete: 0.3 });
     try {
@@ -292,7 +287,10 @@ describe("a machine", () => {
         `cannot reach 127.0.0.1 port ${port}: .*ECONNREFUSED.* \\(tried for \\d+ s\\)`,
       );
       await expect(engine.update(role, old, inputs)).rejects.toThrow(message);
-      await expect(engine.read(role, old)).rejects.toThrow(message);
+      // A refresh gets past it, because the server may be gone; the next up meets the error.
+      const unseen = await engine.read(role, old);
+      expect(engine.messages.at(-1)).toMatch(message);
+      expect((await engine.diff(role, unseen, inputs)).changes).toEqual({ digest: "update" });
       await engine.delete(role, old);
       expect(engine.messages.at(-1)).toMatch(/is forgotten, but was not stopped: cannot reach/);
     } finally {

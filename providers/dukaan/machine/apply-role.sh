@@ -230,7 +230,10 @@ run_commands() { # folder
   number=1
   while [ -f "$incoming/$1/$number" ]; do
     step "$1 $number"
-    sh "$incoming/$1/$number" < /dev/null || fail "failed: $(cat "$incoming/$1/$number")"
+    timeout --foreground 300 sh "$incoming/$1/$number" < /dev/null || {
+      [ $? -ne 124 ] || echo "still busy after 300 s"
+      fail "failed: $(cat "$incoming/$1/$number")"
+    }
     number=$((number + 1))
   done
 }
@@ -243,7 +246,7 @@ run_checks() {
     step "checks $number"
     seconds=$(cat "$incoming/checks/$number.seconds")
     deadline=$(($(date +%s) + seconds))
-    until timeout "$seconds" sh "$incoming/checks/$number" > "$home/check.log" 2>&1 < /dev/null; do
+    until timeout --foreground "$seconds" sh "$incoming/checks/$number" > "$home/check.log" 2>&1 < /dev/null; do
       if [ "$(date +%s)" -ge "$deadline" ]; then
         cut -f 1 "$incoming/services" | while read -r unit; do journal "$unit"; done
         cat "$home/check.log"

@@ -149,7 +149,7 @@ run_checks() {
     step "checks $number"
     patience=$(cat "$incoming/checks/$number.seconds")
     deadline=$(($(date +%s) + patience))
-    until timeout "$patience" sh "$incoming/checks/$number" > "$incoming/check.log" 2>&1 < /dev/null; do
+    until timeout --foreground "$patience" sh "$incoming/checks/$number" > "$incoming/check.log" 2>&1 < /dev/null; do
       if [ "$(date +%s)" -ge "$deadline" ]; then
         cat "$incoming/check.log"
         fail "did not succeed within $patience s: $(cat "$incoming/checks/$number")"

@@ -30,24 +30,31 @@ export const release: ResourceType<ReleaseInputs, { active: string }> = {
   },
 
   async read({ inputs, wrapped }, context) {
-    const { openMachine } = await ssh();
-    const machine = await openMachine(inputs.connection, "read", context);
-    const found = await probe(machine, inputs, releaseId(inputs) ?? "-");
-    // What is no release as it should be has no id; the difference to the wanted one then shows in the preview.
-    const state = !found.serving ? " (not serving)" : found.release === "modified" ? " (modified)" : "";
-    const active = found.active + state;
-    return { outputs: { active, digest: active }, inputs: wrapped };
+    const { openMachine, NoAccessError } = await ssh();
+    try {
+      const machine = await openMachine(inputs.connection, "read", context);
+      const found = await probe(machine, inputs, releaseId(inputs) ?? "-");
+      // What is no release as it should be has no id; the difference to the wanted one then shows in the preview.
+      const state = !found.serving ? " (not serving)" : found.release === "modified" ? " (modified)" : "";
+      const active = found.active + state;
+      return { outputs: { active, digest: active }, inputs: wrapped };
+    } catch (error) {
+      // As with roles: a refresh must get past a server that is gone.
+      if (!(error instanceof NoAccessError)) throw error;
+      context.log("warning", `release of ${inputs.service} could not be looked at: ${error.message}`);
+      return { outputs: { active: "not reachable", digest: "not reachable" }, inputs: wrapped };
+    }
   },
 
   async delete({ inputs }, context) {
-    const { openMachine, runScript, UnreachableError } = await ssh();
+    const { openMachine, runScript, NoAccessError } = await ssh();
     try {
       const machine = await openMachine(inputs.connection, "delete", context);
       const { code, lines } = await runScript(machine, "remove-release.sh", [description(inputs, "-")]);
       if (code !== 0) throw new ProviderError(lines.join("\n"));
     } catch (error) {
       // The usual case: the machine is gone with everything on it.
-      if (!(error instanceof UnreachableError)) throw error;
+      if (!(error instanceof NoAccessError)) throw error;
       context.log(
         "warning",
         `release of ${inputs.service} is forgotten, but was not stopped: ${error.message}`,

@@ -30,19 +30,27 @@ export const role: ResourceType<RoleInputs, { digest: string }> = {
   },
 
   async read({ inputs, wrapped }, context) {
-    const { openMachine, runScript } = await ssh();
-    const machine = await openMachine(inputs.connection, "read", context);
+    const { openMachine, runScript, NoAccessError } = await ssh();
     const isSecretPath = (path: string) => isSecretFile(wrapped, path);
-    const { code, lines } = await runScript(machine, "read-role.sh", readFiles(inputs, isSecretPath));
-    if (code !== 0)
-      throw new ProviderError(
-        `role ${inputs.name} on ${machine.host} cannot be read\n  ${lines.join("\n  ")}`,
-      );
-    return observe(inputs, lines, isSecretPath);
+    try {
+      const machine = await openMachine(inputs.connection, "read", context);
+      const { code, lines } = await runScript(machine, "read-role.sh", readFiles(inputs, isSecretPath));
+      if (code !== 0)
+        throw new ProviderError(
+          `role ${inputs.name} on ${machine.host} cannot be read\n  ${lines.join("\n  ")}`,
+        );
+      return observe(inputs, lines, isSecretPath);
+    } catch (error) {
+      // Not an error of the refresh: it must get past a server that is gone, so that an `up` can make it anew. If the
+      // server is still there, that `up` is where the error comes.
+      if (!(error instanceof NoAccessError)) throw error;
+      context.log("warning", `role ${inputs.name} could not be looked at: ${error.message}`);
+      return { outputs: { digest: "not reachable", fileDigests: {} }, inputs: wrapped };
+    }
   },
 
   async delete({ inputs }, context) {
-    const { openMachine, runScript, UnreachableError } = await ssh();
+    const { openMachine, runScript, NoAccessError } = await ssh();
     try {
       const machine = await openMachine(inputs.connection, "delete", context);
       const { code, lines } = await runScript(
@@ -53,7 +61,7 @@ export const role: ResourceType<RoleInputs, { digest: string }> = {
       if (code !== 0) throw new ProviderError(lines.join("\n"));
     } catch (error) {
       // The usual case: the machine is gone with everything on it.
-      if (!(error instanceof UnreachableError)) throw error;
+      if (!(error instanceof NoAccessError)) throw error;
       context.log("warning", `role ${inputs.name} is forgotten, but was not stopped: ${error.message}`);
     }
   },

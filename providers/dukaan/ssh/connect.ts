@@ -24,12 +24,15 @@ export interface Patience {
   onWait(reason: string): void;
 }
 
-/** The machine did not answer. Says nothing about whether it exists. */
-export class UnreachableError extends ProviderError {}
+/**
+ * There is no way into the machine: nobody answers, it refuses the key, or shows another host key. Says nothing about
+ * whether the server exists.
+ */
+export class NoAccessError extends ProviderError {}
 
 /**
  * Logs in. Tries again while nobody answers; a machine with another host key is refused at once.
- * @throws UnreachableError, or ProviderError when the machine answers but lets us not in
+ * @throws NoAccessError
  */
 export async function connect(endpoint: Endpoint, patience: Patience): Promise<Client> {
   const start = Date.now();
@@ -118,12 +121,12 @@ function classify(error: unknown): "other host key" | "login refused" | "no answ
   return level === "client-authentication" ? "login refused" : "no answer";
 }
 
-function explain(endpoint: Endpoint, error: unknown, seconds: number): ProviderError {
+function explain(endpoint: Endpoint, error: unknown, seconds: number): NoAccessError {
   const { host, port, user, hostKey } = endpoint;
   if (error instanceof HostKeyError) {
     const expected = fingerprint(Buffer.from(hostKey.trim().split(/\s+/)[1] ?? "", "base64"));
     const shown = error.shown ? fingerprint(error.shown) : "a key of another type";
-    return new ProviderError(
+    return new NoAccessError(
       `${host} port ${port} shows another host key than the one recorded: ${shown} instead of ${expected}. ` +
         "Nothing was sent to it. Either another machine answers at this address, or the machine's key was changed; " +
         "check the server in the cloud's console before you trust it.",
@@ -131,11 +134,11 @@ function explain(endpoint: Endpoint, error: unknown, seconds: number): ProviderE
   }
   const message = error instanceof Error ? error.message : String(error);
   if (classify(error) === "login refused")
-    return new ProviderError(
+    return new NoAccessError(
       `${host} port ${port} refuses the deploy key for ${user} (${message}). ` +
         `Check /root/.ssh/authorized_keys and PermitRootLogin on the machine, and that its cloud-init finished.`,
     );
-  return new UnreachableError(
+  return new NoAccessError(
     `cannot reach ${host} port ${port}: ${message} (tried for ${Math.round(seconds)} s). ` +
       "Check that the server exists and runs, that this is its address, and that its firewall lets this computer in on that port.",
   );

@@ -4,7 +4,7 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Client, ClientChannel } from "ssh2";
 import { ProviderError, type Context } from "../resource.js";
-import { connect, UnreachableError, type Endpoint } from "./connect.js";
+import { connect, NoAccessError, type Endpoint } from "./connect.js";
 
 /** How long a machine that does not answer is tried: a new one boots, one that is there should answer. */
 export const patienceSeconds = { create: 180, update: 60, read: 20, delete: 10 };
@@ -106,7 +106,7 @@ async function runCommand(
     if (signal.aborted) throw signal.reason;
     if (inputError) throw inputError;
     if (code === undefined)
-      throw new UnreachableError(
+      throw new NoAccessError(
         `the connection to ${host} was lost while a command ran there. Run it again: what was half done is repaired.`,
       );
     return { code, lines };
