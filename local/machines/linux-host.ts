@@ -127,10 +127,11 @@ class LinuxHost implements Host {
 
   async shutdownMachine(id: string, timeoutSeconds: number): Promise<boolean> {
     return this.#queue.run(id, async () => {
-      await requestPowerOff(this.#instance, id);
       const deadline = Date.now() + timeoutSeconds * 1000;
-      while (await isRunning(this.#instance, id)) {
+      for (let waited = 0; await isRunning(this.#instance, id); waited++) {
         if (Date.now() > deadline) return false;
+        // Again and again: an init that has only just begun does not hear it.
+        if (waited % 50 === 0) await requestPowerOff(this.#instance, id);
         await sleep(20);
       }
       await this.#switchedOff(id);

@@ -45,6 +45,11 @@ const running = async (id: string): Promise<boolean | undefined> =>
 
 const bootId = async (id: string): Promise<string> => String(await leaderOf(lab.instance, id));
 
+/** Resolves when the guest's init has started all that it starts: earlier it may not hear what it is told. */
+async function settled(id: string): Promise<void> {
+  await until(async () => (await sh(lab, id, "systemctl is-system-running")).stdout === "running");
+}
+
 describe("power", () => {
   test("starting, creating and switching on what is so already changes nothing", async () => {
     const leader = await bootId("1");
@@ -76,6 +81,7 @@ describe("power", () => {
   test("shutdown asks the guest, which has time to stop its services", async () => {
     const unit =
       "systemd-run --quiet --unit=goodbye -p ExecStop='/bin/sh -c \"echo stopped > /root/goodbye\"' sleep 1000";
+    await settled("1");
     await shOk(lab, "1", unit);
     expect(await lab.host.shutdownMachine("1", 20)).toBe(true);
     expect(await running("1")).toBe(false);
@@ -84,7 +90,7 @@ describe("power", () => {
   });
 
   test("a guest that does not shut down in time stays on", async () => {
-    await until(async () => (await sh(lab, "1", "systemctl is-system-running")).stdout === "running");
+    await settled("1");
     await shOk(
       lab,
       "1",
@@ -124,6 +130,7 @@ describe("a machine that ends by itself", () => {
       aliasIps: [],
       macAddress: "86:00:00:00:05:02",
     });
+    await settled("1");
     const leader = await bootId("1");
     await sh(lab, "1", "systemctl reboot");
     await until(() => lab.exits.includes("1 reboot"));
@@ -134,6 +141,7 @@ describe("a machine that ends by itself", () => {
   });
 
   test("poweroff: it stays off", async () => {
+    await settled("1");
     await sh(lab, "1", "systemctl poweroff");
     await until(() => lab.exits.includes("1 poweroff"));
     expect(await running("1")).toBe(false);
@@ -164,6 +172,7 @@ describe("another Host object, as after a restart of the local cloud's server", 
 
   test("what happened meanwhile is noticed: reboot, and power-off", async () => {
     await lab.host.close();
+    await settled("1");
     const leader = await bootId("1");
     await sh(lab, "1", "systemctl reboot");
     await until(async () => (await bootId("1")) !== leader);
@@ -172,6 +181,7 @@ describe("another Host object, as after a restart of the local cloud's server", 
     expect(await running("1")).toBe(true);
 
     await lab.host.close();
+    await settled("1");
     await sh(lab, "1", "systemctl poweroff");
     await until(async () => (await leaderOf(lab.instance, "1")) === undefined);
     lab = await lab.reopened();
