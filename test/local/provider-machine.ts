@@ -39,13 +39,17 @@ const silent = () => {};
 export async function startTestMachine(name: string): Promise<TestMachine> {
   await ensureHostPackages(silent);
   const image = await ensureImage(silent);
-  const home = mkdtempSync("/var/lib/dukaan-test-");
+  const home = mkdtempSync("/var/lib/dukaan-provider-");
   const slot = await acquireSlot(name, home);
   const instance = instanceOf(name, slot, home);
   const host = createLinuxHost({ instance: name, slot, home, image: image.path, onLog: silent });
   const id = "1";
   const ipv4 = `203.0.113.${64 * slot + 10}`;
   const [hostKey, loginKey] = [await makeKey("host"), await makeKey("deploy")];
+  const remove = async () => {
+    await host.down();
+    rmSync(home, { recursive: true, force: true });
+  };
   try {
     await host.up();
     await host.createMachine({
@@ -59,7 +63,7 @@ export async function startTestMachine(name: string): Promise<TestMachine> {
     });
     await host.startMachine(id);
   } catch (error) {
-    await host.down();
+    await remove();
     throw error;
   }
   return {
@@ -78,10 +82,7 @@ export async function startTestMachine(name: string): Promise<TestMachine> {
       await host.powerOffMachine(id);
       await host.startMachine(id);
     },
-    async remove() {
-      await host.down();
-      rmSync(home, { recursive: true, force: true });
-    },
+    remove,
   };
 }
 
