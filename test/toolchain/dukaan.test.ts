@@ -114,7 +114,7 @@ test("a Node.js that is too old, or of a short-lived line, is passed over for th
     chmodSync(join(PATH, "node"), 0o755);
     writeFileSync(join(PATH, "npm"), `#!/bin/sh\nexit 0\n`);
     chmodSync(join(PATH, "npm"), 0o755);
-    const { printed, stderr } = await checkout.run([], {
+    const { printed } = await checkout.run([], {
       env: { PATH, DUKAAN_CACHE: join(folder, "cache") },
     });
     expect(printed?.node).toBe(process.execPath);
