@@ -173,8 +173,6 @@ test("the program ends with the engine, whether the engine is interrupted or kil
   for (const signal of ["SIGINT", "SIGKILL"] as const) {
     const { engine, program } = await startWaiting();
     engine.kill(signal);
-    // A second SIGINT means: at once.
-    if (signal === "SIGINT") setTimeout(() => engine.kill(signal), 1000).unref();
     await engine;
     expect(await gone(program)).toBe(true);
   }
