@@ -1,7 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { CertificateAuthority, SshKey, Stage } from "../providers/dukaan/sdk.js";
+import { Provider as RandomProvider } from "@pulumi/random/provider.js";
+import { Provider as DukaanProvider, CertificateAuthority, SshKey, Stage } from "../providers/dukaan/sdk.js";
 import type { Platform } from "../src/platform/platform.js";
 import { hetzner } from "../src/platform/hetzner/index.js";
+import { hetznerProvider } from "../src/platform/hetzner/provider.js";
 import type { Settings } from "../src/settings/schema.js";
 import type { Topology } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
@@ -33,7 +35,12 @@ export class Environment extends pulumi.ComponentResource {
   constructor(name: string, args: EnvironmentArgs) {
     // Filled in when the guard is there; until then nothing can depend on it.
     const later: { guard?: Stage } = {};
-    super("dukaan:index:Environment", name, {}, { transformations: [dependOn(later)] });
+    super(
+      "dukaan:index:Environment",
+      name,
+      {},
+      { providers: makeProviders(), transformations: [dependOn(later)] },
+    );
     later.guard = this.makeGuard(args);
     this.deployKey = this.makeDeployKey(args);
     this.authority = this.makeAuthority(args);
@@ -104,6 +111,14 @@ export class Environment extends pulumi.ComponentResource {
       ]),
     );
   }
+}
+
+/**
+ * The providers of all descendants. Pulumi's default ones would start with their first resource, one after another
+ * because of the guard; these start together.
+ */
+function makeProviders(): pulumi.ProviderResource[] {
+  return [hetznerProvider(), new RandomProvider("random"), new DukaanProvider("dukaan")];
 }
 
 /** Makes every descendant depend on the guard. */

@@ -5,6 +5,13 @@ import * as pulumi from "@pulumi/pulumi";
  * the provider's own process (./main.ts). What must stay secret is marked here, so that a caller cannot forget it.
  */
 
+/** The provider itself. Pulumi makes one by default; an own one starts earlier. */
+export class Provider extends pulumi.ProviderResource {
+  constructor(name: string, options?: pulumi.ResourceOptions) {
+    super("dukaan", name, {}, options);
+  }
+}
+
 /** How to reach a machine over SSH. The host key is pinned: a machine that shows another one is refused. */
 export interface ConnectionArgs {
   /** IPv4 or IPv6 address, or a name. */

@@ -36,9 +36,12 @@ export async function followEvents<T>(
     const pipe = await open(path, "r+");
     try {
       const reading = readEvents(pipe.fd, onEvent);
-      const result = await work(path).finally(() => pipe.write(end));
-      await reading;
-      return result;
+      try {
+        return await work(path);
+      } finally {
+        await pipe.write(end);
+        await reading;
+      }
     } finally {
       await pipe.close();
     }

@@ -31,7 +31,7 @@ export async function runSteps<Context extends object>(
         },
       ),
   }));
-  const list = new Listr<Context, "default", "simple">(tasks, {
+  const list = new Listr<Context>(tasks, {
     ctx: context,
     concurrent: false,
     // Errors are printed once, with their remedy, when the command ends.
@@ -50,6 +50,6 @@ export async function runSteps<Context extends object>(
 }
 
 /** Standard output belongs to results. */
-function errorLogger(): ListrLogger {
-  return new ListrLogger({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
+function errorLogger<Level extends string>(): ListrLogger<Level> {
+  return new ListrLogger<Level>({ processOutput: new ProcessOutput(process.stderr, process.stderr) });
 }

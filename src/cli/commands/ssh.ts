@@ -51,8 +51,15 @@ export async function sshAccess(session: Session): Promise<SshAccess> {
   return {
     targets: found.ssh,
     options: [
-      ...["-i", key, "-o", "IdentitiesOnly=yes", "-o", `UserKnownHostsFile=${knownHosts}`],
-      ...["-o", "StrictHostKeyChecking=yes", "-o", "ConnectTimeout=10", "-o", "LogLevel=ERROR"],
+      "-i",
+      key,
+      ...[
+        "IdentitiesOnly=yes",
+        `UserKnownHostsFile=${knownHosts}`,
+        "StrictHostKeyChecking=yes",
+        "ConnectTimeout=10",
+        "LogLevel=ERROR",
+      ].flatMap((option) => ["-o", option]),
     ],
   };
 }
