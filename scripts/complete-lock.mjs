@@ -12,8 +12,10 @@ for (const [path, { optionalDependencies = {}, dev, engines }] of Object.entries
   for (const [name, version] of Object.entries(optionalDependencies)) {
     if (`${path}/node_modules/${name}` in packages || `node_modules/${name}` in packages) continue;
     // Such packages are named after their platform: @scope/binding-linux-x64-musl.
-    const [, os, cpu, abi = ""] = /(?:\/|-)([a-z0-9]+)-(arm|arm64|ia32|ppc64|riscv64|s390x|x64)(?:-(\w+))?$/.exec(name) ?? [];
-    if (!os || !/^\d/.test(version)) throw new Error(`${path} wants ${name}@${version}: not a package of one platform`);
+    const [, os, cpu, abi = ""] =
+      /(?:\/|-)([a-z0-9]+)-(arm|arm64|ia32|ppc64|riscv64|s390x|x64)(?:-(\w+))?$/.exec(name) ?? [];
+    if (!os || !/^\d/.test(version))
+      throw new Error(`${path} wants ${name}@${version}: not a package of one platform`);
     packages[`node_modules/${name}`] = {
       version,
       cpu: [cpu],
