@@ -62,6 +62,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
           state.update("servers", server.id, { user_data: null, authorized_keys: null });
           const next = cloud.actions.runningOn({ type: "server", id: server.id }).includes("start_server");
           setStatus(state, server.id, next ? "starting" : "off");
+          state.scrub();
         });
       }),
       // A server without a machine is none: it disappears, and its name and addresses are free again.
@@ -69,6 +70,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
         const server = serverOf(action);
         void host.removeMachine(String(server.id)).catch(() => undefined);
         forgetServer(cloud, server.id);
+        state.scrub();
       },
     },
 

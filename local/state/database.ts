@@ -21,6 +21,8 @@ export class State {
     }
     this.#db = new DatabaseSync(path, { enableForeignKeyConstraints: true });
     this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000");
+    // What is deleted is overwritten: user data may hold keys.
+    this.#db.exec("PRAGMA secure_delete = ON");
     this.#migrate();
   }
 
@@ -117,6 +119,11 @@ export class State {
 
   saveSetting(name: string, value: string): void {
     this.run("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value);
+  }
+
+  /** Takes what was deleted or overwritten out of the write-ahead log too, once the present transaction is over. */
+  scrub(): void {
+    this.afterCommit(() => this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
   }
 
   close(): void {

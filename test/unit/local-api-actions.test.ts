@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -8,6 +8,9 @@ import { problem, TestCloud } from "./local-api-client.js";
 
 const basic = { server_type: "local-512", image: "debian-12" };
 const zoned = { subnets: [{ type: "cloud", network_zone: "eu-central" }] };
+
+const filesWith = (text: string, folder: string): string[] =>
+  readdirSync(folder).filter((name) => readFileSync(join(folder, name), "latin1").includes(text));
 
 describe("an action", () => {
   let cloud: TestCloud;
@@ -189,6 +192,22 @@ describe("after the process was killed", () => {
     });
     expect(second.host.calls.filter((call) => call.startsWith("startMachine"))).toHaveLength(1);
     expect((await second.server()).id).toBeGreaterThan(id);
+    await second.close();
+  });
+
+  test("user data is nowhere in the state's files once the server is made, or has failed", async () => {
+    const killed = await TestCloud.start({ statePath });
+    const sentinel = "sentinel-of-a-private-key".repeat(100);
+    killed.host.hanging.add("createMachine");
+    await killed.post("/servers", { ...basic, name: "waits", user_data: sentinel });
+    expect(filesWith("sentinel-of", folder)).not.toEqual([]);
+    killed.host.hanging.clear();
+    const second = await TestCloud.start({ statePath, host: killed.host });
+    await second.server({ user_data: sentinel });
+    second.host.failing.add("createMachine");
+    const { body } = await second.post("/servers", { ...basic, name: "fails", user_data: sentinel });
+    await second.finished(body.action);
+    expect(filesWith("sentinel-of", folder)).toEqual([]);
     await second.close();
   });
 
