@@ -190,7 +190,7 @@ test("a good release loses no request and sends no runtime again", async () => {
 
 test.each([
   ["never becomes ready", { MOOD: "unready" }, /failed at step "readyz"[^]*did not become ready within 2 s/],
-  ["ends at once", { MOOD: "dead" }, /failed at step "readyz"[^]*cannot go on: \[secret\]/],
+  ["ends at once", { MOOD: "dead" }, /failed at step "(start|readyz)"[^]*cannot go on: \[secret\]/],
   ["cannot migrate", { MOOD: "unmigratable" }, /failed at step "migrate"[^]*relation does not exist/],
 ])("a release that %s is taken back; the old one serves every request", async (_what, mood, message) => {
   const stop = traffic();

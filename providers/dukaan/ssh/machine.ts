@@ -17,6 +17,8 @@ interface Shared {
   client: Client;
   sessions: number;
   waiting: (() => void)[];
+  /** The next command logs in anew. */
+  forget(): void;
 }
 
 const shared = new Map<string, Promise<Shared>>();
@@ -47,8 +49,7 @@ export async function openMachine(
   await open();
   return {
     host: endpoint.host,
-    run: async (command, input, onLine) =>
-      runCommand(await open(), endpoint, command, input, context, onLine),
+    run: (command, input, onLine) => runCommand(open, endpoint, command, input, context, onLine),
   };
 }
 
@@ -62,31 +63,33 @@ function share(endpoint: Endpoint, purpose: keyof typeof patienceSeconds, contex
     signal: context.signal,
     onWait: (reason) => context.progress(`waiting for ${endpoint.host} to answer (${reason})`),
   }).then((client): Shared => {
-    client.once("close", () => shared.delete(key));
-    return { client, sessions: 0, waiting: [] };
+    client.once("close", forget);
+    return { client, sessions: 0, waiting: [], forget };
   });
+  const forget = () => {
+    if (shared.get(key) === opening) shared.delete(key);
+  };
   shared.set(key, opening);
-  opening.catch(() => shared.delete(key));
+  opening.catch(forget);
   return opening;
 }
 
 async function runCommand(
-  connection: Shared,
+  open: () => Promise<Shared>,
   { host }: Endpoint,
   command: string,
   input: Readable,
   { signal }: Context,
   onLine: (line: string) => void = () => {},
 ): Promise<CommandResult> {
-  await takeSession(connection);
+  signal.throwIfAborted();
+  const { connection, channel } = await openSession(open, `exec 2>&1; echo $$; ${command}`);
   let group: string | undefined;
   const terminate = () => {
     // sshd passes no signals on to root's sessions, so another session sends it to the command's process group.
     if (group) connection.client.exec(`kill -TERM -- -${group}`, () => {});
   };
   try {
-    signal.throwIfAborted();
-    const channel = await openChannel(connection.client, `exec 2>&1; echo $$; ${command}`);
     signal.addEventListener("abort", terminate, { once: true });
     const lines: string[] = [];
     createInterface({ input: channel, crlfDelay: Infinity }).on("line", (line) => {
@@ -112,8 +115,26 @@ async function runCommand(
     return { code, lines };
   } finally {
     signal.removeEventListener("abort", terminate);
-    connection.sessions--;
-    connection.waiting.shift()?.();
+    releaseSession(connection);
+  }
+}
+
+/** A machine that was rebooted has left us with a dead connection: before anything ran, another may be tried. */
+async function openSession(
+  open: () => Promise<Shared>,
+  command: string,
+): Promise<{ connection: Shared; channel: ClientChannel }> {
+  for (let attempt = 0; ; attempt++) {
+    const connection = await open();
+    await takeSession(connection);
+    try {
+      return { connection, channel: await openChannel(connection.client, command) };
+    } catch (error) {
+      releaseSession(connection);
+      const reason = error instanceof Error ? error.message : String(error);
+      if (attempt > 0) throw new ProviderError(`the machine does not run our command: ${reason}`);
+      connection.forget();
+    }
   }
 }
 
@@ -125,10 +146,15 @@ async function takeSession(connection: Shared): Promise<void> {
   connection.sessions++;
 }
 
+function releaseSession(connection: Shared): void {
+  connection.sessions--;
+  connection.waiting.shift()?.();
+}
+
 function openChannel(client: Client, command: string): Promise<ClientChannel> {
   return new Promise((resolve, reject) => {
     client.exec(command, (error, channel) => {
-      if (error) reject(new ProviderError(`the machine refuses to run a command: ${error.message}`));
+      if (error) reject(error);
       else resolve(channel);
     });
   });
