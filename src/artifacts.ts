@@ -13,12 +13,15 @@ export interface Artifacts {
  * Finds the bundled app (made by the build) and the Node.js runtime (named by the environment).
  * @throws RunError that says which command makes what is missing
  */
-export function findArtifacts(): Artifacts {
-  return { api: findBundle("api"), node: findRuntime() };
+export function findArtifacts(
+  root: string = projectRoot,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Artifacts {
+  return { api: findBundle(root, "api"), node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]) };
 }
 
-function findBundle(name: string): Artifacts["api"] {
-  const directory = join(projectRoot, "dist", "bundles", name);
+function findBundle(root: string, name: string): Artifacts["api"] {
+  const directory = join(root, "dist", "bundles", name);
   const record = `${directory}.json`;
   if (!existsSync(record) || !existsSync(directory)) {
     throw new RunError(`the app is not built: ${record} does not exist. Run \`npm run build\`.`);
@@ -27,9 +30,8 @@ function findBundle(name: string): Artifacts["api"] {
   return { directory, digest };
 }
 
-function findRuntime(): Artifacts["node"] {
+function findRuntime(text: string | undefined): Artifacts["node"] {
   const remedy = 'Run `./dukaan up`, or for plain pulumi: eval "$(./dukaan env)".';
-  const text = process.env["DUKAAN_NODE_RUNTIME"];
   if (!text)
     throw new RunError(`DUKAAN_NODE_RUNTIME is not set: it names the Node.js for servers. ${remedy}`);
   let runtime: Partial<Artifacts["node"]>;

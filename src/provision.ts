@@ -51,7 +51,8 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       authority: environment.authority,
       publicUrl: url,
       artifacts,
-      strictTransport: !settings.local,
+      // Browsers hold it against names only, and a local cloud has none.
+      strictTransport: settings.domain !== undefined,
     },
     { parent: environment },
   );
