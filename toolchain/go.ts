@@ -47,7 +47,7 @@ export async function buildWithGo(tool: Tool, directory: string, report: Report)
         const executable = join(directory, tool.executable);
         await run(go.path, ["build", "-v", "-ldflags", ldflags, "-o", executable, tool.build.package]);
       },
-      () => (compiled > 0 ? `, ${compiled} packages` : ""),
+      () => (compiled > 0 ? `, ${compiled} modules and packages` : ""),
     );
   } finally {
     output.end();
