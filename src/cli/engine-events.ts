@@ -1,5 +1,6 @@
-import { createReadStream } from "node:fs";
-import { mkdtemp, open, rm } from "node:fs/promises";
+import { constants, openSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { Socket } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { execa } from "execa";
@@ -15,8 +16,8 @@ export interface EngineEvent {
   summaryEvent?: { resourceChanges: Changes };
 }
 
-// An empty line is no event; it tells the reader that the writer is gone.
-const end = "\n";
+// An empty line is no event; it tells the reader that the writer is gone. The first newline ends a line cut short.
+const end = "\n\n";
 
 /**
  * Runs `work` with the path for Pulumi's `--event-log`, and hands each event over as it comes. The path is a named
@@ -32,33 +33,31 @@ export async function followEvents<T>(
   const path = join(own, "pipe");
   try {
     await execa("mkfifo", ["-m", "0600", path]);
-    // Open for both ends: neither this open nor Pulumi's has to wait for the other.
-    const pipe = await open(path, "r+");
+    // Open for both ends, neither this open nor Pulumi's has to wait for the other; not blocking, so that it can end.
+    const pipe = new Socket({ fd: openSync(path, constants.O_RDWR | constants.O_NONBLOCK) });
     try {
-      const reading = readEvents(pipe.fd, onEvent);
+      const reading = readEvents(pipe, onEvent);
       try {
         return await work(path);
       } finally {
-        await pipe.write(end);
+        pipe.write(end);
         await reading;
       }
     } finally {
-      await pipe.close();
+      pipe.destroy();
     }
   } finally {
     await rm(own, { recursive: true, force: true });
   }
 }
 
-async function readEvents(fd: number, onEvent: (event: EngineEvent) => void): Promise<void> {
-  const stream = createReadStream("", { fd, autoClose: false });
-  for await (const line of createInterface({ input: stream })) {
-    if (line === "") break;
+async function readEvents(pipe: Socket, onEvent: (event: EngineEvent) => void): Promise<void> {
+  for await (const line of createInterface({ input: pipe })) {
+    if (line === "") return;
     // A line that an abrupt end cut off is no event.
     const event = parse(line);
     if (event) onEvent(event);
   }
-  stream.destroy();
 }
 
 function parse(line: string): EngineEvent | undefined {
