@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { ensureVersitygw } from "../toolchain/index.js";
 import { connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
 import { instanceFolder, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
@@ -16,11 +17,13 @@ import { inspectRequirements, type Requirement } from "./machines/requirements.j
 import { acquireSlot, slotsInUse } from "./machines/slots.js";
 import { tracesOf } from "./machines/traces.js";
 import type { ServerMessage } from "./server.js";
+import { type ObjectStorage, readObjectStorage } from "./storage/access.js";
 
 type Progress = (message: string) => void;
 
 export interface LocalCloud extends RunningCloud {
   alreadyRunning: boolean;
+  objectStorage: ObjectStorage;
 }
 
 /**
@@ -35,25 +38,39 @@ export async function startLocalCloud(options: {
   const { instance, onProgress } = options;
   const folder = instanceFolder(instance);
   const running = await connect(folder);
-  if (running) return { ...running, alreadyRunning: true };
+  if (running) return withStorage(folder, running, true);
   requireRoot(
     `the local cloud "${instance}" does not run, and only root can start it`,
     "sudo ./dukaan local up",
   );
   await ensureHostPackages(onProgress);
   await ensureImage(onProgress);
+  await ensureVersitygw({ onProgress });
   await mkdir(folder.path, { recursive: true, mode: 0o755 });
   try {
     await startServer(instance, folder, onProgress);
   } catch (error) {
     // Somebody else may have started it at the same time.
     const other = await connect(folder);
-    if (other) return { ...other, alreadyRunning: true };
+    if (other) return withStorage(folder, other, true);
     throw error;
   }
   const started = await connect(folder);
   if (!started) throw new HostError("the local cloud ended right after its start", `Its log: ${folder.log}`);
-  return { ...started, alreadyRunning: false };
+  return withStorage(folder, started, false);
+}
+
+async function withStorage(
+  folder: InstanceFolder,
+  cloud: RunningCloud,
+  alreadyRunning: boolean,
+): Promise<LocalCloud> {
+  const objectStorage = await readObjectStorage(folder.objects);
+  if (objectStorage) return { ...cloud, alreadyRunning, objectStorage };
+  throw new HostError(
+    `the keys of the local cloud's object storage in ${folder.objects} cannot be read`,
+    "Run the command with sudo, or as the user who started the cloud with sudo.",
+  );
 }
 
 /** Starts the server as a process that outlives us, and waits until it says that it is ready. */
@@ -146,6 +163,8 @@ export interface LocalCloudStatus {
   endpoint?: string;
   port?: number;
   pid?: number;
+  /** Endpoint of the S3 API. */
+  objectStorage?: string;
   servers: { id: string; name: string; state: string; type: string; ipv4?: string | undefined }[];
 }
 
@@ -163,7 +182,15 @@ export async function localCloudStatus(instance: string): Promise<LocalCloudStat
       ipv4: net.ipv4?.ip,
     }),
   );
-  return { running: true, endpoint, port, pid, servers };
+  const storage = await readObjectStorage(instanceFolder(instance).objects);
+  return {
+    running: true,
+    endpoint,
+    port,
+    pid,
+    ...(storage && { objectStorage: storage.endpoint }),
+    servers,
+  };
 }
 
 /**

@@ -13,6 +13,8 @@ export interface InstanceFolder {
   endpoint: string;
   /** JSON lines; 0600. */
   log: string;
+  /** Of the object storage: its objects, keys and log. */
+  objects: string;
 }
 
 /** The state folder of the local clouds: DUKAAN_LOCAL_HOME, or /var/lib/dukaan. */
@@ -34,6 +36,7 @@ export function instanceFolder(instance: string, home = localHome()): InstanceFo
     token: file("token"),
     endpoint: file("endpoint.json"),
     log: file("server.log"),
+    objects: file("objects"),
   };
 }
 

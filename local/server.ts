@@ -11,6 +11,7 @@ import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { pino } from "pino";
+import { ensureVersitygw } from "../toolchain/index.js";
 import { startCloud } from "./api/start.js";
 import { runningServer } from "./connection.js";
 import { instanceFolder, localHome, type Endpoint, type InstanceFolder } from "./folder.js";
@@ -18,9 +19,11 @@ import { ensureHostPackages } from "./image/host-packages.js";
 import { ensureImage } from "./image/image.js";
 import { HostError } from "./machines/host.js";
 import { addressesInRealUse } from "./machines/host-routes.js";
+import { instanceOf } from "./machines/instance.js";
 import { createLinuxHost } from "./machines/linux-host.js";
 import { acquireSlot, releaseSlot } from "./machines/slots.js";
 import { State } from "./state/database.js";
+import { StorageServer } from "./storage/server.js";
 
 /** What the parent hears over the IPC channel. */
 export type ServerMessage = { progress: string } | { ready: true } | { error: string; remedy: string };
@@ -62,6 +65,7 @@ async function main(): Promise<void> {
   };
   await ensureHostPackages(say);
   const image = await ensureImage(say);
+  const program = await ensureVersitygw({ onProgress: say });
   await mkdir(folder.path, { recursive: true, mode: 0o755 });
   const token = await readOrMakeToken(folder);
 
@@ -79,6 +83,12 @@ async function main(): Promise<void> {
     home: folder.home,
     image: image.path,
     onLog: (message) => logger.info(message),
+  });
+  const storage = new StorageServer({
+    instance: instanceOf(instance, slot, folder.home),
+    folder: folder.objects,
+    program,
+    logger,
   });
   const cloud = await startCloud({
     host,
@@ -98,12 +108,14 @@ async function main(): Promise<void> {
         pid: process.pid,
       });
     },
+    hostIsUp: () => storage.start(),
   });
   logger.info({ instance, port, slot }, "the local cloud is up");
   tell({ ready: true });
 
   const stop = async (signal: string): Promise<void> => {
     logger.info({ signal }, "stopping; the machines go on running");
+    storage.close();
     await cloud.close();
     await rm(folder.endpoint, { force: true });
     process.exit(0);

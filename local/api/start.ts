@@ -23,6 +23,8 @@ export interface CloudOptions {
   rateLimit?: number;
   /** Called with the API before anything of the computer changes; requests wait until the cloud is up. */
   listen?: (app: App) => Promise<unknown>;
+  /** Called when the host is up: starts what else the cloud consists of. Requests wait for it too. */
+  hostIsUp?: () => Promise<void>;
 }
 
 export interface RunningCloud {
@@ -41,6 +43,7 @@ export async function startCloud({
   logger,
   rateLimit,
   listen,
+  hostIsUp,
 }: CloudOptions): Promise<RunningCloud> {
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
@@ -60,6 +63,7 @@ export async function startCloud({
   await listen?.(app);
   try {
     await host.up();
+    await hostIsUp?.();
     await reconcile(cloud, networks, logger);
     actions.resume();
     up.resolve();

@@ -4,6 +4,9 @@ import { HostError } from "./host.js";
 import { HOST_LINK, type Instance, machineLink } from "./instance.js";
 import { namespacePath } from "./namespaces.js";
 
+/** Of the object storage, at the world's own address: HTTPS, as at Hetzner. */
+export const STORAGE_PORT = 443;
+
 /** A machine that is plugged in: its addresses and its firewall, if any. */
 export interface FirewalledMachine {
   id: string;
@@ -37,9 +40,7 @@ export function firewallScript(machines: FirewalledMachine[]): string {
     ...outbound.map(({ id, firewall }) => chain(`out-${machineLink(id)}`, firewall.outbound, "daddr")),
     "chain forward {",
     "  type filter hook forward priority filter; policy drop;",
-    // A machine speaks only in its own name.
-    `  iifname != "${HOST_LINK}" meta nfproto ipv4 iifname . ip saddr != @sources4 drop`,
-    `  iifname != "${HOST_LINK}" meta nfproto ipv6 iifname . ip6 saddr != @sources6 drop`,
+    ...onlyInItsOwnName,
     "  ct state established,related accept",
     "  ct state invalid drop",
     // No machine opens a connection to this computer, or through it to anywhere.
@@ -53,11 +54,21 @@ export function firewallScript(machines: FirewalledMachine[]): string {
     "  type filter hook input priority filter; policy drop;",
     "  ct state established,related accept",
     "  meta l4proto { icmp, ipv6-icmp } accept",
+    // The object storage is the only service in the world itself.
+    ...onlyInItsOwnName,
+    ...verdictMap("iifname", "out", outbound),
+    `  tcp dport ${STORAGE_PORT} accept`,
     "}",
     "}",
     "",
   ].join("\n");
 }
+
+/** A machine cannot claim to be another one. */
+const onlyInItsOwnName = [
+  `  iifname != "${HOST_LINK}" meta nfproto ipv4 iifname . ip saddr != @sources4 drop`,
+  `  iifname != "${HOST_LINK}" meta nfproto ipv6 iifname . ip6 saddr != @sources6 drop`,
+];
 
 export async function applyFirewall(instance: Instance, machines: FirewalledMachine[]): Promise<void> {
   const script = firewallScript(machines);

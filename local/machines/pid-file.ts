@@ -1,0 +1,22 @@
+import { readFile } from "node:fs/promises";
+
+/**
+ * The process that a file names as "process id, start time", undefined when it does not run any more. Process ids are
+ * used again; with its start time it is that process and no other.
+ */
+export async function processOf(pidFile: string): Promise<number | undefined> {
+  const [pid, startTime] = (await readOrEmpty(pidFile)).trim().split(" ");
+  if (pid === undefined || startTime === undefined) return undefined;
+  const status = await readOrEmpty(`/proc/${pid}/stat`);
+  const [state, ...fields] = status.slice(status.lastIndexOf(")") + 2).split(" ");
+  // After its name a process has: state (field 3), …, start time (field 22). A zombie does not run.
+  return state !== "Z" && fields[18] === startTime ? Number(pid) : undefined;
+}
+
+/** Part of a shell script: the process, and what it turns into by `exec`, notes itself in the file `$PID_FILE`. */
+export const NOTE_PID =
+  'echo "$$ $(cut -d " " -f 22 /proc/$$/stat)" >"$PID_FILE.new" && mv "$PID_FILE.new" "$PID_FILE" || exit 91';
+
+async function readOrEmpty(file: string): Promise<string> {
+  return readFile(file, "utf8").catch(() => "");
+}

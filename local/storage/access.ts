@@ -1,0 +1,69 @@
+import { randomBytes } from "node:crypto";
+import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { serverCertificate } from "./certificate.js";
+
+/** What a client of an object storage with the S3 API needs. Buckets are part of the path, not of the host name. */
+export interface ObjectStorage {
+  /** e.g. "https://203.0.113.2" */
+  endpoint: string;
+  region: string;
+  accessKey: string;
+  secretKey: string;
+  /** PEM of the authority that signed the endpoint's certificate. */
+  caCertificate: string;
+}
+
+/** Files of an instance's object storage, below one folder. */
+export const storageFiles = (folder: string) => ({
+  /** {@link ObjectStorage} as JSON; 0600, and the caller's own when the cloud was started with sudo. */
+  access: `${folder}/access.json`,
+  /** One folder a bucket. */
+  buckets: `${folder}/buckets`,
+  certificate: `${folder}/server.pem`,
+  privateKey: `${folder}/server.key`,
+  log: `${folder}/server.log`,
+});
+
+/** Any name will do; it is part of every signature. */
+export const REGION = "local";
+
+/** How to reach the object storage; undefined when there is none (yet), or it is not the caller's to read. */
+export async function readObjectStorage(folder: string): Promise<ObjectStorage | undefined> {
+  const text = await readFile(storageFiles(folder).access, "utf8").catch(() => undefined);
+  if (text === undefined) return undefined;
+  const access: ObjectStorage = JSON.parse(text);
+  return access;
+}
+
+/** Makes the folders, and the keys and the certificate, once: clients that know them go on working over every restart. */
+export async function ensureAccess(
+  folder: string,
+  instance: string,
+  address: string,
+): Promise<ObjectStorage> {
+  const files = storageFiles(folder);
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  await mkdir(files.buckets, { recursive: true, mode: 0o700 });
+  const endpoint = `https://${address}`;
+  const known = await readObjectStorage(folder);
+  if (known?.endpoint === endpoint) return known;
+  const { authority, chain, privateKey } = await serverCertificate(
+    `Object storage of the local cloud ${instance}`,
+    address,
+  );
+  await writeFile(files.certificate, chain, { mode: 0o644 });
+  await writeFile(files.privateKey, privateKey, { mode: 0o600 });
+  const access: ObjectStorage = {
+    endpoint,
+    region: REGION,
+    accessKey: known?.accessKey ?? randomBytes(10).toString("hex").toUpperCase(),
+    secretKey: known?.secretKey ?? randomBytes(32).toString("hex"),
+    caCertificate: authority,
+  };
+  await writeFile(`${files.access}.new`, JSON.stringify(access), { mode: 0o600 });
+  const { SUDO_UID, SUDO_GID } = process.env;
+  if (SUDO_UID !== undefined && SUDO_GID !== undefined)
+    await chown(`${files.access}.new`, Number(SUDO_UID), Number(SUDO_GID));
+  await rename(`${files.access}.new`, files.access);
+  return access;
+}
