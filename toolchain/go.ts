@@ -69,10 +69,10 @@ function goEnvironment(go: Go): Record<string, string> {
   };
 }
 
-/** With `direct` Go would try git hosts for what the proxy refuses, and hang where they cannot be reached. */
+/** With `direct` Go would try git hosts for what the proxy refuses, and hang where they cannot be reached. Who names no proxy means it. */
 function withoutDirect(proxies: string): string {
   const kept = proxies.split(/[,|]/).filter((proxy) => proxy !== "" && proxy !== "direct" && proxy !== "off");
-  return kept.join(",") || "https://proxy.golang.org";
+  return kept.join(",") || proxies;
 }
 
 function buildError(tool: Tool, log: string, output: string): ToolchainError {

@@ -2,34 +2,16 @@
  * Installs the dependencies and compiles, each when what it depends on has changed. Started by the script `dukaan`,
  * before anything is installed or compiled: so it is plain JavaScript, and lock.ts is run without being compiled.
  */
-import { execFile, spawn } from "node:child_process";
-import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir } from "node:os";
+import { spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { withLock } from "./lock.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockFile = join(root, "package-lock.json");
 const installed = join(root, "node_modules", ".dukaan-installed");
 const compiled = join(root, "dist", ".compiled");
-
-/** The npm that is fetched where Node.js came without one and PATH has none. */
-const npmPackage = {
-  version: "11.19.1",
-  integrity:
-    "sha512-ztsxKxt/kkIaAs+2i0GU6I+DRmUdrNasxTZKJe9TCdSjKxlhah/4r/hl5ygMD6XAg1qZ9c2TNomR4qgOydp10g==",
-};
 
 /** Exit code that tells `dukaan` to look again whether there is still something to do. */
 const lookAgain = 75;
@@ -76,7 +58,7 @@ function isInstalled() {
 }
 
 async function install() {
-  const [file, ...args] = await findNpm();
+  const [file, ...args] = findNpm();
   const wanted = readFileSync(lockFile);
   await step(
     "Installing dependencies (usually 10-60 seconds)",
@@ -128,48 +110,17 @@ async function step(title, file, args, remedy) {
   throw Object.assign(new Error(`${title.replace(/ \(.*/, "")} failed in ${root}: ${reason}`), { remedy });
 }
 
-/** The command for npm: the one that belongs to this Node.js, else that of PATH, else one that is fetched. */
-async function findNpm() {
+/** The command for npm: the one that belongs to this Node.js, else that of PATH. */
+function findNpm() {
   const own = join(dirname(dirname(process.execPath)), "lib", "node_modules", "npm", "bin", "npm-cli.js");
   if (existsSync(own)) return [process.execPath, own];
   for (const folder of (process.env.PATH ?? "").split(delimiter)) {
     if (existsSync(join(folder, "npm"))) return [join(folder, "npm")];
   }
-  const cache =
-    process.env.DUKAAN_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dukaan");
-  const folder = join(cache, `npm-${npmPackage.version}`);
-  if (!existsSync(folder)) await fetchNpm(folder);
-  return [process.execPath, join(folder, "bin", "npm-cli.js")];
-}
-
-/** @param {string} folder */
-async function fetchNpm(folder) {
-  const { version, integrity } = npmPackage;
-  const url = `https://registry.npmjs.org/npm/-/npm-${version}.tgz`;
-  say(`Fetching npm ${version} (once)`);
-  const response = await fetch(url).catch((error) => ({
-    ok: false,
-    status: error.cause?.message ?? error.message,
-  }));
-  if (!response.ok) {
-    throw Object.assign(
-      new Error(`npm is not installed, and ${url} could not be fetched: ${response.status}`),
-      {
-        remedy: "Install npm so that `npm` is on PATH.",
-      },
-    );
-  }
-  const archive = Buffer.from(await response.arrayBuffer());
-  const found = `sha512-${createHash("sha512").update(archive).digest("base64")}`;
-  if (found !== integrity) {
-    throw Object.assign(new Error(`${url} has the checksum ${found}, but ${integrity} was expected`), {
-      remedy: "Install npm from a source you trust so that `npm` is on PATH.",
-    });
-  }
-  const work = `${folder}.${process.pid}`;
-  mkdirSync(work, { recursive: true });
-  writeFileSync(join(work, "npm.tgz"), archive);
-  await promisify(execFile)("tar", ["-xzf", "npm.tgz", "--strip-components=1"], { cwd: work });
-  rmSync(join(work, "npm.tgz"));
-  renameSync(work, folder);
+  throw Object.assign(
+    new Error(`npm is needed to install the dependencies, and ${process.execPath} came without it`),
+    {
+      remedy: "Install npm so that `npm` is on PATH (Debian: apt-get install npm).",
+    },
+  );
 }

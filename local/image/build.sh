@@ -6,12 +6,21 @@
 #
 #   build.sh DEST
 #
-# Run as root. DUKAAN_DEBIAN_MIRROR and DUKAAN_DEBIAN_SECURITY_MIRROR name other mirrors than Debian's own.
+# Run as root. The packages come from where this computer gets its own, unless DUKAAN_DEBIAN_MIRROR and
+# DUKAAN_DEBIAN_SECURITY_MIRROR name mirrors.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dest=$1
-mirror=${DUKAAN_DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DUKAAN_DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+# configured CODENAME: the archive that this computer's apt uses for it
+# shellcheck disable=SC2016 # apt's own placeholders
+configured() { apt-get indextargets --format '$(CODENAME) $(REPO_URI)' | awk -v suite="$1" '$1 == suite { print $2; exit }'; }
+mirror=${DUKAAN_DEBIAN_MIRROR:-$(configured bookworm)}
+security=${DUKAAN_DEBIAN_SECURITY_MIRROR:-$(configured bookworm-security)}
+if [ -z "$mirror" ] || [ -z "$security" ]; then
+  echo "This computer's apt has no archive of Debian 12 (bookworm and bookworm-security)." >&2
+  echo "Name one: DUKAAN_DEBIAN_MIRROR and DUKAAN_DEBIAN_SECURITY_MIRROR." >&2
+  exit 1
+fi
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 if [ -e "$dest/complete" ]; then exit 0; fi

@@ -15,19 +15,6 @@ const dropRoutes = DOCUMENTATION_RANGES.map((range) => `unreachable ${range} met
 /** Marks the routes that keep what the computer really uses, so that they are found again. */
 const KEPT = "213";
 
-/**
- * Names that a computer with this project talks to. Some networks (sandboxes, CI) answer them with documentation
- * addresses, through a proxy there; everywhere else none of them is in our ranges.
- */
-const NAMES_IN_USE = [
-  "deb.debian.org",
-  "registry.npmjs.org",
-  "proxy.golang.org",
-  "pypi.org",
-  "files.pythonhosted.org",
-  "repo1.maven.org",
-];
-
 export async function hostRoutesUp(): Promise<void> {
   const kept = await addressesInRealUse();
   const [way] = await ipJson<{ gateway?: string; dev: string }>(undefined, [
@@ -65,9 +52,19 @@ export async function addressesInRealUse(): Promise<string[]> {
     const [network = "", length] = range.split("/");
     ours.addSubnet(network, Number(length), "ipv4");
   }
-  const answers = await Promise.all(NAMES_IN_USE.map(addressesOfName));
+  const answers = await Promise.all((await packageHosts()).map(addressesOfName));
   const used = new Set([...answers.flat(), ...(await nameServers())]);
   return [...used].filter((address) => ours.check(address)).sort();
+}
+
+/**
+ * Where this computer gets its packages. Some networks (sandboxes, CI) answer these names with documentation
+ * addresses, through a proxy there; everywhere else none of them is in our ranges.
+ */
+async function packageHosts(): Promise<string[]> {
+  const sites = await run("apt-get", ["indextargets", "--format", "$(SITE)"]).catch(() => "");
+  const hosts = sites.split("\n").flatMap((site) => (URL.canParse(site) ? [new URL(site).hostname] : []));
+  return [...new Set(hosts)];
 }
 
 async function addressesOfName(name: string): Promise<string[]> {
