@@ -124,6 +124,12 @@ function beforeAndAfterDashes(args: string[]): [string | undefined, ...string[]]
   return named === 0 ? [undefined, ...args] : [args[0], ...args.slice(1)];
 }
 
+// `./dukaan … | head` has read enough when it goes.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(ExitCode.ok);
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -125,7 +125,7 @@ test("without Node.js and without anything to fetch it with it says so, and what
   const folder = temporaryFolder();
   const checkout = new Checkout(join(folder, "checkout"));
   const PATH = makePath(join(folder, "bin"), essentials);
-  const { stderr, exitCode } = await checkout.run([], { env: { PATH } });
+  const { stderr, exitCode } = await checkout.run([], { env: { PATH, DUKAAN_OFFLINE: "" } });
   expect(exitCode).toBe(3);
   expect(stderr).toMatch(/Node.js 24.21.0 is needed, and there is neither npm nor curl nor wget/);
   expect(stderr).toContain("Install one of them, or Node.js 24 itself: https://");
