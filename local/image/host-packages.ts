@@ -13,7 +13,6 @@ const HOST_PACKAGES: Record<string, string> = {
   e2fsprogs: "/usr/sbin/mkfs.ext4",
   "util-linux": "/usr/bin/nsenter",
   procps: "/usr/sbin/sysctl",
-  psmisc: "/usr/bin/fuser",
   "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",
 };
 

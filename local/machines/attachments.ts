@@ -21,6 +21,11 @@ export class Attachments {
       await networkUp(this.#instance, network);
   }
 
+  /** Lays the cables of running machines that are missing, and sets every route anew. */
+  async repair(): Promise<void> {
+    for (const network of await records.readNetworks(this.#instance)) await this.setNetwork(network);
+  }
+
   async setNetwork(network: NetworkSpec): Promise<void> {
     await this.#queue.run(`network ${network.id}`, async () => {
       await records.writeNetwork(this.#instance, network);

@@ -1,19 +1,21 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { run, succeeds } from "./command.js";
+import { execa } from "execa";
+import { run } from "./command.js";
 import { HostError } from "./host.js";
-import { type Instance, machineFolder, rootMountSource } from "./instance.js";
+import { type Instance, machineFolder, machineNamespace } from "./instance.js";
 import type { MachineRecord } from "./records.js";
 
 /**
  * A machine's disk is a sparse file with an ext4 file system, so that its size is a real limit. The file system holds
  * what differs from the image (`upper`); an overlay of both is the machine's root.
  *
- *   <machine>/disk.img → <machine>/disk (loop mount) ; image + disk/upper → <machine>/root (overlay)
+ *   <machine>/disk.img → <machine>/disk (loop mount);  image + disk/upper → <machine>/root (overlay)
+ *
+ * Both are mounted by the machine's supervisor, in a mount namespace of its own.
  */
 const diskImage = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/disk.img`;
-const diskMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/disk`;
 export const rootMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/root`;
 
 /** A machine that starts writes some 30 MB; less than this on the computer and it would find its disk broken. */
@@ -42,48 +44,48 @@ export async function growDisk(instance: Instance, id: string, bytes: number): P
   const image = diskImage(instance, id);
   if ((await stat(image)).size >= bytes) return;
   await truncate(image, bytes);
-  await run("e2fsck", ["-f", "-p", image]);
+  // Its exit code 1: there was something to repair, and it is repaired.
+  await execa("e2fsck", ["-f", "-p", image], { reject: false });
   await run("resize2fs", [image]);
 }
 
-export async function mountRoot(instance: Instance, machine: MachineRecord): Promise<void> {
-  await requireFreeSpace(machineFolder(instance, machine.id));
+/** What the machine's supervisor needs to mount its root. @throws HostError when that cannot succeed */
+export async function rootOf(instance: Instance, machine: MachineRecord): Promise<Record<string, string>> {
+  const folder = machineFolder(instance, machine.id);
+  await requireFreeSpace(folder);
   if (!existsSync(machine.imageRoot)) {
     throw new HostError(
       `the base image under machine ${machine.id}'s disk is gone: ${machine.imageRoot}`,
       "Its disk cannot be read without it: delete the server and make it anew.",
     );
   }
-  const disk = diskMount(instance, machine.id);
-  const root = rootMount(instance, machine.id);
-  const mounted = await mountPoints();
-  await mkdir(disk, { recursive: true, mode: 0o700 });
-  await mkdir(root, { recursive: true });
-  if (!mounted.includes(disk)) {
-    await run("mount", [
-      "-t",
-      "ext4",
-      "-o",
-      "loop,noatime,noinit_itable",
-      diskImage(instance, machine.id),
-      disk,
-    ]);
-  }
-  if (!mounted.includes(root)) {
-    const layers = `lowerdir=${machine.imageRoot},upperdir=${disk}/upper,workdir=${disk}/work`;
-    await run("mount", ["-t", "overlay", rootMountSource(instance, machine.id), "-o", layers, root]);
-  }
+  const root = {
+    DISK_IMAGE: diskImage(instance, machine.id),
+    IMAGE_ROOT: machine.imageRoot,
+    DISK: `${folder}/disk`,
+    ROOT: rootMount(instance, machine.id),
+    SOURCE: machineNamespace(instance, machine.id),
+  };
+  await mkdir(root.DISK, { recursive: true, mode: 0o700 });
+  await mkdir(root.ROOT, { recursive: true });
+  return root;
 }
 
 /**
- * Unmounts a machine's root and disk; what was written is on the disk file then. The loop device goes by itself, but
- * not before other mount namespaces let go, e.g. that of a machine which is starting: it copied all mounts.
+ * Resolves when a machine that is off has let go of its disk: what it wrote is in the file, and nobody else writes.
+ * The kernel unmounts a moment after the last process has gone.
  */
-export async function unmountRoot(instance: Instance, id: string): Promise<void> {
-  await unmount(rootMount(instance, id));
-  await unmount(diskMount(instance, id));
+export async function diskReleased(instance: Instance, id: string): Promise<void> {
   const image = diskImage(instance, id);
-  for (let waited = 0; waited < 100 && (await loopDevices(image)).length > 0; waited++) await sleep(20);
+  for (let waited = 0; (await loopDevices(image)).length > 0; waited++) {
+    if (waited > 1000) {
+      throw new HostError(
+        `the disk of machine ${id} (${image}) is still in use`,
+        "`losetup` and `lsof` tell by what.",
+      );
+    }
+    await sleep(10);
+  }
 }
 
 /** Loop devices on files whose path begins so, also when the file is deleted. */
@@ -96,30 +98,6 @@ export async function loopDevices(path: string): Promise<{ device: string; file:
     }),
   );
   return found.filter(({ file }) => file.startsWith(path));
-}
-
-/** Mount points on this computer, in the order in which they were mounted. */
-export async function mountPoints(): Promise<string[]> {
-  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
-  return lines.flatMap((line) => {
-    const point = line.split(" ")[1];
-    return point === undefined
-      ? []
-      : [point.replace(/\\([0-7]{3})/g, (_, code: string) => String.fromCharCode(parseInt(code, 8)))];
-  });
-}
-
-/** The last process of a machine may hold its root for a moment after it was killed. */
-export async function unmount(point: string): Promise<void> {
-  for (let attempt = 0; (await mountPoints()).includes(point); attempt++) {
-    if (await succeeds("umount", [point])) continue;
-    if (attempt < 100) {
-      await sleep(30);
-      continue;
-    }
-    const users = await run("fuser", ["-m", point]).catch(() => "unknown processes");
-    throw new HostError(`${point} is still in use by ${users.trim()}`, "End what uses it and try again.");
-  }
 }
 
 async function requireFreeSpace(folder: string): Promise<void> {

@@ -51,6 +51,9 @@ export function instanceOf(name: string, slot: number, home: string): Instance {
       `instance "${name}" must start with a letter and have at most 12 of a-z, 0-9 and "-" in all`,
     );
   }
+  if (/[\s:,\\]/.test(home)) {
+    throw new RangeError(`the state folder "${home}" must have no space, ":", "," or "\\" in its path`);
+  }
   return {
     name,
     slot,
@@ -88,9 +91,6 @@ export function machineLink(id: string): string {
 }
 
 export const machineFolder = (instance: Instance, id: string): string => `${instance.machinesFolder}/${id}`;
-/** Source name of a machine's root mount, by which /proc/mounts tells whose it is. */
-export const rootMountSource = (instance: Instance, id: string): string => machineNamespace(instance, id);
-
 /** Control groups of an instance: supervisors and lxcfs; a machine; the part of it that the guest may rearrange. */
 export const servicesGroup = (instance: Instance): string => `${instance.name}/services`;
 export const machineGroup = (instance: Instance, id: string): string => `${instance.name}/${id}`;

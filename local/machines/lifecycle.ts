@@ -1,7 +1,7 @@
 import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlGroups } from "./cgroups.js";
-import { mountRoot, unmountRoot } from "./disks.js";
+import { diskReleased } from "./disks.js";
 import {
   guestGroup,
   type Instance,
@@ -28,11 +28,7 @@ export async function boot({ instance, groups }: Computer, machine: MachineRecor
     await groups.make(guestGroup(instance, machine.id));
     await groups.limit(machineGroup(instance, machine.id), machine.limits);
   };
-  await Promise.all([
-    mountRoot(instance, machine),
-    plugIn(instance, machine.id, machine.addresses),
-    limited(),
-  ]);
+  await Promise.all([plugIn(instance, machine.id, machine.addresses), limited()]);
   for (const attachment of machine.attachments) {
     const network = await readNetwork(instance, attachment.networkId);
     if (network !== undefined) await connect(instance, machine.id, network, attachment);
@@ -45,7 +41,7 @@ export async function cutPower({ instance, groups }: Computer, id: string): Prom
   await cutCable(instance, id, await privateNamespaces(instance));
   await killAll(groups, machineGroup(instance, id));
   // The supervisor, outside of the machine's groups, notes the end in its own time.
-  for (let waited = 0; waited < 200 && (await isRunning(instance, id)); waited++) await sleep(10);
+  for (let waited = 0; waited < 3000 && (await isRunning(instance, id)); waited++) await sleep(10);
   await takeExit(instance, id);
 }
 
@@ -53,7 +49,7 @@ export async function cutPower({ instance, groups }: Computer, id: string): Prom
 export async function clearAway({ instance, groups }: Computer, id: string): Promise<void> {
   await killAll(groups, machineGroup(instance, id));
   await Promise.all([
-    unmountRoot(instance, id),
+    diskReleased(instance, id),
     unplug(instance, id),
     groups.remove(machineGroup(instance, id)),
     disconnectAll(instance, id),

@@ -84,6 +84,7 @@ class LinuxHost implements Host {
     await this.#applyFirewall();
     await this.#watch.start();
     await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
+    await this.#attachments.repair();
   }
 
   async down(): Promise<void> {

@@ -3,7 +3,7 @@ import { mkdir, readFile, rm, rmdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { succeeds } from "./command.js";
 import type { ControlGroups } from "./cgroups.js";
-import { mountPoints } from "./disks.js";
+import { mounts } from "./mounts.js";
 import { HostError } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
 
@@ -47,7 +47,7 @@ export async function lxcfsUp(instance: Instance, groups: ControlGroups): Promis
 export async function lxcfsDown(instance: Instance): Promise<void> {
   const folder = lxcfsFolder(instance);
   // Machines hold the mounted files; a lazy unmount lets lxcfs end, and theirs go with the machines.
-  if ((await mountPoints()).includes(folder)) await succeeds("umount", ["-l", folder]);
+  if ((await mounts()).some(({ point }) => point === folder)) await succeeds("umount", ["-l", folder]);
   const pid = Number((await readFile(pidFile(instance), "utf8").catch(() => "")).trim());
   if (pid > 1 && (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim() === "lxcfs") {
     process.kill(pid, "SIGTERM");

@@ -2,12 +2,13 @@ import { spawn } from "node:child_process";
 import { openSync, closeSync, existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { succeeds } from "./command.js";
+import { run, succeeds } from "./command.js";
 import type { ControlGroups } from "./cgroups.js";
-import { rootMount } from "./disks.js";
+import { rootMount, rootOf } from "./disks.js";
 import { HostError } from "./host.js";
 import { guestGroup, type Instance, machineFolder, machineNamespace, servicesGroup } from "./instance.js";
 import { lxcfsFolder } from "./lxcfs.js";
+import { type Mount, mounts } from "./mounts.js";
 import { namespacePath } from "./namespaces.js";
 import { projectRoot } from "./project-root.js";
 import type { MachineRecord } from "./records.js";
@@ -35,44 +36,43 @@ export async function prepareRunFolders(instance: Instance): Promise<void> {
  * computer) it needs one of its own.
  */
 export async function prepareNspawnFolder(): Promise<void> {
-  const folder = "/run/systemd/nspawn";
-  await mkdir(folder, { recursive: true });
-  if ((await isTmpfs("/run")) || (await isTmpfs(folder))) return;
-  if (!(await succeeds("mount", ["-t", "tmpfs", "-o", "mode=755", NSPAWN_MOUNT_SOURCE, folder]))) {
-    throw new HostError(
-      `cannot mount a tmpfs on ${folder}`,
-      "Run as root, outside of an unprivileged container.",
-    );
+  await mkdir(NSPAWN_FOLDER, { recursive: true });
+  for (const folder of ["/run", NSPAWN_FOLDER]) {
+    if (await isMounted(folder, ({ type }) => type === "tmpfs")) return;
   }
+  await run("mount", ["-t", "tmpfs", "-o", "mode=755", NSPAWN_MOUNT_SOURCE, NSPAWN_FOLDER]);
 }
 
 export async function removeNspawnFolder(): Promise<void> {
-  const mounts = await readFile("/proc/self/mounts", "utf8");
-  if (mounts.includes(`${NSPAWN_MOUNT_SOURCE} /run/systemd/nspawn `))
-    await succeeds("umount", ["/run/systemd/nspawn"]);
+  if (await isMounted(NSPAWN_FOLDER, ({ source }) => source === NSPAWN_MOUNT_SOURCE)) {
+    await succeeds("umount", [NSPAWN_FOLDER]);
+  }
 }
 
+const NSPAWN_FOLDER = "/run/systemd/nspawn";
 const NSPAWN_MOUNT_SOURCE = "dukaan";
 
-async function isTmpfs(folder: string): Promise<boolean> {
-  const lines = (await readFile("/proc/self/mounts", "utf8")).split("\n");
-  return lines.some((line) => line.split(" ")[1] === folder && line.split(" ")[2] === "tmpfs");
+async function isMounted(point: string, kind: (mount: Mount) => boolean): Promise<boolean> {
+  return (await mounts()).some((mount) => mount.point === point && kind(mount));
 }
 
-/** Starts the machine's init and waits until it runs. Root mounted, namespace and control groups made: by the caller. */
+/** Starts the machine's init and waits until it runs. Its namespace and control groups must be there. */
 export async function startInit(
   instance: Instance,
   groups: ControlGroups,
   machine: MachineRecord,
 ): Promise<void> {
   const { id } = machine;
+  const root = await rootOf(instance, machine);
   await rm(statusFile(instance, id), { force: true });
   await rm(pidFile(instance, id), { force: true });
   const log = openSync(consoleLog(instance, id), "w", 0o600);
   try {
+    const supervise = `${projectRoot()}/local/machines/supervise.sh`;
+    const files = [pidFile(instance, id), statusFile(instance, id)];
     const supervisor = spawn(
-      `${projectRoot()}/local/machines/supervise.sh`,
-      [pidFile(instance, id), statusFile(instance, id), ...nspawnCommand(instance, machine)],
+      "unshare",
+      ["--mount", "--propagation", "private", supervise, ...files, ...nspawnCommand(instance, machine)],
       {
         detached: true,
         stdio: ["ignore", log, log],
@@ -80,6 +80,8 @@ export async function startInit(
           PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
           OWN_GROUPS: groups.joinFiles(servicesGroup(instance)).join(" "),
           MACHINE_GROUPS: groups.joinFiles(guestGroup(instance, id)).join(" "),
+          NETWORK_NAMESPACE: namespacePath(machineNamespace(instance, id)),
+          ...root,
         },
       },
     );
@@ -111,7 +113,7 @@ function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
     "--keep-unit",
     "--capability=CAP_NET_ADMIN",
     "--kill-signal=SIGRTMIN+3",
-    `--network-namespace-path=${namespacePath(machineNamespace(instance, id))}`,
+    "--network-namespace-path=/proc/self/fd/9",
     "--resolv-conf=off",
     "--timezone=off",
     "--link-journal=no",

@@ -62,6 +62,7 @@ export async function checkRequirements(folder: string): Promise<void> {
 const KERNEL_FEATURES = [
   { tool: "namespaces", attempt: "true" },
   { tool: "veth interfaces", attempt: "ip link add dk-probe type veth peer name dk-probe-2" },
+  { tool: "IPv6", attempt: "test -d /proc/sys/net/ipv6" },
   { tool: "nftables", attempt: "nft add table inet dk-probe" },
   {
     tool: "overlay file system",

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Computer } from "./lifecycle.js";
 import { succeeds } from "./command.js";
-import { loopDevices, unmount } from "./disks.js";
+import { loopDevices } from "./disks.js";
 import { hostRoutesDown } from "./host-routes.js";
 import { lxcfsDown } from "./lxcfs.js";
 import { killAll, removeNspawnFolder } from "./nspawn.js";
@@ -20,7 +20,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
   await killAll(groups, instance.name);
   await lxcfsDown(instance);
   await worldDown(instance);
-  for (const point of (await mountsOf(instance)).toReversed()) await unmount(point);
+  for (const point of (await mountsOf(instance)).toReversed()) await succeeds("umount", ["-l", point]);
   await detachLoopDevices(`${instance.machinesFolder}/`);
   await groups.remove(instance.name);
   for (const folder of [instance.machinesFolder, instance.networksFolder, instance.runFolder]) {

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { readFile, readlink } from "node:fs/promises";
 import { detectControlGroups } from "./cgroups.js";
 import type { Instance } from "./instance.js";
-import { loopDevices, mountPoints } from "./disks.js";
+import { loopDevices } from "./disks.js";
+import { mounts } from "./mounts.js";
 import { namespacesOf } from "./namespaces.js";
 
 /** What of an instance is on this computer now, a line each, for people and for tests. Empty: no trace of it. */
@@ -10,7 +11,7 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
   const groups = await detectControlGroups();
   const processes = await groups.processes(instance.name);
   const children = await groups.children(instance.name);
-  const mounts = await mountsOf(instance);
+  const points = await mountsOf(instance);
   const loops = await loopDevices(`${instance.machinesFolder}/`);
   const folders = [instance.machinesFolder, instance.networksFolder, instance.runFolder].filter((folder) =>
     existsSync(folder),
@@ -18,7 +19,7 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
   return [
     ...(await Promise.all(processes.map(async (pid) => `process ${pid} ${await commandLine(pid)}`))),
     ...children.map((child) => `control group ${instance.name}/${child}`),
-    ...mounts.map((point) => `mount ${point}`),
+    ...points.map((point) => `mount ${point}`),
     ...loops.map(({ device, file }) => `loop device ${device} on ${file}`),
     ...(await namespacesOf(instance)).map((name) => `network namespace ${name}`),
     ...(existsSync(`/sys/class/net/${instance.world}`) ? [`network interface ${instance.world}`] : []),
@@ -28,7 +29,7 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
 
 /** Mounts of the instance, inner ones last. */
 export async function mountsOf(instance: Instance): Promise<string[]> {
-  const points = await mountPoints();
+  const points = (await mounts()).map(({ point }) => point);
   const folders = [instance.machinesFolder, instance.runFolder];
   return points.filter((point) => folders.some((folder) => point.startsWith(`${folder}/`)));
 }

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { run } from "./command.js";
 import { hostRoutesUp } from "./host-routes.js";
 import { HOST_LINK, type Instance } from "./instance.js";
@@ -42,6 +43,8 @@ export async function worldUp(instance: Instance): Promise<void> {
     `address replace fe80::2/64 dev ${HOST_LINK} nodad`,
     `route replace ${hostIpv6}/128 via fe80::1 dev ${HOST_LINK}`,
   ]);
+  // Where IPv6 is switched off for new interfaces it is on for this one.
+  await writeFile(`/proc/sys/net/ipv6/conf/${world}/disable_ipv6`, "0");
   await ipBatch(undefined, [
     `link set ${world} addrgenmode none`,
     `link set ${world} up`,

@@ -7,7 +7,7 @@ import { ensureImage } from "../../local/image/image.js";
 import { type CommandResult, execInMachine } from "../../local/machines/enter.js";
 import type { Host, MachineSpec } from "../../local/machines/host.js";
 import { addressesInRealUse } from "../../local/machines/host-routes.js";
-import { type Instance, instanceOf } from "../../local/machines/instance.js";
+import { type Instance, instanceOf, SLOTS } from "../../local/machines/instance.js";
 import { createLinuxHost } from "../../local/machines/linux-host.js";
 import { acquireSlot, slotsInUse } from "../../local/machines/slots.js";
 
@@ -33,6 +33,8 @@ export async function openLab(name: string): Promise<MachineLab> {
   const { path } = await ensureImage(() => {});
   await removeLeftovers(name);
   const home = await mkdtemp(HOME_PREFIX);
+  // The computer's other local clouds may have all slots just now.
+  await until(async () => (await slotsInUse()).length < SLOTS, 200);
   const slot = await acquireSlot(name, home);
   return labOf(instanceOf(name, slot, home), home, path);
 }

@@ -190,16 +190,17 @@ describe("another Host object, as after a restart of the local cloud's server", 
     await lab.host.startMachine("1");
   });
 
-  test("a machine that was never finished is removed, a half-started one is cleared away", async () => {
+  test("a machine that was never finished is removed, a half-started one is cleared away, what is missing is made", async () => {
     await lab.host.close();
     const folder = `${lab.instance.machinesFolder}/9`;
     await execa("mkdir", ["-p", `${folder}/disk`]);
     await execa("truncate", ["-s", "100M", `${folder}/disk.img`]);
-    await execa("mkfs.ext4", ["-q", `${folder}/disk.img`]);
-    await execa("mount", ["-o", "loop", `${folder}/disk.img`, `${folder}/disk`]);
     await execa("ip", ["netns", "add", `${lab.instance.world}.m9`]);
     await execa("ip", ["netns", "add", `${lab.instance.world}.m10`]);
+    // A machine's private cable and its whole network are gone, too.
+    await execa("ip", ["netns", "delete", `${lab.instance.world}.n5`]);
     lab = await lab.reopened();
+    expect((await sh(lab, "1", "ping -c 1 -W 1 10.5.0.1")).exitCode).toBe(0);
     expect((await lab.host.machines()).map(({ id }) => id)).toEqual(["1"]);
     expect((await tracesOf(lab.instance)).filter((line) => /m9|m10|\/9\b/.test(line))).toEqual([]);
   });
