@@ -1,5 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
+import { parseBackup } from "./backup.js";
 import { type Candidate, rules } from "./rules.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
@@ -18,6 +19,7 @@ const knownNames = new Map<string, readonly string[] | undefined>([
 
 /** The parts of a field's JSON Schema that are read here. */
 interface FieldSchema {
+  description: string;
   type?: string;
   enum?: readonly string[];
   default?: unknown;
@@ -35,6 +37,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const problems = unknownKeys(raw);
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
+    // It has parts, some of them secret.
+    if (name === "backup") continue;
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
@@ -45,6 +49,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
 
   const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
+  const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
+  problems.push(...ofBackup);
   if (problems.length > 0 || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
@@ -60,6 +66,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || local ? {} : { domain }),
+      ...(backup && { backup }),
       ...(changeToken === undefined ? {} : { changeToken }),
     },
   };

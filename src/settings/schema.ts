@@ -1,6 +1,7 @@
 import type { XStatic } from "typebox/schema";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
+import type { BackupSettings } from "./backup.js";
 
 /**
  * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
@@ -71,6 +72,10 @@ export const settingsSchema = {
       type: "string",
       default: "10.10.0.0/16",
     },
+    backup: {
+      description:
+        "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
+    },
     changeToken: {
       description: "Allows one change that moves data. Set by commands that move it, never by hand.",
       type: "string",
@@ -82,7 +87,7 @@ export const settingsSchema = {
 } as const;
 
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
-export type RawSettings = Omit<XStatic<typeof settingsSchema>, "location" | "serverType"> & {
+export type RawSettings = Omit<XStatic<typeof settingsSchema>, "location" | "serverType" | "backup"> & {
   location: string;
   serverType?: string;
 };
@@ -103,6 +108,8 @@ export interface Settings {
   /** Whether the endpoint is the local cloud. */
   local: boolean;
   networkCidr: string;
+  /** Absent: there are none, and that was said. */
+  backup?: BackupSettings;
   changeToken?: string;
 }
 

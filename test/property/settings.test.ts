@@ -16,6 +16,13 @@ const good: Record<string, unknown> = {
   "dukaan:operatorKeys": [],
   "dukaan:local": false,
   "dukaan:networkCidr": "10.20.0.0/16",
+  "dukaan:backup": {
+    endpoint: "https://fsn1.your-objectstorage.com",
+    region: "fsn1",
+    bucket: "shop-backups",
+    accessKey: "ACCESSKEY",
+    secretKey: "secret-key",
+  },
   "dukaan:changeToken": "stage:droplet>split",
 };
 
@@ -71,6 +78,24 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       "0x0a.0.0.0/16",
     ),
   ),
+  backup: fc.oneof(
+    fc.integer(),
+    fc.constantFrom("", "off", null, {}, []),
+    fc
+      .record({
+        endpoint: fc.constantFrom("http://a.example.com", "https://a.example.com/b", "a.example.com", 1),
+        bucket: fc.constantFrom("B", "-bucket", "my_bucket", "", null),
+        keepFull: fc.constantFrom(0, 53, 1.5, "2", -1),
+        fullSchedule: fc.constantFrom("", "daily; rm -rf /", "$(reboot)", 7),
+        path: fc.constantFrom("lab", "/", "/a/../b", "/a b"),
+        secretKey: fc.constantFrom("", "short", "with space in it", 12345678),
+        passphrase: fc.constantFrom("", "too short"),
+        // No such setting.
+        buckets: fc.string(),
+      })
+      .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
+      .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
+  ),
   changeToken: noText,
 };
 
@@ -86,7 +111,7 @@ describe("settings", () => {
         const { problems } = parseSettings("prod", { ...good, [`dukaan:${name}`]: value });
         expect(problems?.length).toBeGreaterThan(0);
         for (const { path, reason, remedy } of problems ?? []) {
-          expect(path.replace(/\[\d+\]$/, "")).toBe(`dukaan:${name}`);
+          expect(path.replace(/(\[\d+\]|\.\w+)$/, "")).toBe(`dukaan:${name}`);
           expect(reason).not.toBe("");
           expect(remedy).not.toBe("");
         }
@@ -101,7 +126,7 @@ describe("settings", () => {
           names.map((name) => [`dukaan:${name}`, gen(() => bad[name] ?? fc.constant(null))]),
         );
         const { problems = [] } = parseSettings("prod", { ...good, ...wrong });
-        const named = new Set(problems.map(({ path }) => path.replace(/\[\d+\]$/, "")));
+        const named = new Set(problems.map(({ path }) => path.replace(/(\[\d+\]|\.\w+)$/, "")));
         expect([...named].toSorted()).toEqual(Object.keys(wrong).toSorted());
         expect(describeProblems("prod", problems).split("\n").length).toBe(1 + 2 * problems.length);
       }),

@@ -3,7 +3,7 @@ import { describeProblems, parseSettings } from "../../src/settings/parse.js";
 
 const token = { "hcloud:token": "t".repeat(64) };
 const local = { ...token, "hcloud:endpoint": "http://127.0.0.1:8470/v1" };
-const real = { ...token, "dukaan:operatorCidrs": ["198.51.100.7/32"] };
+const real = { ...token, "dukaan:operatorCidrs": ["198.51.100.7/32"], "dukaan:backup": "none" };
 
 /** Problems by path. */
 function problemsOf(raw: Record<string, unknown>, stack = "lab"): Record<string, string> {
@@ -71,6 +71,7 @@ describe("parseSettings", () => {
         "dukaan:domain": "https://shop.example.com/",
         "dukaan:sarverType": "cx23",
         "dukan:stage": "droplet",
+        "dukaan:backup": "off",
         "hcloud:token": "short",
         "hcloud:endpoint": "hetzner",
       },
@@ -88,6 +89,7 @@ describe("parseSettings", () => {
       "dukaan:domain": expect.stringContaining("without scheme"),
       "dukaan:sarverType": expect.stringContaining("Did you mean dukaan:serverType?"),
       "dukan:stage": expect.stringContaining("Did you mean dukaan:stage?"),
+      "dukaan:backup": expect.stringMatching(/no object.*none/),
       "hcloud:token": expect.stringContaining("has 5 characters; a token has 64"),
       "hcloud:endpoint": expect.stringContaining("is not a URL"),
     });
@@ -101,7 +103,7 @@ describe("parseSettings", () => {
   });
 
   it("wants a token, and an operator on a real cloud", () => {
-    expect(Object.keys(problemsOf({}))).toEqual(["dukaan:operatorCidrs", "hcloud:token"]);
+    expect(Object.keys(problemsOf({}))).toEqual(["dukaan:operatorCidrs", "hcloud:token", "dukaan:backup"]);
     // Encrypted in the file: there is one, more cannot be said.
     expect(problemsOf({ ...real, "hcloud:token": { secure: "v1:abc" } })).toEqual({});
   });

@@ -42,7 +42,17 @@ function settingsOf(raw: Record<string, unknown>): Settings {
 }
 
 const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1" });
-const real = settingsOf({ "dukaan:operatorCidrs": ["198.51.100.7/32"], "dukaan:domain": "shop.example.com" });
+const real = settingsOf({
+  "dukaan:operatorCidrs": ["198.51.100.7/32"],
+  "dukaan:domain": "shop.example.com",
+  "dukaan:backup": {
+    endpoint: "https://nbg1.your-objectstorage.com",
+    region: "nbg1",
+    bucket: "shop-backups",
+    accessKey: "SENTINEL-ACCESS-KEY",
+    secretKey: "SENTINEL-SECRET-KEY",
+  },
+});
 
 /** Losing one of these loses data, or addresses that others rely on. */
 const stateful = [
