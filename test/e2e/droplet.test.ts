@@ -213,7 +213,10 @@ describe("secrets", () => {
       });
       expect(found.stdout).toBe("");
       const machine = await lab.dukaan(
-        ...["ssh", "--", "sh", "-c"],
+        "ssh",
+        "--",
+        "sh",
+        "-c",
         `'journalctl --no-pager; cat /proc/[0-9]*/cmdline | tr "\\0" " "; cat /var/lib/cloud/instance/user-data.txt'`,
       );
       expect(machine.exitCode).toBe(0);
