@@ -38,7 +38,7 @@ plugins: { providers: [{ name: dukaan, path: ${join(projectRoot, "providers/duka
   };
   const run = (args: string[], cwd: string, env: Record<string, string>) =>
     execa(pulumi.executable, [...args, "--non-interactive"], { cwd, env });
-  await run(["stack", "init", "empty"], folder, emptyEnv);
+  await run(["stack", "select", "--create"], folder, emptyEnv);
   await run(["up", "--yes", "--skip-preview"], folder, emptyEnv);
 
   const preview = (cwd: string, env: Record<string, string>) =>
