@@ -11,9 +11,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dest=$1
+if [ -e "$dest/complete" ]; then exit 0; fi
+
 # configured CODENAME: the archive that this computer's apt uses for it
 # shellcheck disable=SC2016 # apt's own placeholders
-configured() { apt-get indextargets --format '$(CODENAME) $(REPO_URI)' | awk -v suite="$1" '$1 == suite { print $2; exit }'; }
+configured() { apt-get indextargets --format '$(CODENAME) $(REPO_URI)' | awk -v suite="$1" '$1 == suite && !found++ { print $2 }'; }
 mirror=${DUKAAN_DEBIAN_MIRROR:-$(configured bookworm)}
 security=${DUKAAN_DEBIAN_SECURITY_MIRROR:-$(configured bookworm-security)}
 if [ -z "$mirror" ] || [ -z "$security" ]; then
@@ -22,8 +24,6 @@ if [ -z "$mirror" ] || [ -z "$security" ]; then
   exit 1
 fi
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-
-if [ -e "$dest/complete" ]; then exit 0; fi
 
 names() { sed 's/#.*//' "$1" | xargs; }
 

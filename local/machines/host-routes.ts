@@ -1,5 +1,5 @@
 import { lookup } from "node:dns/promises";
-import { readFile, rmdir } from "node:fs/promises";
+import { readdir, readFile, rmdir } from "node:fs/promises";
 import { BlockList } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, succeeds } from "./command.js";
@@ -62,8 +62,13 @@ export async function addressesInRealUse(): Promise<string[]> {
  * addresses, through a proxy there; everywhere else none of them is in our ranges.
  */
 async function packageHosts(): Promise<string[]> {
-  const sites = await run("apt-get", ["indextargets", "--format", "$(SITE)"]).catch(() => "");
-  const hosts = sites.split("\n").flatMap((site) => (URL.canParse(site) ? [new URL(site).hostname] : []));
+  const folder = "/etc/apt/sources.list.d";
+  const files = (await readdir(folder).catch(() => [])).map((name) => `${folder}/${name}`);
+  const read = [...files, "/etc/apt/sources.list"].map((file) => readFile(file, "utf8").catch(() => ""));
+  const proxies = ["http_proxy", "https_proxy"].map((name) => process.env[name] ?? "");
+  const hosts = [...(await Promise.all(read)), ...proxies].flatMap((text) =>
+    [...text.matchAll(/https?:\/\/(?:[^/\s@]*@)?([^/\s:]+)/g)].map(([, host = ""]) => host),
+  );
   return [...new Set(hosts)];
 }
 
