@@ -21,6 +21,9 @@ program
   .addOption(stackOption())
   .option("--stage <stage>", "bring up another stage than the settings name")
   .addOption(localOption())
+  .addOption(
+    new Option("--release <which>", "after a rollback: deploy what is built here again").choices(["latest"]),
+  )
   .option("-y, --yes", "real clouds: do not ask before changing anything")
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/up.js")).up(options));
@@ -33,6 +36,14 @@ program
   .option("--destroy-data <stack>", "real clouds: the stack's name again, to say that its data may go")
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/down.js")).down(options));
+
+program
+  .command("rollback")
+  .description("go back to the last good release of the app, and stay there")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/rollback.js")).rollback(options));
 
 program
   .command("outputs")
@@ -148,6 +159,12 @@ function report(error: unknown): ExitCode {
     const remedy = String(error.remedy);
     process.stderr.write(`\nerror: ${error.message}\n${error.message.includes(remedy) ? "" : `${remedy}\n`}`);
     return ExitCode.failed;
+  }
+  if (error instanceof Error && "syscall" in error && "path" in error) {
+    process.stderr.write(
+      `\nerror: ${error.message}\nCheck who owns it and that the disk is not full. Folders: docs/cli.md\n`,
+    );
+    return ExitCode.precondition;
   }
   process.stderr.write(`\nunexpected error: ${error instanceof Error ? error.stack : String(error)}\n`);
   return ExitCode.failed;

@@ -1,5 +1,6 @@
-import { startLocalCloud, type LocalCloud } from "../../local/client.js";
+import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/client.js";
 import { ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
+import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { Pulumi } from "./pulumi.js";
 import { openStack, stackEnvironment, writeLocalConfig, type StackContext } from "./stack.js";
@@ -14,13 +15,17 @@ export interface Session {
 
 /**
  * Makes everything ready that a stack needs: tools, its local cloud, its configuration copy.
+ * @param options.startCloud start the stack's local cloud when it does not run, instead of failing
  * @param report called with what is going on, for commands that may take long
  */
 export async function openSession(
-  options: { stack: string; local?: boolean },
+  options: { stack: string; local?: boolean; startCloud?: boolean },
   report: (message: string) => void = () => undefined,
 ): Promise<Session> {
   const stack = await openStack(options.stack, options);
+  // First: it ends at once where root is missing, before anything is downloaded or built.
+  const cloud = stack.local ? await openCloud(stack, options.startCloud ?? false, report) : undefined;
+  if (!stack.local) requireToken(stack);
   const tools = await ensureToolchain({ onProgress: report });
   const runtime = await ensureNodeRuntime({ onProgress: report });
   const env: Record<string, string> = {
@@ -28,17 +33,30 @@ export async function openSession(
     ...(await stackEnvironment(stack)),
     DUKAAN_NODE: process.execPath,
     DUKAAN_NODE_RUNTIME: JSON.stringify(runtime),
+    DUKAAN_BUNDLES: keptBundles,
   };
   const pulumi = { executable: tools.pulumi, env, stack };
-  if (!stack.local) {
-    requireToken(stack);
-    return { stack, pulumi };
-  }
-  const cloud = await startLocalCloud({ instance: stack.instance, onProgress: report });
+  if (!cloud) return { stack, pulumi };
   await writeLocalConfig(stack, cloud.endpoint);
   env["HCLOUD_TOKEN"] = cloud.token;
   env["HCLOUD_ENDPOINT"] = cloud.endpoint;
   return { stack, pulumi, cloud };
+}
+
+/** Only commands that are there to start things start it; the others would find an empty cloud and change the computer. */
+async function openCloud(
+  stack: StackContext,
+  start: boolean,
+  report: (message: string) => void,
+): Promise<LocalCloud> {
+  if (!start && !(await localCloudStatus(stack.instance)).running) {
+    throw new CliError(
+      `the local cloud "${stack.instance}" of stack "${stack.name}" does not run`,
+      `Start it with its stack: ./dukaan up --stack ${stack.name}${stack.name === "lab" ? "" : " --local"}`,
+      ExitCode.precondition,
+    );
+  }
+  return startLocalCloud({ instance: stack.instance, onProgress: report });
 }
 
 function requireToken(stack: StackContext): void {

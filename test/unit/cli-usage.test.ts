@@ -1,14 +1,14 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
 
 // The compiled command line, as `./dukaan` starts it.
+const main = join(projectRoot, "dist/src/cli/main.js");
 const cli = (...args: string[]) =>
-  execa(process.execPath, [join(projectRoot, "dist/src/cli/main.js"), ...args], {
-    reject: false,
-    stdin: "ignore",
-  });
+  execa(process.execPath, [main, ...args], { reject: false, stdin: "ignore" });
 
 describe("./dukaan", () => {
   it("lists its commands and ends with 0", async () => {
@@ -33,6 +33,20 @@ describe("./dukaan", () => {
     expect(result.exitCode).toBe(2);
     expect(result.stderr).not.toMatch(/\n\s+at /);
   });
+
+  it.each([["outputs"], ["ssh"], ["seed"], ["rollback"]])(
+    "%s without a running stack starts nothing",
+    async (command) => {
+      const folder = await mkdtemp(join(tmpdir(), "dukaan-usage-"));
+      const env = { DUKAAN_STATE: folder, DUKAAN_LOCAL_HOME: folder, DUKAAN_INSTANCE: "unit" };
+      const result = await execa(process.execPath, [main, command], { env, reject: false, stdin: "ignore" });
+      expect(result.stderr).toContain('the local cloud "unit" of stack "lab" does not run');
+      expect(result.stderr).toContain("./dukaan up --stack lab");
+      expect(result.exitCode).toBe(3);
+      expect(await readdir(folder)).toEqual([]);
+      await rm(folder, { recursive: true });
+    },
+  );
 
   it("refuses to destroy a stack on a real cloud unless its name is said again", async () => {
     const result = await cli("down", "--stack", "prod");

@@ -1,8 +1,10 @@
 import { openSession } from "../session.js";
 
-/** Prints what plain `pulumi`, the hcloud CLI and Terraform need, as shell assignments or JSON. */
+/** Prints what plain `pulumi`, the hcloud CLI and Terraform need, as shell assignments or JSON; starts the local cloud that they talk to. */
 export async function env(options: { stack: string; local?: boolean; json?: boolean }): Promise<void> {
-  const { pulumi } = await openSession(options, (message) => process.stderr.write(`${message}\n`));
+  const { pulumi } = await openSession({ ...options, startCloud: true }, (message) =>
+    process.stderr.write(`${message}\n`),
+  );
   if (options.json) {
     process.stdout.write(`${JSON.stringify(pulumi.env, undefined, 2)}\n`);
     return;

@@ -3,16 +3,19 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
+import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
 import { ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
+import { releaseHold } from "./rollback.js";
 
 interface UpOptions {
   stack: string;
   stage?: string;
   local?: boolean;
+  release?: "latest";
   yes?: boolean;
   json?: boolean;
 }
@@ -30,7 +33,7 @@ export async function up(options: UpOptions): Promise<void> {
     {
       title: "Tools and cloud",
       run: async (context, report, retitle) => {
-        context.session = await openSession(options, report);
+        context.session = await openSession({ ...options, startCloud: true }, report);
         const { cloud } = context.session;
         if (cloud) retitle(`Local cloud "${cloud.instance}" at ${cloud.endpoint}`);
       },
@@ -42,8 +45,14 @@ export async function up(options: UpOptions): Promise<void> {
         await ensureStack(pulumi);
         if (options.stage !== undefined)
           await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);
+        await keepBundle();
+        if (options.release === "latest") await releaseHold(context.session!);
+        // What a machine went back from by itself is current in the state; only a look at the machine shows it.
+        const more = options.release === "latest" ? ["--refresh"] : [];
         context.changes =
-          stack.local || options.yes ? await runOperation(pulumi, "up", report) : await ask(pulumi);
+          stack.local || options.yes
+            ? await runOperation(pulumi, "up", report, more)
+            : await ask(pulumi, more);
         retitle(`Infrastructure: ${describe(context.changes)}`);
       },
     },
@@ -64,7 +73,15 @@ export async function up(options: UpOptions): Promise<void> {
   const seconds = (Date.now() - started) / 1000;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
   if (options.json) {
-    const result = { url: shop.url, stage: shop.stage, release: shop.release, ca, changes, seconds };
+    const result = {
+      url: shop.url,
+      stage: shop.stage,
+      release: shop.release,
+      held: shop.held,
+      ca,
+      changes,
+      seconds,
+    };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
@@ -72,6 +89,11 @@ export async function up(options: UpOptions): Promise<void> {
     [
       "",
       `Your shop is open: ${shop.url}   (stage ${shop.stage}, ${seconds.toFixed(1)} s)`,
+      ...(shop.held === undefined
+        ? []
+        : [
+            `It stays at release ${shop.release} since a rollback; to deploy what is built here: ./dukaan up --release latest`,
+          ]),
       ...(ca === undefined ? [] : [`Its certificate is signed by the stack's own authority: ${ca}`]),
       "",
       "  ./dukaan seed     fill it with 100 stores",
@@ -83,7 +105,7 @@ export async function up(options: UpOptions): Promise<void> {
 }
 
 /** A real cloud costs money: Pulumi shows its preview and asks. */
-async function ask(pulumi: Session["pulumi"]): Promise<Changes> {
+async function ask(pulumi: Session["pulumi"], options: string[]): Promise<Changes> {
   if (!process.stdin.isTTY) {
     throw new CliError(
       "this stack is on a real cloud, and nobody is here to confirm its preview",
@@ -91,7 +113,7 @@ async function ask(pulumi: Session["pulumi"]): Promise<Changes> {
       ExitCode.refused,
     );
   }
-  const result = await execa(pulumi.executable, ["up"], {
+  const result = await execa(pulumi.executable, ["up", ...options], {
     cwd: projectRoot,
     env: pulumi.env,
     stdio: "inherit",
