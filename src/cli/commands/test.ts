@@ -3,6 +3,9 @@ import { mkdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { ensureHostPackages } from "../../../local/image/host-packages.js";
+import { ensureImage } from "../../../local/image/image.js";
+import { ensureNodeRuntime, ensureToolchain, ensureVersitygw } from "../../../toolchain/index.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 
@@ -12,6 +15,12 @@ type Project = (typeof projects)[number];
 
 /** Projects that start database servers as another user or boot machines. */
 const needRoot: readonly Project[] = ["app", "local", "e2e"];
+
+/** Projects that run Pulumi. */
+const needTools: readonly Project[] = ["toolchain", "local", "e2e"];
+
+/** Projects that boot machines. */
+const needMachines: readonly Project[] = ["local", "e2e"];
 
 /** Debian packages that tests use beside what Dukaan itself installs; `file` tells whether one is there. */
 const testPackages = [
@@ -50,7 +59,7 @@ export async function test(options: { only?: string }): Promise<void> {
       ExitCode.precondition,
     );
   }
-  if (chosen.some((project) => needRoot.includes(project))) await installTestPackages();
+  await prepare(chosen);
 
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
   const add = (counts: Counts) => {
@@ -136,6 +145,20 @@ function count(report: VitestReport): Counts {
     failed: failed === 0 && !report.success ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/** Everything that takes minutes on a new machine happens here, where no test's time limit runs. */
+async function prepare(chosen: Project[]): Promise<void> {
+  if (chosen.some((project) => needRoot.includes(project))) await installTestPackages();
+  if (chosen.some((project) => needTools.includes(project))) {
+    await ensureToolchain({ onProgress: note });
+    await ensureNodeRuntime({ onProgress: note });
+  }
+  if (chosen.some((project) => needMachines.includes(project))) {
+    await ensureHostPackages(note);
+    await ensureImage(note);
+    await ensureVersitygw({ onProgress: note });
+  }
 }
 
 async function installTestPackages(): Promise<void> {
