@@ -14,13 +14,13 @@ const projects = ["unit", "property", "toolchain", "app", "local", "e2e"] as con
 type Project = (typeof projects)[number];
 
 /** Projects that start database servers as another user or boot machines. */
-const needRoot: readonly Project[] = ["app", "local", "e2e"];
+const needRoot: ReadonlySet<Project> = new Set(["app", "local", "e2e"]);
 
 /** Projects that run Pulumi. */
-const needTools: readonly Project[] = ["toolchain", "local", "e2e"];
+const needTools: ReadonlySet<Project> = new Set(["toolchain", "local", "e2e"]);
 
 /** Projects that boot machines. */
-const needMachines: readonly Project[] = ["local", "e2e"];
+const needMachines: ReadonlySet<Project> = new Set(["local", "e2e"]);
 
 /** Debian packages that tests use beside what Dukaan itself installs; `file` tells whether one is there. */
 const testPackages = [
@@ -52,9 +52,9 @@ interface VitestReport {
  */
 export async function test(options: { only?: string }): Promise<void> {
   const chosen = choose(options.only);
-  if (chosen.some((project) => needRoot.includes(project)) && process.getuid?.() !== 0) {
+  if (chosen.some((project) => needRoot.has(project)) && process.getuid?.() !== 0) {
     throw new CliError(
-      `the test projects ${needRoot.join(", ")} start servers and machines, and need root`,
+      `the test projects ${[...needRoot].join(", ")} start servers and machines, and need root`,
       "Run sudo ./dukaan test, or without root: ./dukaan test --only unit,property,toolchain",
       ExitCode.precondition,
     );
@@ -149,12 +149,12 @@ function count(report: VitestReport): Counts {
 
 /** Everything that takes minutes on a new machine happens here, where no test's time limit runs. */
 async function prepare(chosen: Project[]): Promise<void> {
-  if (chosen.some((project) => needRoot.includes(project))) await installTestPackages();
-  if (chosen.some((project) => needTools.includes(project))) {
+  if (chosen.some((project) => needRoot.has(project))) await installTestPackages();
+  if (chosen.some((project) => needTools.has(project))) {
     await ensureToolchain({ onProgress: note });
     await ensureNodeRuntime({ onProgress: note });
   }
-  if (chosen.some((project) => needMachines.includes(project))) {
+  if (chosen.some((project) => needMachines.has(project))) {
     await ensureHostPackages(note);
     await ensureImage(note);
     await ensureVersitygw({ onProgress: note });
