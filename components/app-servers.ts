@@ -125,6 +125,7 @@ export class AppServers extends pulumi.ComponentResource {
           NODE_OPTIONS: apiRole.nodeOptions(machine.about),
         },
         migrate: ["migrate.mjs"],
+        readySeconds: 30,
         after,
       },
       { parent: this, ...machine.goesWithServer },

@@ -9,19 +9,40 @@ export interface Artifacts {
   node: { archive: string; version: string; digest: string };
 }
 
+type Variables = Readonly<Record<string, string | undefined>>;
+
 /**
  * Finds the bundled app (made by the build) and the Node.js runtime (named by the environment).
+ * @param held digest of the bundle that the stack stays at, instead of the one that is built
  * @throws RunError that says which command makes what is missing
  */
 export function findArtifacts(
   root: string = projectRoot,
-  environment: Readonly<Record<string, string | undefined>> = process.env,
+  environment: Variables = process.env,
+  held?: string,
 ): Artifacts {
-  return { api: findBundle(root, "api"), node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]) };
+  const api = held === undefined ? findBundle(root, environment) : heldBundle(held, environment);
+  return { api, node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]) };
 }
 
-function findBundle(root: string, name: string): Artifacts["api"] {
-  const directory = join(root, "dist", "bundles", name);
+/** The folder of the app's bundle: what the build made, or what `DUKAAN_API_BUNDLE` names. Its record lies beside it. */
+export function bundleDirectory(root: string = projectRoot, environment: Variables = process.env): string {
+  return environment["DUKAAN_API_BUNDLE"] || join(root, "dist", "bundles", "api");
+}
+
+/** Machines that ran it have it; the copy on this computer is for those that do not. */
+function heldBundle(digest: string, environment: Variables): Artifacts["api"] {
+  const kept = environment["DUKAAN_BUNDLES"];
+  if (!kept) {
+    throw new RunError(
+      `dukaan:release holds the app at bundle ${digest.slice(0, 12)}, and DUKAAN_BUNDLES, the folder of kept bundles, is not set. For plain pulumi: eval "$(./dukaan env)".`,
+    );
+  }
+  return { directory: join(kept, digest), digest };
+}
+
+function findBundle(root: string, environment: Variables): Artifacts["api"] {
+  const directory = bundleDirectory(root, environment);
   const record = `${directory}.json`;
   if (!existsSync(record) || !existsSync(directory)) {
     throw new RunError(`the app is not built: ${record} does not exist. Run \`npm run build\`.`);

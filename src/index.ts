@@ -1,4 +1,6 @@
+import { log } from "@pulumi/pulumi";
 import { findArtifacts } from "./artifacts.js";
+import { projectRoot } from "./project.js";
 import { provision } from "./provision.js";
 import { readSettings } from "./settings/read.js";
 
@@ -6,6 +8,24 @@ import { readSettings } from "./settings/read.js";
 // preview's time for something nobody sees. Without the lookup, the trace of an error names the compiled files.
 Reflect.deleteProperty(Error, "prepareStackTrace");
 
+const settings = readSettings();
+if (settings.release !== undefined) {
+  const bundle = settings.release.slice(0, 12);
+  void log.warn(
+    `the app stays at bundle ${bundle} since a rollback; ./dukaan up --release latest deploys what is built`,
+  );
+}
+
 /** The Pulumi program. Its exports are the stack's outputs. */
-export const { url, stage, release, addresses, ssh, deployKey, knownHosts, caCertificate, readme } =
-  provision(readSettings(), findArtifacts());
+export const {
+  url,
+  stage,
+  release,
+  held,
+  addresses,
+  ssh,
+  deployKey,
+  knownHosts,
+  caCertificate,
+  readme,
+} = provision(settings, findArtifacts(projectRoot, process.env, settings.release));

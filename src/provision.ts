@@ -15,6 +15,8 @@ export interface StackOutputs {
   stage: string;
   /** The release of the app that serves. */
   release: pulumi.Output<string>;
+  /** Digest of the bundle that the app stays at since a rollback. */
+  held?: string;
   /** By machine. */
   addresses: Record<string, MachineAddresses>;
   /** Targets for ssh by machine, e.g. `{ "app-1": "root@203.0.113.10" }`; they want the deploy key. */
@@ -61,6 +63,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     url,
     stage: topology.stage,
     release: app.releaseOn(entry),
+    ...(settings.release !== undefined && { held: settings.release }),
     addresses: byMachine(environment, ({ ipv4, ipv6, about }) => ({
       ...(ipv4 && { ipv4 }),
       ...(ipv6 && { ipv6 }),

@@ -79,7 +79,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
     await refuseWhenReadOnly(request.method, flags);
   });
 
-  const health = registerHealth(app, pool, migrationsDirectory);
+  const health = registerHealth(app, pool, migrationsDirectory, environment.releaseId);
   registerAssets(app, assets);
   registerStoreRoutes(app, services);
   registerCatalogueRoutes(app, services);

@@ -155,9 +155,10 @@ const resources: Record<string, ResourceSpec> = {
       migrate: listOf(string),
       checks: listOf(ref("Check")),
       readySeconds: integer,
+      standbySeconds: integer,
       after: listOf(string),
     },
-    ["migrate", "checks", "readySeconds", "after"],
+    ["migrate", "checks", "readySeconds", "standbySeconds", "after"],
     { digest: string, active: string },
   ),
 };

@@ -247,6 +247,11 @@ export interface ReleaseArgs {
   checks?: CheckArgs[];
   /** Seconds until `/readyz` must answer. @default 60 */
   readySeconds?: number;
+  /**
+   * Seconds for which the previous instance goes on beside the new one: nginx turns to it when the new one takes no
+   * connection, and when the new one ends by itself the machine goes back to it for good. @default 180
+   */
+  standbySeconds?: number;
   /** Digests of roles and releases that this one must follow; they order, nothing else. */
   after?: pulumi.Input<string>[];
 }

@@ -24,12 +24,14 @@ export interface Pulumi {
 /**
  * Runs `pulumi up` or `pulumi destroy` without questions, reporting each step of a resource.
  * @param report called with what is going on now, e.g. "creating hcloud:Server shop-1"
+ * @param options further ones of Pulumi, e.g. `["--refresh"]`
  * @throws CliError with Pulumi's own diagnostics when it fails
  */
 export async function runOperation(
   pulumi: Pulumi,
   operation: "up" | "destroy",
   report: (message: string) => void,
+  options: readonly string[] = [],
 ): Promise<Changes> {
   await mkdir(pulumi.stack.directory, { recursive: true, mode: 0o700 });
   const errors: string[] = [];
@@ -44,7 +46,7 @@ export async function runOperation(
   const result = await followEvents(pulumi.stack.directory, onEvent, (path) =>
     execa(
       pulumi.executable,
-      [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", path],
+      [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", path, ...options],
       {
         cwd: projectRoot,
         // --event-log is one of the flags that Pulumi offers only under this name.

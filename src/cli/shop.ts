@@ -7,6 +7,8 @@ export interface ShopOutputs {
   url: string;
   stage: string;
   release: string;
+  /** Digest of the bundle that the app stays at since a rollback. */
+  held?: string;
   /** PEM of the local certificate authority; absent where a public one signs. */
   caCertificate?: string;
   /** One ssh target a machine, e.g. `{ "shop-1": "root@203.0.113.10" }`. */
@@ -14,18 +16,19 @@ export interface ShopOutputs {
 }
 
 /**
- * Asks the shop over the public way (name, TLS, nginx, app, database) whether it is ready.
- * @throws CliError when it does not answer 200 within `timeoutSeconds`
+ * Asks the shop over the public way (name, TLS, nginx, app, database) whether it is ready, and which release serves.
+ * @throws CliError when it does not answer 200 within `timeoutSeconds`, or another release serves than the stack's
  */
 export async function smokeTest(shop: ShopOutputs, timeoutSeconds = 15): Promise<void> {
   const deadline = Date.now() + timeoutSeconds * 1000;
   let last = "no answer";
   while (Date.now() < deadline) {
     try {
-      const status = await get(`${shop.url}/readyz`, shop.caCertificate);
-      if (status === 200) return;
+      const { status, body } = await get(`${shop.url}/readyz`, shop.caCertificate);
+      if (status === 200) return compareRelease(shop, body);
       last = `status ${status}`;
     } catch (error) {
+      if (error instanceof CliError) throw error;
       last = (error as Error).message;
     }
     await new Promise((resolve) => setTimeout(resolve, 250));
@@ -36,14 +39,30 @@ export async function smokeTest(shop: ShopOutputs, timeoutSeconds = 15): Promise
   );
 }
 
-function get(url: string, ca: string | undefined): Promise<number> {
+/** A release that ended soon after it was deployed is left by its machine for the one before it. */
+function compareRelease(shop: ShopOutputs, body: string): void {
+  const { release = shop.release } = JSON.parse(body) as { release?: string };
+  if (release === shop.release) return;
+  throw new CliError(
+    `the shop is open, but release ${release} serves it and not ${shop.release}: its server went back by itself`,
+    [
+      "Why: ./dukaan ssh -- cat /opt/dukaan/releases/api/.failed",
+      "Then deploy a corrected release with ./dukaan up, or stay at this one with ./dukaan rollback,",
+      "or try the same one again with ./dukaan up --release latest.",
+    ].join("\n"),
+  );
+}
+
+function get(url: string, ca: string | undefined): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const asking = request(
       url,
       { ...(ca === undefined ? {} : { ca }), timeout: 5_000, agent: false },
       (answer) => {
-        answer.resume();
-        answer.on("end", () => resolve(answer.statusCode ?? 0));
+        let body = "";
+        answer.setEncoding("utf8");
+        answer.on("data", (part: string) => (body += part));
+        answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
       },
     );
     asking.on("timeout", () => asking.destroy(new Error("no answer within 5 s")));

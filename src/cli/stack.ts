@@ -71,6 +71,10 @@ export async function writeLocalConfig(stack: StackContext, endpoint: string): P
     config: {
       ...settings.config,
       "dukaan:local": true,
+      // A rollback's mark lives with the stack, not in the checkout.
+      ...(earlier.config?.["dukaan:release"] === undefined
+        ? {}
+        : { "dukaan:release": earlier.config["dukaan:release"] }),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
       "hcloud:pollInterval": "50ms",

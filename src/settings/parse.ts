@@ -54,7 +54,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   if (problems.length > 0 || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
-  const { domain, changeToken, ...complete } = settings;
+  const { domain, changeToken, release, ...complete } = settings;
   return {
     settings: {
       ...complete,
@@ -67,6 +67,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || local ? {} : { domain }),
       ...(backup && { backup }),
+      ...(release === undefined ? {} : { release }),
       ...(changeToken === undefined ? {} : { changeToken }),
     },
   };

@@ -76,6 +76,13 @@ export const settingsSchema = {
       description:
         "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
     },
+    release: {
+      description:
+        "Digest of the app's bundle that the stack stays at, whatever is built. Set by ./dukaan rollback, taken away by ./dukaan up --release latest.",
+      type: "string",
+      minLength: 64,
+      maxLength: 64,
+    },
     changeToken: {
       description: "Allows one change that moves data. Set by commands that move it, never by hand.",
       type: "string",
@@ -110,6 +117,8 @@ export interface Settings {
   networkCidr: string;
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
+  /** Digest of the bundle that the app stays at. */
+  release?: string;
   changeToken?: string;
 }
 

@@ -119,6 +119,7 @@ async function program(version: string, environment: Properties = {}): Promise<P
     migrate: ["migrate.mjs"],
     checks: [{ command: ["curl", "-fsS", "http://127.0.0.1/"], timeoutSeconds: 5 }],
     readySeconds: 2,
+    standbySeconds: 0,
   };
 }
 

@@ -144,8 +144,8 @@ describe("nginx", () => {
   });
 
   it("hands requests to the socket without keep-alive, and metrics to nobody", () => {
-    expect(nginxConf(false)).toMatch(/proxy_pass http:\/\/unix:\/run\/dukaan\/api\.sock:;/);
-    expect(nginxConf(false)).not.toMatch(/^\s*(keepalive \d|upstream)/m);
+    expect(nginxConf(false)).toMatch(/upstream api \{\s*server unix:\/run\/dukaan\/api\.sock max_fails=0;/);
+    expect(nginxConf(false)).not.toMatch(/^\s*keepalive \d/m);
     expect(nginxConf(false)).toMatch(/location = \/metrics \{\s*return 404;/);
   });
 });

@@ -11,8 +11,14 @@ export interface Health {
  * /livez: the process answers. /readyz: it can serve, because the database answers and has every migration of
  * this release (once seen they are not asked for again: migrations are never undone).
  */
-export function registerHealth(app: App, pool: pg.Pool, migrationsDirectory: string): Health {
+export function registerHealth(
+  app: App,
+  pool: pg.Pool,
+  migrationsDirectory: string,
+  release: string | undefined,
+): Health {
   const health: Health = { draining: false };
+  const ready = { status: "ready", ...(release !== undefined && { release }) };
   let migrated = false;
 
   app.get("/livez", (_request, reply) => reply.header("cache-control", "no-store").send({ status: "ok" }));
@@ -23,12 +29,12 @@ export function registerHealth(app: App, pool: pg.Pool, migrationsDirectory: str
     try {
       if (migrated) {
         await pool.query("SELECT 1");
-        return { status: "ready" };
+        return ready;
       }
       const { pending } = await migrationStatus(pool, migrationsDirectory);
       if (pending.length > 0) return await reply.code(503).send({ status: "migrations-pending", pending });
       migrated = true;
-      return { status: "ready" };
+      return ready;
     } catch (error) {
       request.log.warn({ err: error }, "not ready: the database does not answer");
       return await reply.code(503).send({ status: "database-unavailable" });

@@ -2,27 +2,35 @@
 # Makes a release the one that serves, without a failed request. Usage: switch-release.sh FOLDER
 #
 # FOLDER holds:
-#   release  service, release id, runtime's folder name, user, seconds until it must be ready, server id, separated by
-#            tabs
+#   release  service, release id, runtime's folder name, user, seconds until it must be ready, server id, digest of
+#            the bundle, seconds for which the previous release stands by; separated by tabs
 #   env      the release's environment (systemd's EnvironmentFile, readable by a shell too)
 #   bundle/  the release's files; absent when the machine has them
 #   migrate  arguments of the runtime that migrate the database; absent when there are none
+#   from     id of the release that must be current, or nothing is done; absent when any may be
+#   fall-back  fall-back-release.sh, to be kept on the machine; absent when it is there
 # and checks/N with checks/N.seconds as for apply-role.sh.
 #
 # The service's template unit dukaan-SERVICE@.service must be there (a role installs it). An instance listens on
 # /run/dukaan/SERVICE-ID.sock; /run/dukaan/SERVICE.sock is a symlink to the one that serves. At every moment of a power
 # cut, the release that `current` names is enabled.
+#
+# After the switch the previous instance stands by: nginx turns to /run/dukaan/SERVICE-standby.sock when the new one does
+# not take a connection, and fall-back-release.sh switches back when it ends. When the time is over, this script runs
+# once more for the same release, with nothing to stand by.
 set -eu
 umask 022
 export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 incoming=$1
 tab=$(printf '\t')
-IFS=$tab read -r service id runtime user seconds server < "$incoming/release"
+IFS=$tab read -r service id runtime user seconds server bundle standby < "$incoming/release"
 releases=/opt/dukaan/releases/$service
 folder=$releases/$id
 unit=dukaan-$service@$id.service
 socket=/run/dukaan/$service-$id.sock
+tools=/usr/local/lib/dukaan
+standby_link=/run/dukaan/$service-standby.sock
 
 step() { echo "@step $*"; }
 fail() {
@@ -36,15 +44,36 @@ flock -w 300 8 || fail "another run still switches $service after 300 s"
 
 # What serves now. After an interrupted switch it may be this very release.
 previous=$(basename "$(readlink "$releases/current" || true)")
+stood_by=$(readlink "$standby_link" || true)
+if [ -f "$incoming/from" ] && [ "$(cat "$incoming/from")" != "$previous" ]; then
+  echo "release $previous serves $service meanwhile; nothing to do"
+  exit 0
+fi
 brought=no  # this run put the release's files there
 started=no  # this run started the instance
 switched=no # requests go to the new instance
 
+put_link() { # target, link: in one step, whatever was there
+  ln -sfn "$1" "$2.new"
+  mv -fT "$2.new" "$2"
+}
+
 point_to() { # release id
-  ln -sfn "$1" "$releases/current.new"
-  mv -fT "$releases/current.new" "$releases/current"
-  ln -sfn "$service-$1.sock" "/run/dukaan/$service.sock.new"
-  mv -fT "/run/dukaan/$service.sock.new" "/run/dukaan/$service.sock"
+  put_link "$1" "$releases/current"
+  put_link "$service-$1.sock" "/run/dukaan/$service.sock"
+}
+
+# The release that stands by: none when the one before is this one, does not run, or is to go at once.
+choose_standby() {
+  keep=
+  [ "$standby" -gt 0 ] && [ -n "$previous" ] || return 0
+  [ "$previous" = "$id" ] || keep=$previous
+  # A repetition: who stands by for this release goes on to.
+  if [ "$previous" = "$id" ] && [ -n "$stood_by" ]; then
+    keep=${stood_by#"$service-"}
+    keep=${keep%.sock}
+  fi
+  [ -n "$keep" ] && systemctl is-active --quiet "dukaan-$service@$keep.service" || keep=
 }
 
 began=$(date +%s)
@@ -58,6 +87,7 @@ roll_back() {
   if [ "$switched" = yes ]; then
     if [ -n "$previous" ] && [ "$previous" != "$id" ]; then
       point_to "$previous"
+      if [ -n "$stood_by" ]; then put_link "$stood_by" "$standby_link"; else rm -f "$standby_link"; fi
       sleep 1
     elif [ -z "$previous" ]; then
       rm -f "$releases/current" "/run/dukaan/$service.sock"
@@ -93,6 +123,7 @@ bring_release() {
   install -m 0640 -o root -g "$group" "$incoming/env" "$incoming/bundle/env"
   (cd "$incoming/bundle" && sha256sum env >> "$incoming/sums")
   mv "$incoming/sums" "$incoming/bundle/.sums"
+  echo "$bundle" > "$incoming/bundle/.bundle"
   if [ -d "$folder" ]; then # its files were changed by hand
     mv -T "$folder" "$incoming/modified"
     [ "$previous" != "$id" ] || restart=yes
@@ -160,15 +191,42 @@ run_checks() {
   done
 }
 
-# Every other instance that runs or would start at boot. SIGTERM drains it; the unit says for how long.
+# Every other instance that runs or would start at boot. SIGTERM drains it; the unit says for how long. The one that
+# stands by goes on, but does not start at boot.
 stop_others() {
   {
     systemctl list-units --all --plain --no-legend "dukaan-$service@*.service" | cut -d ' ' -f 1
     find /etc/systemd/system -path "*.wants/dukaan-$service@*.service" -printf '%f\n'
   } | sort -u | grep -Fvx "$unit" | while read -r other; do
+    if [ "$other" = "dukaan-$service@$keep.service" ]; then
+      systemctl disable --quiet "$other" || true
+      continue
+    fi
     systemctl disable --quiet --now "$other" || true
     systemctl reset-failed "$other" 2>/dev/null || true
   done
+}
+
+# A timer of its own, in /run: after a boot there is nothing to end.
+end_standby_later() {
+  timer=dukaan-$service-settle
+  systemctl stop "$timer.timer" 2>/dev/null || true
+  [ -n "$keep" ] || return 0
+  systemd-run --quiet --collect --unit "$timer" --on-active "$standby" "$tools/fall-back-release" settle "$service" "$id"
+}
+
+keep_tools() {
+  [ -f "$incoming/fall-back" ] || return 0
+  install -d -m 0755 "$tools"
+  install -m 0755 "$incoming/script" "$tools/switch-release"
+  install -m 0755 "$incoming/fall-back" "$tools/fall-back-release"
+}
+
+# What did not work here is not tried again by accident, e.g. because a setting has changed.
+refuse_failed() {
+  when=$(grep -s "^$bundle$tab" "$releases/.failed" | tail -n 1 | cut -f 3-) || true
+  [ -z "$when" ] || fail "this bundle was taken back here: $when
+Deploy a changed one; or, to try this one again: ./dukaan up --release latest"
 }
 
 # The newest three stay, so that going back needs no upload.
@@ -178,6 +236,8 @@ prune() {
 }
 
 command -v curl > /dev/null || fail "curl is not installed; a role must bring it"
+refuse_failed
+keep_tools
 bring_release
 migrate_database
 start_instance
@@ -185,12 +245,16 @@ wait_until_ready
 step "switch"
 systemctl enable --quiet "$unit"
 switched=yes
+choose_standby
+[ -z "$keep" ] || put_link "$service-$keep.sock" "$standby_link"
 point_to "$id"
 run_checks
 # A request that was about to be sent to the old instance's socket is sent by now.
 sleep 1
 step "drain"
+[ -n "$keep" ] || rm -f "$standby_link"
 stop_others
+end_standby_later
 touch "$folder"
 echo "$server" > "$releases/.server"
 prune

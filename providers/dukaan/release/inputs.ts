@@ -16,6 +16,7 @@ export type ReleaseInputs = {
   migrate?: string[];
   checks?: CheckInput[];
   readySeconds?: number;
+  standbySeconds?: number;
   after?: string[];
 };
 
@@ -29,7 +30,7 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
   expect("serverId", inputs.serverId, serverId, "the id of a server");
   expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
-  const { bundle, runtime, environment, readySeconds } = inputs;
+  const { bundle, runtime, environment, readySeconds, standbySeconds } = inputs;
   if (isObject(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
   if (isObject(runtime)) {
     expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
@@ -42,6 +43,12 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   }
   if (readySeconds !== undefined && isKnown(readySeconds) && !(readySeconds >= 1 && readySeconds <= 600))
     failures.push({ property: "readySeconds", reason: "must be 1 to 600" });
+  if (
+    standbySeconds !== undefined &&
+    isKnown(standbySeconds) &&
+    !(standbySeconds >= 0 && standbySeconds <= 3600)
+  )
+    failures.push({ property: "standbySeconds", reason: "must be 0 to 3600" });
   return [...failures, ...checkChecks(inputs.checks)];
 }
 

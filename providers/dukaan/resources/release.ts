@@ -68,8 +68,16 @@ async function deploy(
   purpose: "create" | "update",
   context: Context,
 ): Promise<Properties> {
-  const { openMachine, waitForCloudInit, bundleFiles, uploadRuntime, runScript, quote, Transcript } =
-    await ssh();
+  const {
+    openMachine,
+    waitForCloudInit,
+    bundleFiles,
+    uploadRuntime,
+    readScript,
+    runScript,
+    quote,
+    Transcript,
+  } = await ssh();
   const id = releaseId(inputs) ?? "";
   const machine = await openMachine(inputs.connection, purpose, context);
   if (purpose === "create") await waitForCloudInit(machine, context);
@@ -79,6 +87,7 @@ async function deploy(
     description(inputs, id),
     { path: "env", content: environmentFile(inputs, id) },
     ...(found.release === "complete" ? [] : await bundleFiles(inputs)),
+    { path: "fall-back", content: await readScript("fall-back-release.sh") },
     ...(inputs.migrate ? [{ path: "migrate", content: quote(inputs.migrate) }] : []),
     ...checkFiles(inputs.checks),
   ];
@@ -106,9 +115,9 @@ async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
 
 /** The file `release` of the scripts. */
 function description(inputs: ReleaseInputs, id: string): ScriptFile {
-  const { service, runtime, user, readySeconds = 60, serverId } = inputs;
+  const { service, bundle, runtime, user, readySeconds = 60, standbySeconds = 180, serverId } = inputs;
   const runtimeFolder = `node-${runtime.version.replace(/^v/, "")}`;
-  const fields = [service, id, runtimeFolder, user, readySeconds, serverId];
+  const fields = [service, id, runtimeFolder, user, readySeconds, serverId, bundle.digest, standbySeconds];
   return { path: "release", content: `${fields.join("\t")}\n` };
 }
 

@@ -38,8 +38,13 @@ export async function runScript(
   files: ScriptFile[],
   onLine?: (line: string) => void,
 ): Promise<CommandResult> {
-  const script = await readFile(join(projectRoot, "providers/dukaan/machine", name));
+  const script = await readScript(name);
   return machine.run(unpackAndRun, archive([{ path: "script", content: script }, ...files]), onLine);
+}
+
+/** One of the scripts in `providers/dukaan/machine`. */
+export async function readScript(name: string): Promise<Buffer> {
+  return readFile(join(projectRoot, "providers/dukaan/machine", name));
 }
 
 /** A gzipped tar stream; the same files make the same bytes. */

@@ -1,0 +1,82 @@
+#!/bin/sh
+# Goes back to an earlier release on this machine, with what is on it: no upload, no migration. Deployments keep it as
+# /usr/local/lib/dukaan/fall-back-release.
+#   exited  SERVICE ID         an instance ended (systemd's ExecStopPost, with SERVICE_RESULT): when it is the current one
+#                              and another stands by, goes back
+#   back    SERVICE ID REASON  leaves the release ID, if it is the current one, for the latest good one. Says on standard
+#                              output which release is current then, and its bundle's digest, separated by a tab
+#   settle  SERVICE ID         ends the time in which an earlier release stands by for ID
+#
+# SERVICE's releases/.failed lists what was left: bundle, release, time, reason, separated by tabs. Such a bundle is not
+# deployed again.
+set -eu
+umask 022
+export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
+action=$1
+service=$2
+id=$3
+reason=${4:-}
+releases=/opt/dukaan/releases/$service
+tab=$(printf '\t')
+
+current() { basename "$(readlink "$releases/current" || true)"; }
+
+# Releases that served well, the latest first; the one that stands by is ahead of all.
+candidates() {
+  readlink "/run/dukaan/$service-standby.sock" | sed "s/^$service-//; s/\.sock\$//" || true
+  find "$releases" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | cut -d ' ' -f 2
+}
+
+is_good() { # release id
+  [ "$1" != "$id" ] && [ -f "$releases/$1/.bundle" ] &&
+    ! grep -qs "^$(cat "$releases/$1/.bundle")$tab" "$releases/.failed"
+}
+
+# Runs switch-release.sh for a release that is here, unless another than ID has become current.
+switch_to() { # release id
+  folder=$(mktemp -d)
+  printf '%s\t' "$service" "$1" - - 30 "$(cat "$releases/.server")" "$(cat "$releases/$1/.bundle")" > "$folder/release"
+  echo 0 >> "$folder/release"
+  echo "$id" > "$folder/from"
+  result=0
+  /usr/local/lib/dukaan/switch-release "$folder" >&2 || result=$?
+  rm -rf "$folder"
+  return "$result"
+}
+
+go_back() {
+  # An `if` keeps a failure from ending the script: the next candidate is tried.
+  for candidate in $(candidates); do
+    is_good "$candidate" || continue
+    if switch_to "$candidate"; then
+      if [ "$(current)" = "$candidate" ]; then
+        printf '%s\t%s\t%s\t%s\n' "$(cat "$releases/$id/.bundle")" "$id" "$(date -Is)" "$reason" >> "$releases/.failed"
+        echo "release $id of $service was left for $candidate: $reason" >&2
+      fi
+      return 0
+    fi
+  done
+  echo "there is no earlier release of $service on this machine that gets ready" >&2
+  return 1
+}
+
+case $action in
+  exited)
+    [ "$SERVICE_RESULT" != success ] && [ "$(current)" = "$id" ] && [ -L "/run/dukaan/$service-standby.sock" ] || exit 0
+    # In a unit of its own: this one is about to be stopped.
+    exec systemd-run --quiet --collect --no-block --unit "dukaan-$service-fall-back" \
+      "$0" back "$service" "$id" "ended by itself (${EXIT_CODE:-$SERVICE_RESULT} ${EXIT_STATUS:-})"
+    ;;
+  back)
+    if [ "$(current)" = "$id" ]; then go_back; fi
+    printf '%s\t%s\n' "$(current)" "$(cat "$releases/current/.bundle")"
+    ;;
+  settle)
+    switch_to "$id"
+    ;;
+  *)
+    echo "usage: fall-back-release exited|back|settle SERVICE ID [REASON]" >&2
+    exit 64
+    ;;
+esac
