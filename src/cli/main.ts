@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { CliError, ExitCode } from "./errors.js";
+import { handleInterrupts } from "./interrupt.js";
 
 // Commands are imported when they run: `--help` must not load Pulumi, the local cloud or a test runner.
 const program = new Command("dukaan")
@@ -141,6 +142,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+handleInterrupts();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -12,6 +12,7 @@ import {
   followEvents,
 } from "./engine-events.js";
 import { CliError, ExitCode } from "./errors.js";
+import { interruptible } from "./interrupt.js";
 import type { StackContext } from "./stack.js";
 
 /** How to run Pulumi for one stack. */
@@ -43,8 +44,9 @@ export async function runOperation(
     if (error !== undefined) errors.push(error);
     if (event.summaryEvent) changes = event.summaryEvent.resourceChanges;
   };
-  const result = await followEvents(pulumi.stack.directory, onEvent, (path) =>
-    execa(
+  const stopping = { interrupted: false };
+  const result = await followEvents(pulumi.stack.directory, onEvent, (path) => {
+    const running = execa(
       pulumi.executable,
       [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", path, ...options],
       {
@@ -54,15 +56,34 @@ export async function runOperation(
         reject: false,
         all: true,
         stdin: "ignore",
+        // In a process group of its own: Ctrl-C reaches it through us, once. Twice would mean "at once" to it.
+        detached: true,
       },
-    ),
-  );
+    );
+    const onInterrupt = (times: number) => {
+      stopping.interrupted = true;
+      running.kill(times < 3 ? "SIGINT" : "SIGKILL");
+      report(
+        times === 1
+          ? "stopping: what is under way is finished or undone (Ctrl-C again: at once)"
+          : "stopping at once",
+      );
+    };
+    return interruptible(onInterrupt, () => running);
+  });
+  if (stopping.interrupted) {
+    throw new CliError(
+      `pulumi ${operation} was interrupted`,
+      `What was done is kept. Run the same command again: it goes on from there.`,
+      ExitCode.interrupted,
+    );
+  }
   if (result.exitCode !== 0) {
     const told = errors.length > 0 ? errors.join("\n") : result.all.trim();
+    const ended = result.signal === undefined ? "failed" : `was ended by ${result.signal}`;
     throw new CliError(
-      `pulumi ${operation} failed:\n${indent(stripVTControlCharacters(told))}`,
+      `pulumi ${operation} ${ended}:\n${indent(stripVTControlCharacters(told))}`,
       "Correct the cause and run the same command again; what was done is kept.",
-      result.isTerminated ? ExitCode.interrupted : ExitCode.failed,
     );
   }
   return changes;

@@ -34,6 +34,8 @@ export async function runSteps<Context extends object>(
   const list = new Listr<Context>(tasks, {
     ctx: context,
     concurrent: false,
+    // It would end the process at the first Ctrl-C, whatever is under way.
+    registerSignalListeners: false,
     // Errors are printed once, with their remedy, when the command ends.
     rendererOptions: {
       timer: PRESET_TIMER,

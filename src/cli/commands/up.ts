@@ -5,7 +5,10 @@ import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
+import { interruptible } from "../interrupt.js";
 import { ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
+import { removeStaleLocks } from "../recovery/lock.js";
+import { recover } from "../recovery/recover.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
@@ -23,6 +26,8 @@ interface UpOptions {
 interface Progress {
   session?: Session;
   changes?: Changes;
+  /** What an interrupted run had left, a line each. */
+  mended?: string[];
   shop?: ShopOutputs;
 }
 
@@ -42,9 +47,11 @@ export async function up(options: UpOptions): Promise<void> {
       title: `Infrastructure (pulumi up, stack ${options.stack})`,
       run: async (context, report, retitle) => {
         const { pulumi, stack } = context.session!;
+        if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
         await ensureStack(pulumi);
         if (options.stage !== undefined)
           await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);
+        context.mended = await recover(context.session!, report);
         await keepBundle();
         if (options.release === "latest") await releaseHold(context.session!);
         // What a machine went back from by itself is current in the state; only a look at the machine shows it.
@@ -69,19 +76,12 @@ export async function up(options: UpOptions): Promise<void> {
       },
     },
   ]);
-  const { shop, changes, session } = progress as Required<Progress>;
+  const { shop, changes, mended, session } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
   if (options.json) {
-    const result = {
-      url: shop.url,
-      stage: shop.stage,
-      release: shop.release,
-      held: shop.held,
-      ca,
-      changes,
-      seconds,
-    };
+    const { url, stage, release, held } = shop;
+    const result = { url, stage, release, held, ca, changes, mended, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
@@ -113,12 +113,15 @@ async function ask(pulumi: Session["pulumi"], options: string[]): Promise<Change
       ExitCode.refused,
     );
   }
-  const result = await execa(pulumi.executable, ["up", ...options], {
-    cwd: projectRoot,
-    env: pulumi.env,
-    stdio: "inherit",
-    reject: false,
-  });
+  // Pulumi is on the same terminal and hears Ctrl-C itself; we wait for its end.
+  const running = () =>
+    execa(pulumi.executable, ["up", ...options], {
+      cwd: projectRoot,
+      env: pulumi.env,
+      stdio: "inherit",
+      reject: false,
+    });
+  const result = await interruptible(() => undefined, running);
   if (result.exitCode !== 0) throw new CliError("pulumi up did not finish", "See its messages above.");
   return {};
 }

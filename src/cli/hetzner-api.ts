@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { CliError } from "./errors.js";
+
+/** How to ask a Hetzner Cloud, the local one or the real one. */
+export interface HetznerAccess {
+  /** e.g. "https://api.hetzner.cloud/v1" */
+  endpoint: string;
+  token: string;
+}
+
+export interface CloudServer {
+  id: number;
+  name: string;
+  status: string;
+  private_net: { network: number }[];
+}
+
+export interface CloudNetwork {
+  id: number;
+  name: string;
+  subnets: { ip_range: string }[];
+}
+
+export interface CloudThing {
+  id: number;
+  name: string;
+}
+
+type Labelled = {
+  servers: CloudServer;
+  networks: CloudNetwork;
+  firewalls: CloudThing;
+  primary_ips: CloudThing;
+  ssh_keys: CloudThing;
+};
+
+/** Everything of one kind that bears a label, e.g. "dukaan-stack==lab". */
+export async function listLabelled<Kind extends keyof Labelled>(
+  access: HetznerAccess,
+  kind: Kind,
+  selector: string,
+): Promise<Labelled[Kind][]> {
+  const found: Labelled[Kind][] = [];
+  for (let page: number | null = 1; page !== null;) {
+    const query = new URLSearchParams({ label_selector: selector, per_page: "50", page: String(page) });
+    const answer = (await ask(access, "GET", `/${kind}?${query.toString()}`)) as Record<
+      Kind,
+      Labelled[Kind][]
+    > & { meta: { pagination: { next_page: number | null } } };
+    found.push(...answer[kind]);
+    page = answer.meta.pagination.next_page;
+  }
+  return found;
+}
+
+/** Switches a server on and waits until it runs. @throws CliError when it does not within two minutes */
+export async function powerOn(access: HetznerAccess, server: CloudServer): Promise<void> {
+  await ask(access, "POST", `/servers/${server.id}/actions/poweron`);
+  await untilRunning(access, server);
+}
+
+/** Waits for a server that is being made or started. @throws CliError when it does not run within two minutes */
+export async function untilRunning(access: HetznerAccess, { id, name }: CloudServer): Promise<void> {
+  const patience = Date.now() + 120_000;
+  for (;;) {
+    const { server } = (await ask(access, "GET", `/servers/${id}`)) as { server: CloudServer };
+    if (server.status === "running") return;
+    if (Date.now() > patience) {
+      throw new CliError(
+        `server ${name} (${id}) is "${server.status}" and does not get to run`,
+        "Look at it in the cloud's console (local cloud: ./dukaan local logs). A server that never ran can be deleted; `./dukaan up` makes it anew.",
+      );
+    }
+    await sleep(500);
+  }
+}
+
+async function ask(
+  { endpoint, token }: HetznerAccess,
+  method: "GET" | "POST",
+  path: string,
+): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(`${endpoint}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}` },
+      signal: AbortSignal.timeout(30_000),
+    });
+  } catch (error) {
+    const cause = (error as Error).cause;
+    throw new CliError(
+      `the cloud at ${endpoint} does not answer: ${cause instanceof Error ? cause.message : (error as Error).message}`,
+      "Check hcloud:endpoint (or HCLOUD_ENDPOINT) and the network of this computer. Nothing was changed.",
+    );
+  }
+  if (response.status === 401) {
+    throw new CliError(
+      `the cloud at ${endpoint} refuses the token`,
+      "Make a new one in the Hetzner console (Security → API tokens, read and write) and set HCLOUD_TOKEN. Nothing was changed.",
+    );
+  }
+  if (!response.ok) {
+    const { error } = (await response.json().catch(() => ({}))) as { error?: { message?: string } };
+    throw new CliError(
+      `the cloud at ${endpoint} answers ${response.status} to ${method} ${path}${error?.message ? `: ${error.message}` : ""}`,
+      "Try again; if it stays so, the status page of the cloud may tell why.",
+    );
+  }
+  return response.json().catch(() => {
+    throw new CliError(
+      `${endpoint} is no Hetzner Cloud: its answer to ${method} ${path} is not JSON`,
+      "Check hcloud:endpoint (or HCLOUD_ENDPOINT). Nothing was changed.",
+    );
+  });
+}

@@ -1,0 +1,87 @@
+import { type CloudServer, type HetznerAccess, listLabelled } from "../hetzner-api.js";
+import type { StateResource } from "./state.js";
+
+/** Something in the cloud that bears this stack's label and is not in its state. */
+export interface Orphan {
+  /** Type of the Pulumi resource, e.g. "hcloud:index/server:Server". */
+  type: string;
+  /** As the state would have it. */
+  id: string;
+  /** For a person, e.g. "server lab-app-1 (4711)". */
+  title: string;
+  /** Whether a resource with these inputs would be it. */
+  matches: (inputs: Record<string, unknown>) => boolean;
+}
+
+export interface CloudView {
+  orphans: Orphan[];
+  /** Servers of this stack, orphans among them. */
+  servers: CloudServer[];
+  /** Labelled things that the state knows. */
+  known: number;
+}
+
+const types = {
+  servers: "hcloud:index/server:Server",
+  networks: "hcloud:index/network:Network",
+  firewalls: "hcloud:index/firewall:Firewall",
+  primary_ips: "hcloud:index/primaryIp:PrimaryIp",
+  ssh_keys: "hcloud:index/sshKey:SshKey",
+} as const;
+
+const subnetType = "hcloud:index/networkSubnet:NetworkSubnet";
+const attachmentType = "hcloud:index/serverNetwork:ServerNetwork";
+
+/** Compares what the cloud has of a stack with what its state knows. */
+export async function compareWithCloud(
+  access: HetznerAccess,
+  stackName: string,
+  resources: readonly StateResource[],
+): Promise<CloudView> {
+  const inState = new Set(resources.map(({ type, id }) => `${type} ${id}`));
+  const selector = `dukaan-stack==${stackName}`;
+  const [servers, networks, firewalls, addresses, keys] = await Promise.all([
+    listLabelled(access, "servers", selector),
+    listLabelled(access, "networks", selector),
+    listLabelled(access, "firewalls", selector),
+    listLabelled(access, "primary_ips", selector),
+    listLabelled(access, "ssh_keys", selector),
+  ]);
+  const named = (kind: keyof typeof types, noun: string, things: { id: number; name: string }[]) =>
+    things.map(({ id, name }): Orphan => ({
+      type: types[kind],
+      id: String(id),
+      title: `${noun} ${name} (${id})`,
+      matches: (inputs) => inputs["name"] === name,
+    }));
+  const labelled = [
+    ...named("networks", "network", networks),
+    ...named("firewalls", "firewall", firewalls),
+    ...named("primary_ips", "address", addresses),
+    ...named("ssh_keys", "login key", keys),
+    ...named("servers", "server", servers),
+  ];
+  // These bear no labels; they belong to what does.
+  const subnets = networks.flatMap(({ id, name, subnets: found }) =>
+    found.map(({ ip_range: range }): Orphan => ({
+      type: subnetType,
+      id: `${id}-${range}`,
+      title: `subnet ${range} of ${name}`,
+      matches: (inputs) => inputs["networkId"] === id && inputs["ipRange"] === range,
+    })),
+  );
+  const attachments = servers.flatMap(({ id, name, private_net: nets }) =>
+    nets.map(({ network }): Orphan => ({
+      type: attachmentType,
+      id: `${id}-${network}`,
+      title: `private interface of ${name}`,
+      matches: (inputs) => inputs["serverId"] === id,
+    })),
+  );
+  const isKnown = ({ type, id }: Orphan) => inState.has(`${type} ${id}`);
+  return {
+    orphans: [...labelled, ...subnets, ...attachments].filter((thing) => !isKnown(thing)),
+    servers,
+    known: labelled.filter(isKnown).length,
+  };
+}

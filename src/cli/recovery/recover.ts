@@ -1,0 +1,100 @@
+import { CliError, ExitCode } from "../errors.js";
+import { type HetznerAccess, powerOn, untilRunning } from "../hetzner-api.js";
+import { query } from "../pulumi.js";
+import type { Session } from "../session.js";
+import { adopt } from "./adopt.js";
+import { compareWithCloud, type Orphan } from "./orphans.js";
+import { exportState, importState, type PendingOperation, refresh } from "./state.js";
+
+/** Each round may reveal more: a subnet is only comparable once its network is known. Network, subnet, server, interface. */
+const mostRounds = 5;
+
+/**
+ * Mends what an interrupted run left: operations whose end nobody saw, resources that were made but not recorded, servers
+ * that are off. Asks the cloud, and changes nothing when there is nothing to mend.
+ * @returns what was mended, a line each
+ */
+export async function recover(session: Session, report: (message: string) => void): Promise<string[]> {
+  const { pulumi, stack } = session;
+  const access = await accessOf(session);
+  const done: string[] = [];
+  const note = (line: string) => {
+    done.push(line);
+    report(line);
+  };
+
+  let state = await exportState(pulumi);
+  const pending = state.deployment.pending_operations ?? [];
+  if (pending.length > 0) {
+    state.deployment.pending_operations = [];
+    await importState(pulumi, state);
+    await lookAgain(session, pending);
+    state = await exportState(pulumi);
+    note(`settled ${pending.length} interrupted ${pending.length === 1 ? "operation" : "operations"}`);
+  }
+
+  for (let round = 0; round < mostRounds; round++) {
+    const { orphans, servers, known } = await compareWithCloud(
+      access,
+      stack.name,
+      state.deployment.resources ?? [],
+    );
+    for (const server of servers) {
+      if (server.status === "running") continue;
+      report(`server ${server.name} is ${server.status}: waiting until it runs`);
+      if (server.status === "off") {
+        await powerOn(access, server);
+        note(`switched server ${server.name} on`);
+      } else await untilRunning(access, server);
+    }
+    if (orphans.length === 0) break;
+    if (known === 0 && pending.length === 0) throw strange(session, orphans);
+    report(`adopting ${orphans.map(({ title }) => title).join(", ")}`);
+    const adopted = await adopt(pulumi, orphans);
+    for (const { title } of adopted) note(`adopted ${title}, which an interrupted run had made`);
+    if (adopted.length > 0) {
+      state = await exportState(pulumi);
+      continue;
+    }
+    for (const { title } of orphans) {
+      note(`${title} bears this stack's label, but is no part of it: delete it if you do not need it`);
+    }
+    break;
+  }
+  return done;
+}
+
+/** What was being changed or deleted in the cloud may be so or so: the cloud knows. */
+async function lookAgain(session: Session, pending: readonly PendingOperation[]): Promise<void> {
+  const urns = pending
+    .filter(({ type, resource }) => type !== "creating" && resource.type.startsWith("hcloud:"))
+    .map(({ resource }) => resource.urn);
+  if (urns.length > 0) await refresh(session.pulumi, urns);
+}
+
+/** Nothing in the cloud is known to the state: they were made with another one, and may well hold data. */
+function strange({ stack, cloud }: Session, orphans: readonly Orphan[]): CliError {
+  return new CliError(
+    `the cloud has resources of a stack "${stack.name}" that this stack's state does not know: ${orphans.map(({ title }) => title).join(", ")}`,
+    cloud
+      ? "The state's folder was lost or is another one (DUKAAN_STATE). Set it back, or remove the local cloud with all that is on it: ./dukaan down"
+      : "Use the state that they were made with (pulumi login), give this stack another name, or delete them in the Hetzner console.",
+    ExitCode.refused,
+  );
+}
+
+async function accessOf({ cloud, pulumi, stack }: Session): Promise<HetznerAccess> {
+  if (cloud) return cloud;
+  const setting = async (name: string) =>
+    (await query(pulumi, ["config", "get", `hcloud:${name}`]).catch(() => "")).trim();
+  const token = process.env["HCLOUD_TOKEN"] ?? (await setting("token"));
+  if (token === "") {
+    throw new CliError(
+      "there is no token for Hetzner Cloud",
+      `Make one in the Hetzner console (Security → API tokens), then set HCLOUD_TOKEN or run \`pulumi config set --secret hcloud:token --stack ${stack.name}\`.`,
+      ExitCode.usage,
+    );
+  }
+  const endpoint = process.env["HCLOUD_ENDPOINT"] || (await setting("endpoint"));
+  return { token, endpoint: endpoint || "https://api.hetzner.cloud/v1" };
+}
