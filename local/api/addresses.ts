@@ -16,9 +16,12 @@ export function parseIPv4(text: string): number | undefined {
 export const formatIPv4 = (address: number): string =>
   [24, 16, 8, 0].map((shift) => Math.floor(address / 2 ** shift) % 256).join(".");
 
-/** Reads "10.0.0.0/16"; undefined when it is no CIDR block or has host bits set. */
+/**
+ * Reads "10.0.0.0/16"; undefined when it is no CIDR block or has host bits set. Numbers have no leading zeros: nft and ip
+ * would read them as octal.
+ */
 export function parseRange4(text: string): Range4 | undefined {
-  const match = /^([\d.]+)\/(\d{1,2})$/.exec(text);
+  const match = /^([\d.]+)\/(0|[1-9]\d?)$/.exec(text);
   const address = parseIPv4(match?.[1] ?? "");
   const prefix = Number(match?.[2]);
   if (address === undefined || !(prefix <= 32)) return undefined;
@@ -59,7 +62,7 @@ export function isCidr(text: string): boolean {
     rest.length > 0 ||
     !isIPv6(address) ||
     address.includes("%") ||
-    !/^\d{1,3}$/.test(prefix) ||
+    !/^(0|[1-9]\d{0,2})$/.test(prefix) ||
     Number(prefix) > 128
   )
     return false;

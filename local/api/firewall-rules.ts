@@ -58,9 +58,10 @@ export function checkRules(rules: Static<typeof RuleInput>[]): Static<typeof Fir
   return checked;
 }
 
+/** Without leading zeros: nft reads 010 as octal, and would open port 8. */
 function isPort(text: string): boolean {
-  const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
+  const match = /^([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?$/.exec(text);
   const low = Number(match?.[1]);
   const high = Number(match?.[2] ?? low);
-  return match !== null && low >= 1 && low <= high && high <= 65_535;
+  return match !== null && low <= high && high <= 65_535;
 }

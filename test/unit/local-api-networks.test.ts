@@ -60,6 +60,7 @@ describe("a network", () => {
   test.each([
     [{ ip_range: "10.0.0.1/16" }, "ip_range"],
     [{ ip_range: "10.0.0.0" }, "ip_range"],
+    [{ ip_range: "10.0.0.0/08" }, "ip_range"],
     [{ ip_range: "203.0.113.0/24" }, "ip_range"],
     [{ ip_range: "10.0.0.0/25" }, "ip_range"],
     [{ ip_range: "172.16.0.0/11" }, "ip_range"],
