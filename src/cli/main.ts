@@ -77,6 +77,15 @@ program
   });
 
 program
+  .command("diagnose")
+  .description("look at every machine now: what is saturated or broken, in order, and what to do about it")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--minutes <n>", "how far back journals are read", "10")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/diagnose.js")).diagnose(options));
+
+program
   .command("env")
   .description('print the environment for plain pulumi and other tools: eval "$(./dukaan env)"')
   .addOption(stackOption())
