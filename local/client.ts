@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureVersitygw } from "../toolchain/index.js";
 import { connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
-import { instanceFolder, type InstanceFolder } from "./folder.js";
+import { instanceFolder, isLocalCloud, requireOwnFolder, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
 import { ensureImage, findImage } from "./image/image.js";
 import { commandInMachine, logsOfMachine } from "./machines/enter.js";
@@ -43,6 +43,7 @@ export async function startLocalCloud(options: {
     `the local cloud "${instance}" does not run, and only root can start it`,
     "sudo ./dukaan local up",
   );
+  requireOwnFolder(folder);
   await ensureHostPackages(onProgress);
   await ensureImage(onProgress);
   await ensureVersitygw({ onProgress });
@@ -125,7 +126,7 @@ function ownEnvironment(): NodeJS.ProcessEnv {
 export async function stopLocalCloud(instance: string, options: { onProgress: Progress }): Promise<void> {
   const folder = instanceFolder(instance);
   const known = (await slotsInUse()).find((slot) => slot.instance === instance && slot.home === folder.home);
-  if (!known && !existsSync(folder.path)) return;
+  if (!known && !isLocalCloud(folder)) return;
   requireRoot(`only root can remove the local cloud "${instance}"`, "sudo ./dukaan local down");
   if (await pauseLocalCloud(instance)) options.onProgress("Stopped its server");
   const slot = known?.slot ?? (await acquireSlot(instance, folder.home));
@@ -137,6 +138,8 @@ export async function stopLocalCloud(instance: string, options: { onProgress: Pr
     onLog: options.onProgress,
   });
   await host.down();
+  // First what takes time: whoever is interrupted in it finds the folder to be a local cloud's the next time, too.
+  await rm(folder.objects, { recursive: true, force: true });
   await rm(folder.path, { recursive: true, force: true });
   options.onProgress("Removed its machines, networks and state");
 }

@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { HostError } from "./machines/host.js";
 
 /** Where a local cloud keeps what outlives its server. */
 export interface InstanceFolder {
@@ -18,15 +20,16 @@ export interface InstanceFolder {
 }
 
 /** The state folder of the local clouds: DUKAAN_LOCAL_HOME, or /var/lib/dukaan. */
-export const localHome = (): string => process.env["DUKAAN_LOCAL_HOME"] ?? "/var/lib/dukaan";
+export const localHome = (): string => process.env["DUKAAN_LOCAL_HOME"] || "/var/lib/dukaan";
 
 /** @throws RangeError when the name is not `[a-z][a-z0-9-]{0,11}` */
-export function instanceFolder(instance: string, home = localHome()): InstanceFolder {
+export function instanceFolder(instance: string, wantedHome = localHome()): InstanceFolder {
   if (!/^[a-z][a-z0-9-]{0,11}$/.test(instance)) {
     throw new RangeError(
       `instance "${instance}" must start with a letter and have at most 12 of a-z, 0-9 and "-" in all`,
     );
   }
+  const home = realPath(resolve(wantedHome));
   const path = join(home, instance);
   const file = (name: string): string => join(path, name);
   return {
@@ -38,6 +41,24 @@ export function instanceFolder(instance: string, home = localHome()): InstanceFo
     log: file("server.log"),
     objects: file("objects"),
   };
+}
+
+/** The kernel tells where disks and mounts are by their real paths: with another one they would not be found again. */
+function realPath(path: string): string {
+  if (existsSync(path)) return realpathSync(path);
+  return join(realPath(dirname(path)), basename(path));
+}
+
+/** Whether a local cloud keeps its files there: the log is the first of them, the state the second. */
+export const isLocalCloud = ({ log, state }: InstanceFolder): boolean => existsSync(log) || existsSync(state);
+
+/** @throws HostError when the folder is used for something else: it would go when the local cloud goes */
+export function requireOwnFolder(folder: InstanceFolder): void {
+  if (!existsSync(folder.path) || isLocalCloud(folder) || readdirSync(folder.path).length === 0) return;
+  throw new HostError(
+    `${folder.path}, where the local cloud would keep its files, holds something else`,
+    "Set DUKAAN_LOCAL_HOME to a folder that nothing else uses.",
+  );
 }
 
 /** What endpoint.json says. */

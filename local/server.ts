@@ -14,7 +14,7 @@ import { pino } from "pino";
 import { ensureVersitygw } from "../toolchain/index.js";
 import { startCloud } from "./api/start.js";
 import { runningServer } from "./connection.js";
-import { instanceFolder, localHome, type Endpoint, type InstanceFolder } from "./folder.js";
+import { instanceFolder, localHome, requireOwnFolder, type Endpoint, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
 import { ensureImage } from "./image/image.js";
 import { HostError } from "./machines/host.js";
@@ -52,6 +52,7 @@ async function main(): Promise<void> {
   if (process.getuid?.() !== 0) {
     throw new HostError("the local cloud must run as root", "Start it with: sudo ./dukaan local up");
   }
+  requireOwnFolder(folder);
   const other = await runningServer(folder);
   if (other) {
     throw new HostError(

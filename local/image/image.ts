@@ -56,7 +56,7 @@ async function imagePath(): Promise<string> {
 
 function imagesFolder(): string {
   const { DUKAAN_CACHE, XDG_CACHE_HOME } = process.env;
-  return `${DUKAAN_CACHE ?? `${XDG_CACHE_HOME ?? `${homedir()}/.cache`}/dukaan`}/images`;
+  return `${DUKAAN_CACHE || `${XDG_CACHE_HOME || `${homedir()}/.cache`}/dukaan`}/images`;
 }
 
 /** 16 hex digits over names, modes and contents of the image's sources. */
