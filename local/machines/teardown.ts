@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Computer } from "./lifecycle.js";
 import { succeeds } from "./command.js";
 import { loopDevices } from "./disks.js";
+import { hostLimitsDown } from "./host-limits.js";
 import { hostRoutesDown } from "./host-routes.js";
 import { lxcfsDown } from "./lxcfs.js";
 import { killAll, removeNspawnFolder } from "./nspawn.js";
@@ -28,6 +29,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
   }
   await releaseSlot(instance.name, async () => {
     await hostRoutesDown();
+    await hostLimitsDown();
     await removeNspawnFolder();
     await groups.remove("");
   });

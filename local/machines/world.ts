@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { run } from "./command.js";
+import { hostLimitsUp } from "./host-limits.js";
 import { hostRoutesUp } from "./host-routes.js";
 import { HOST_LINK, type Instance } from "./instance.js";
 import {
@@ -19,6 +20,7 @@ import {
 export async function worldUp(instance: Instance): Promise<void> {
   const { world } = instance;
   const { hostIpv4, worldIpv4, ipv4Range, hostIpv6, ipv6Range } = instance.addresses;
+  await hostLimitsUp();
   await hostRoutesUp();
   await addNamespace(world);
   if (!existsSync(`/sys/class/net/${world}`) || !(await interfaceExists(world, HOST_LINK))) {
