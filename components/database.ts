@@ -14,6 +14,11 @@ export interface DatabaseArgs {
    * @default false
    */
   dedicated?: boolean;
+  /**
+   * Command that sends a finished WAL file away; `%p` is its path.
+   * @default WAL is not archived
+   */
+  archiveCommand?: string | undefined;
 }
 
 /**
@@ -57,7 +62,8 @@ export class Database extends pulumi.ComponentResource {
     return pulumi.secret(verifier);
   }
 
-  private makeServer({ machine }: DatabaseArgs): pulumi.Output<string> {
-    return machine.role(this, postgresql({ sizing: this.sizing, verifier: this.verifier })).digest;
+  private makeServer({ machine, archiveCommand }: DatabaseArgs): pulumi.Output<string> {
+    const { sizing, verifier } = this;
+    return machine.role(this, postgresql({ sizing, verifier, archiveCommand })).digest;
   }
 }

@@ -17,5 +17,16 @@ if (settings.release !== undefined) {
 }
 
 /** The Pulumi program. Its exports are the stack's outputs. */
-export const { url, stage, release, held, addresses, ssh, deployKey, knownHosts, caCertificate, readme } =
-  provision(settings, findArtifacts(projectRoot, process.env, settings.release));
+export const {
+  url,
+  stage,
+  release,
+  held,
+  addresses,
+  ssh,
+  deployKey,
+  knownHosts,
+  caCertificate,
+  backupPassphrase,
+  readme,
+} = provision(settings, findArtifacts(projectRoot, process.env, settings.release));

@@ -1,10 +1,12 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AppServers } from "../components/app-servers.js";
+import { Backups } from "../components/backups.js";
 import { Database } from "../components/database.js";
 import { Environment } from "../components/environment.js";
 import type { Machine } from "../components/machine.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
+import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
 
@@ -27,6 +29,8 @@ export interface StackOutputs {
   knownHosts: pulumi.Output<string>;
   /** PEM of the authority that signed the shop's certificate. */
   caCertificate: pulumi.Output<string>;
+  /** Opens the backups; secret. Absent: there are none. */
+  backupPassphrase?: pulumi.Output<string>;
   /** Markdown; its placeholders are Pulumi's. */
   readme: string;
 }
@@ -44,7 +48,12 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
   const entry = environment.machine("app-1");
   const url = pulumi.interpolate`https://${settings.domain ?? entry.ipv4}`;
 
-  const database = new Database("database", { machine: entry }, { parent: environment });
+  const database = new Database(
+    "database",
+    { machine: entry, archiveCommand: settings.backup && archiveCommand },
+    { parent: environment },
+  );
+  const backups = makeBackups(settings, entry, database, environment);
   const app = new AppServers(
     "app",
     {
@@ -73,8 +82,25 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     deployKey: environment.deployKey.privateKey,
     knownHosts: knownHosts(environment.machines),
     caCertificate: environment.authority.certificate,
+    ...(backups && { backupPassphrase: backups.passphrase }),
     readme: renderTemplate("src/readme.md", { stack: topology.stack, stage: topology.stage }),
   };
+}
+
+function makeBackups(
+  settings: Settings,
+  machine: Machine,
+  { ready }: Database,
+  parent: pulumi.Resource,
+): Backups | undefined {
+  const { backup, local } = settings;
+  if (!backup) {
+    const warning =
+      "there are no backups (dukaan:backup): if the server's disk is lost, so is the shop's data";
+    if (!local) void pulumi.log.warn(warning);
+    return undefined;
+  }
+  return new Backups("backups", { machine, settings: backup, database: ready, protect: !local }, { parent });
 }
 
 function byMachine<Value>(

@@ -1,7 +1,7 @@
 import type { Settings } from "../src/settings/schema.js";
 import { machineAddress, tierRange } from "../src/topology/addresses.js";
 import { location, serverType } from "../src/topology/catalog.js";
-import { type Topology, deepFreeze } from "../src/topology/topology.js";
+import { type Flow, type Topology, deepFreeze } from "../src/topology/topology.js";
 
 /**
  * Stage 1: one server with everything on it. nginx ends TLS and hands requests to the app over a Unix socket; the app
@@ -11,6 +11,7 @@ export function droplet(settings: Settings): Topology {
   const region = settings.location;
   const { cores, memoryMiB, diskGB } = serverType(settings.serverType);
   const here = ["app-1"];
+  const backups = settings.backup && backupsTo(settings.backup.endpoint);
   return deepFreeze<Topology>({
     stack: settings.stack,
     stage: "droplet",
@@ -47,6 +48,7 @@ export function droplet(settings: Settings): Topology {
       { name: "api", machines: here },
       { name: "pgbouncer", machines: here },
       { name: "postgresql", machines: here, stateful: true },
+      ...(backups ? [{ name: "pgbackrest", machines: here }] : []),
     ],
     flows: [
       { from: "world", to: "nginx", protocol: "tcp", port: 443, purpose: "shop" },
@@ -81,6 +83,7 @@ export function droplet(settings: Settings): Topology {
         socket: "/run/postgresql/.s.PGSQL.5432",
         purpose: "migrations",
       },
+      ...(backups ?? []),
     ],
     outside: { world: ["0.0.0.0/0", "::/0"], operators: settings.operatorCidrs },
     entries: [
@@ -94,4 +97,16 @@ export function droplet(settings: Settings): Topology {
     ],
     volumes: [],
   });
+}
+
+/** What backups exchange with others. @param endpoint of the object storage; the way to port 443 is open anyway */
+function backupsTo(endpoint: string): Flow[] {
+  const { port } = new URL(endpoint);
+  const from = "pgbackrest";
+  return [
+    { from, to: "postgresql", protocol: "unix", socket: "/run/postgresql/.s.PGSQL.5432", purpose: "backups" },
+    ...(port === ""
+      ? []
+      : [{ from, to: "world", protocol: "tcp", port: Number(port), purpose: "object storage" } as const]),
+  ];
 }

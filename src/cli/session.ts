@@ -37,9 +37,11 @@ export async function openSession(
   };
   const pulumi = { executable: tools.pulumi, env, stack };
   if (!cloud) return { stack, pulumi };
-  await writeLocalConfig(stack, cloud.endpoint);
+  await writeLocalConfig(stack, cloud.endpoint, cloud.objectStorage);
   env["HCLOUD_TOKEN"] = cloud.token;
   env["HCLOUD_ENDPOINT"] = cloud.endpoint;
+  env["DUKAAN_BACKUP_ACCESS_KEY"] = cloud.objectStorage.accessKey;
+  env["DUKAAN_BACKUP_SECRET_KEY"] = cloud.objectStorage.secretKey;
   return { stack, pulumi, cloud };
 }
 

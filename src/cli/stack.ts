@@ -59,11 +59,22 @@ export async function openStack(name: string, options: { local?: boolean } = {})
   };
 }
 
+/** The part of the local cloud's object storage that is no secret. */
+export interface BackupTarget {
+  endpoint: string;
+  region: string;
+  caCertificate: string;
+}
+
 /**
  * Gives a local stack its own configuration, so that the checkout stays as it is: the settings of the tree with the
- * local cloud's endpoint. The salt that Pulumi wrote into the copy earlier is kept.
+ * local cloud's endpoints. The salt that Pulumi wrote into the copy earlier is kept.
  */
-export async function writeLocalConfig(stack: StackContext, endpoint: string): Promise<void> {
+export async function writeLocalConfig(
+  stack: StackContext,
+  endpoint: string,
+  storage: BackupTarget,
+): Promise<void> {
   const settings = await readStackFile(join(projectRoot, `Pulumi.${stack.name}.yaml`));
   const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
   const copy: StackFile = {
@@ -75,6 +86,7 @@ export async function writeLocalConfig(stack: StackContext, endpoint: string): P
       ...(earlier.config?.["dukaan:release"] === undefined
         ? {}
         : { "dukaan:release": earlier.config["dukaan:release"] }),
+      "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
       "hcloud:pollInterval": "50ms",
@@ -84,6 +96,16 @@ export async function writeLocalConfig(stack: StackContext, endpoint: string): P
   await mkdir(join(stack.directory, "project"), { recursive: true, mode: 0o700 });
   await writeFile(join(stack.directory, "project", "Pulumi.yaml"), "name: dukaan\nruntime: nodejs\n");
   await writeAtomically(stack.configFile, stringify(copy), 0o600);
+}
+
+/** Backups of a local stack go to the local object storage; when and how many is for the settings of the tree to say. */
+function localBackup(stack: StackContext, inTree: unknown, storage: BackupTarget): unknown {
+  if (inTree === "none") return inTree;
+  const own = Object.entries(typeof inTree === "object" && inTree !== null ? inTree : {}).filter(([name]) =>
+    ["path", "fullSchedule", "differentialSchedule", "keepFull"].includes(name),
+  );
+  const { endpoint, region, caCertificate } = storage;
+  return { ...Object.fromEntries(own), endpoint, region, bucket: `${stack.name}-backups`, caCertificate };
 }
 
 /** The environment that points Pulumi at this stack. A real stack keeps the user's own login and passphrase. */

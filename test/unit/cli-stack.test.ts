@@ -17,6 +17,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const storage = { endpoint: "https://203.0.113.2", region: "local", caCertificate: "PEM" };
+
 describe("openStack", () => {
   it("knows from its settings that lab runs on the local cloud", async () => {
     const stack = await openStack("lab");
@@ -50,11 +52,12 @@ describe("the configuration copy", () => {
   it("adds the endpoint and quick polling, keeps Pulumi's salt, and is readable by its owner alone", async () => {
     const stack = await openStack("lab");
     const inTree = await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8");
-    await writeLocalConfig(stack, "http://127.0.0.1:8470/v1");
+    await writeLocalConfig(stack, "http://127.0.0.1:8470/v1", storage);
     const first = parse(await readFile(stack.configFile, "utf8")) as { config: Record<string, unknown> };
+    expect(first.config["dukaan:backup"]).toEqual({ ...storage, bucket: "lab-backups" });
     await writeFile(stack.configFile, JSON.stringify({ ...first, encryptionsalt: "v1:abc" }));
 
-    await writeLocalConfig(stack, "http://127.0.0.1:8471/v1");
+    await writeLocalConfig(stack, "http://127.0.0.1:8471/v1", storage);
 
     const second = parse(await readFile(stack.configFile, "utf8")) as typeof first;
     expect(second).toMatchObject({ encryptionsalt: "v1:abc" });

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
+import { archiveCommand, backup } from "../../src/roles/backup/index.js";
 import { api, nodeOptions } from "../../src/roles/api/index.js";
 import { base } from "../../src/roles/base/index.js";
 import { nginx } from "../../src/roles/nginx/index.js";
@@ -38,6 +39,22 @@ const roles: RoleDefinition[] = [
   }),
   nginx({ cores: 1, certificate: "PEM", privateKey: "PEM", strictTransport: false }),
   api(machine),
+  backup({
+    settings: {
+      endpoint: "https://203.0.113.2",
+      region: "local",
+      bucket: "lab-backups",
+      path: "/lab",
+      accessKey: "ACCESS",
+      secretKey: "SECRET",
+      caCertificate: "PEM",
+      fullSchedule: "Sun 02:00 UTC",
+      differentialSchedule: "Mon..Sat 02:00 UTC",
+      keepFull: 4,
+    },
+    passphrase: "PASSPHRASE",
+    machine,
+  }),
 ];
 
 function nginxConf(strictTransport: boolean): string {
@@ -83,9 +100,13 @@ describe("roles", () => {
         typeof content === "string" && content.startsWith("#!/bin/sh") ? [{ path, content }] : [],
       );
     expect(scripts.map(({ path }) => path).toSorted()).toEqual([
+      "/usr/local/lib/dukaan/backup-state",
       "/usr/local/lib/dukaan/check-pgbouncer",
+      "/usr/local/lib/dukaan/pgbackrest-archive",
+      "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
       "/usr/local/lib/dukaan/restart-postgresql-if-needed",
+      "/usr/local/lib/dukaan/restore-database",
       "/usr/local/lib/dukaan/tune-memory",
     ]);
     for (const { content } of scripts) execFileSync("sh", ["-n"], { input: content });
@@ -100,6 +121,30 @@ describe("roles", () => {
       )
       .map(({ name }) => name);
     expect(unused).toEqual([]);
+  });
+});
+
+describe("backup", () => {
+  it("archives WAL within a minute where there are backups, and nothing where there are none", () => {
+    const path = "/etc/postgresql/15/main/postgresql.conf";
+    const verifier = "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC";
+    const archiving = fileOf(postgresql({ sizing, verifier, archiveCommand }), path);
+    expect(archiving).toMatch(/^archive_mode = on$/m);
+    expect(archiving).toMatch(/^archive_timeout = 60$/m);
+    // pgBackRest refuses to work with a command that does not name it.
+    expect(archiving).toMatch(/^archive_command = '\S*pgbackrest\S* %p'$/m);
+    expect(fileOf(postgresql({ sizing, verifier }), path)).toMatch(/^archive_mode = off$/m);
+  });
+
+  it("hands no key to anyone but root and PostgreSQL", () => {
+    const role = roles.find(({ name }) => name === "backup");
+    const secrets = role?.files?.filter(({ secret }) => secret).map(({ path, mode }) => [path, mode]);
+    expect(secrets).toEqual([
+      ["/etc/pgbackrest/pgbackrest.conf", "0640"],
+      ["/etc/dukaan/backup/s3.curl", "0600"],
+    ]);
+    const others = role?.files?.filter(({ secret }) => !secret).map(({ content }) => content);
+    expect(JSON.stringify(others)).not.toMatch(/ACCESS|SECRET|PASSPHRASE/);
   });
 });
 

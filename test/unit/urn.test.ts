@@ -41,20 +41,21 @@ function settingsOf(raw: Record<string, unknown>): Settings {
   return settings;
 }
 
-const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1" });
+const backup = {
+  endpoint: "https://nbg1.your-objectstorage.com",
+  region: "nbg1",
+  bucket: "shop-backups",
+  accessKey: "SENTINEL-ACCESS-KEY",
+  secretKey: "SENTINEL-SECRET-KEY",
+};
+const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1", "dukaan:backup": backup });
 const real = settingsOf({
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
   "dukaan:domain": "shop.example.com",
-  "dukaan:backup": {
-    endpoint: "https://nbg1.your-objectstorage.com",
-    region: "nbg1",
-    bucket: "shop-backups",
-    accessKey: "SENTINEL-ACCESS-KEY",
-    secretKey: "SENTINEL-SECRET-KEY",
-  },
+  "dukaan:backup": backup,
 });
 
-/** Losing one of these loses data, or addresses that others rely on. */
+/** Losing one of these loses data, or addresses that others rely on. (So does the passphrase of the backups.) */
 const stateful = [
   "hcloud:index/network:Network",
   "hcloud:index/networkSubnet:NetworkSubnet",
@@ -84,6 +85,9 @@ describe("resources of stage droplet", () => {
         "Environment / AppServers / Role app-1-nginx",
         "Environment / AppServers / Role app-1-pgbouncer",
         "Environment / AppServers app",
+        "Environment / Backups / RandomPassword backups",
+        "Environment / Backups / Role app-1-backup",
+        "Environment / Backups backups",
         "Environment / CertificateAuthority authority",
         "Environment / Database / RandomId database-salt",
         "Environment / Database / RandomPassword database",
@@ -133,6 +137,8 @@ describe("resources of stage droplet", () => {
     );
     expect(onReal.filter(({ type, protect }) => stateful.includes(type) && !protect)).toEqual([]);
     expect(onLocal.filter(({ protect }) => protect)).toEqual([]);
+    const passphrase = onReal.find(({ type, name }) => type.endsWith("RandomPassword") && name === "backups");
+    expect(passphrase?.protect).toBe(true);
   });
 
   it("asks Hetzner itself to refuse deletion on a real cloud alone", () => {

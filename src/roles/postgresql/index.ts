@@ -10,10 +10,18 @@ export interface PostgresqlArgs {
   sizing: DatabaseSizing;
   /** SCRAM verifier of the role `shop`; see ./scram.ts. */
   verifier: pulumi.Input<string>;
+  /**
+   * Command that sends a finished WAL file away; `%p` is its path.
+   * @default WAL is not archived
+   */
+  archiveCommand?: string | undefined;
 }
 
+/** A piece of WAL is sent when it is full or, if anything was written, after so many seconds: the RPO. */
+const archiveTimeoutSeconds = 60;
+
 /** PostgreSQL 15 with the database `shop` and its owner, reachable over its Unix socket alone. */
-export function postgresql({ sizing, verifier }: PostgresqlArgs): RoleDefinition {
+export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs): RoleDefinition {
   const file = { owner: "root", group: "postgres", mode: "0640" };
   const asPostgres = ["runuser", "-u", "postgres", "--"];
   return {
@@ -33,6 +41,14 @@ export function postgresql({ sizing, verifier }: PostgresqlArgs): RoleDefinition
           parallelWorkers: sizing.parallelWorkers,
           parallelWorkersPerQuery: sizing.parallelWorkersPerQuery,
           autovacuumWorkers: sizing.autovacuumWorkers,
+          archiving:
+            archiveCommand === undefined
+              ? "archive_mode = off"
+              : [
+                  "archive_mode = on",
+                  `archive_command = '${archiveCommand}'`,
+                  `archive_timeout = ${archiveTimeoutSeconds}`,
+                ].join("\n"),
         }),
         ...file,
       },

@@ -1,0 +1,66 @@
+#!/bin/sh
+# Makes the bucket and the repository in it unless they are there, and decides whether this database may write to it.
+# Run by the role `backup` and after a restore; changes nothing that is right already.
+#
+# A machine that was lost comes back with an empty database. It must never mix with the backups of the lost one: a
+# repository belongs to one database, known by its system identifier. Over a foreign one backups stay paused until either
+# that database is brought back (./dukaan restore) or another folder is chosen (dukaan:backup.path).
+set -eu
+state=/var/lib/dukaan/backup
+bucket={{bucketUrl}}
+
+as_postgres() { runuser -u postgres -- "$@"; }
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+request() { # arguments of curl; prints the status, 000 without an answer
+  curl --config /etc/dukaan/backup/s3.curl --output /dev/null --write-out '%{http_code}' "$@" || true
+}
+
+ensure_bucket() {
+  status=$(request --head "$bucket")
+  if [ "$status" = 404 ]; then
+    status=$(request --request PUT "$bucket")
+    # Somebody made it at the same time.
+    [ "$status" != 409 ] || status=$(request --head "$bucket")
+  fi
+  case $status in
+  200) ;;
+  000) fail "the object storage of the backups does not answer: $bucket" ;;
+  403) fail "the object storage refuses the keys of dukaan:backup, or the bucket is somebody else's: $bucket" ;;
+  *) fail "the object storage of the backups answers $status: $bucket" ;;
+  esac
+}
+
+# Succeeds when the repository is this database's, and makes it when there is none; 28: it is another database's.
+ensure_repository() {
+  status=0
+  said=$(as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-create 2>&1) || status=$?
+  case $status in
+  0) return 0 ;;
+  28) return 28 ;;
+  *)
+    # Unreadable as an encrypted file is: the lines hold its bytes.
+    said=$(echo "$said" | tr -cd '[:print:]\n' | cut -c 1-200)
+    fail "the repository of the backups cannot be used. If it was encrypted with another passphrase, give that as dukaan:backup.passphrase; or choose another folder with dukaan:backup.path.
+$said"
+    ;;
+  esac
+}
+
+install -d -m 0750 -o postgres -g postgres "$state"
+ensure_bucket
+if ensure_repository; then
+  rm -f "$state/paused"
+  as_postgres touch "$state/archiving"
+  # The first one, or one that was cut off.
+  if ! as_postgres pgbackrest --stanza=shop info --output=json | grep -q '"label"'; then
+    systemctl start --no-block dukaan-backup@full.service
+  fi
+else
+  rm -f "$state/archiving"
+  as_postgres touch "$state/paused"
+  echo "backups are paused: the repository holds those of another database"
+fi

@@ -1,0 +1,138 @@
+#!/bin/sh
+# Replaces this machine's database by one from the backups, step by step; `./dukaan restore` calls the steps in order.
+# Every step can be repeated, and a restore that was cut off begins anew with `begin`.
+#
+#   begin BYTES                    stops the shop and PostgreSQL and moves the present database aside, unless there is no
+#                                  room for one of BYTES beside it; prints where it is then
+#   fetch LABEL TIMELINE [TARGET]  copies the backup LABEL and tells PostgreSQL how far to recover: along TIMELINE up to
+#                                  TARGET ("2026-01-31 12:00:00.000+00"), or as far as there is WAL
+#   recover                        starts PostgreSQL and waits until it accepts writes; prints
+#                                  {"restoredTo", "timeline", "endLsn", "reached"}
+#   finish                         sets passwords and grants as the program wants them now, migrates the schema, starts
+#                                  the shop and the schedule of backups
+set -eu
+export LC_ALL=C.UTF-8
+data=/var/lib/postgresql/15/main
+binaries=/usr/lib/postgresql/15/bin
+unit=postgresql@15-main.service
+state=/var/lib/dukaan/restore
+backups=/var/lib/dukaan/backup
+release=/opt/dukaan/releases/api/current
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+as_postgres() { runuser -u postgres -- "$@"; }
+ask() { as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname=postgres --command="$1"; }
+
+# Whether the data directory is what a restore that was cut off has left: nothing of value.
+is_unfinished() {
+  [ -e "$state/under-way" ] || return 1
+  # pgBackRest copies the control file last; PostgreSQL removes the signal when it has recovered.
+  [ ! -e "$data/global/pg_control" ] || [ -e "$data/recovery.signal" ]
+}
+
+schedule() { systemctl "$1" dukaan-backup-full.timer dukaan-backup-diff.timer dukaan-backup-gap.path; }
+
+begin() { # bytes
+  if ! is_unfinished; then
+    free=$(($(df --output=avail --block-size=1 "$data" | tail -n 1)))
+    needed=$(($1 + 268435456)) # and some for WAL
+    [ "$free" -gt "$needed" ] ||
+      fail "there is no room to keep the present database aside: $((free >> 20)) MiB are free, $((needed >> 20)) MiB are needed"
+  fi
+  schedule stop
+  systemctl stop 'dukaan-backup@*.service' 'dukaan-api@*.service'
+  # A clean stop sends the last WAL to the storage first.
+  systemctl stop "$unit"
+  if as_postgres "$binaries/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; then fail "PostgreSQL does not stop"; fi
+  install -d -m 0700 "$state"
+  if is_unfinished; then
+    rm -rf "$data"
+  else
+    aside=$data.before-restore-$(date -u +%Y%m%dT%H%M%SZ)
+    : >"$state/under-way"
+    mv -T "$data" "$aside"
+    echo "$aside"
+  fi
+}
+
+fetch() { # label, timeline, target
+  [ -e "$state/under-way" ] || fail "begin comes first"
+  [ ! -e "$data" ] || is_unfinished || fail "$data holds a database: begin comes first"
+  rm -rf "$data"
+  as_postgres install -d -m 0700 "$data"
+  if [ -n "${3:-}" ]; then
+    how="--type=time --target-action=promote"
+    target="--target=$3"
+  else
+    how=--type=default
+    target=--no-delta # the default, so that there always is an argument
+  fi
+  # shellcheck disable=SC2086 # two words
+  as_postgres pgbackrest --stanza=shop --process-max=2 $how "$target" --set="$1" --target-timeline="$2" restore
+  # It is the repository's own database now: from its first moment on, its new timeline is archived.
+  rm -f "$backups/paused"
+  as_postgres touch "$backups/archiving"
+}
+
+recover() {
+  reached=true
+  started=0 # when we last started it, in seconds since 1970
+  until [ "$(ask 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; do
+    case $(systemctl show --property=ActiveState --value "$unit") in
+    inactive | failed)
+      if [ "$started" -gt 0 ]; then
+        journalctl --sync
+        said=$(journalctl --identifier=postgresql --since="@$started" --output=cat --no-pager | grep -v 'the database system is' || true)
+        echo "$said" | grep -q 'recovery ended before configured recovery target was reached' ||
+          fail "PostgreSQL does not recover: $(echo "$said" | tail -n 6)"
+        # All that was archived happened before the target, so all of it is what is wanted.
+        reached=false
+        sed -i '/^recovery_target_time *=/d' "$data/postgresql.auto.conf"
+      fi
+      started=$(date +%s)
+      systemctl reset-failed "$unit" 2>/dev/null || true
+      systemctl start --no-block "$unit"
+      ;;
+    esac
+    sleep 0.2
+  done
+  rm -f "$state/under-way"
+  # Where the recovery ended stands in the last line of the new timeline's history.
+  history=$(ask 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)').history
+  end=$(grep -E '^[0-9]+' "$data/pg_wal/$history" | tail -n 1)
+  ask "select json_build_object(
+    'restoredTo', pg_last_xact_replay_timestamp(),
+    'timeline', $(echo "$end" | cut -f 1),
+    'endLsn', '$(echo "$end" | cut -f 2)',
+    'reached', $reached)" | tr -d '\n'
+}
+
+start_shop() {
+  [ ! -e "$release" ] || systemctl start "dukaan-api@$(basename "$(readlink -f "$release")").service"
+}
+
+finish() {
+  # The database remembers the password of its day.
+  as_postgres psql --no-psqlrc --quiet --file=/etc/dukaan/postgresql/setup.sql
+  if [ -e "$release" ]; then
+    (
+      set -a
+      . "$release/env"
+      set +a
+      exec runuser -u dukaan --preserve-environment -- "$release/node" "$release/migrate.mjs"
+    ) >/dev/null
+  fi
+  start_shop
+  /usr/local/lib/dukaan/prepare-backups
+  schedule start
+}
+
+step=$1
+shift
+case $step in
+begin | fetch | recover | finish) "$step" "$@" ;;
+*) fail "unknown step $step" ;;
+esac
