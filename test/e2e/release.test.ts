@@ -4,6 +4,7 @@ import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
 import { startLoad } from "../load/load.js";
@@ -56,19 +57,17 @@ describe("a good release, a line changed", () => {
   });
 
   it("is left by ./dukaan rollback within 10 seconds, and up does not bring it back silently", async () => {
-    let seconds = 0;
     const report = await underLoad("rollback", async () => {
       const back = await lab.dukaan("rollback", "--json");
       expect(back, back.stderr).toMatchObject({ exitCode: 0 });
-      ({ seconds } = back);
       const told = JSON.parse(back.stdout) as { release: string; switchedAfter: number };
       expect(told.release).toBe(serving);
       expect(await served()).toBe(serving);
+      expect(told.switchedAfter).toBeLessThan(10);
       note(
-        `rollback: serves after ${told.switchedAfter.toFixed(1)} s, recorded after ${seconds.toFixed(1)} s`,
+        `rollback: serves after ${told.switchedAfter.toFixed(1)} s, done after ${back.seconds.toFixed(1)} s`,
       );
     });
-    expect(seconds).toBeLessThan(10);
     note(`rollback: ${figures(report)}`);
 
     const again = await lab.dukaan("up");
@@ -223,10 +222,12 @@ async function served(): Promise<string> {
   return (JSON.parse(body) as { release: string }).release;
 }
 
+/** Without `./dukaan`, which asks Pulumi first: this is called often. */
 async function onMachine(script: string): Promise<string> {
-  const result = await lab.dukaan("ssh", "--", `sh -c '${script.replaceAll("'", `'"'"'`)}'`);
-  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
-  return result.stdout;
+  const files = join(lab.stateFolder, "ssh");
+  const options = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
+  const { stdout } = await execa("ssh", [...options, url.replace("https://", "root@"), script]);
+  return stdout;
 }
 
 async function receivedBytes(): Promise<number> {

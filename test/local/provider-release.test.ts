@@ -267,6 +267,39 @@ test("the last three releases stay, older ones go", async () => {
   expect(kept).toContain("old");
 });
 
+test("the release before stands by for its time, and takes over for good when the new one ends", async () => {
+  const instances = () => machine.sh("systemctl list-units --plain --no-legend 'dukaan-api@*' | wc -l");
+  const before = active();
+  await engine.up(release, "shop", { ...(await program("six")), standbySeconds: 4 });
+  const six = active();
+  expect(await machine.sh("readlink /run/dukaan/api-standby.sock")).toBe(`api-${before}.sock`);
+  expect(await instances()).toBe("2");
+  await expect.poll(instances, { timeout: 20_000 }).toBe("1");
+  expect(await machine.sh("ls /run/dukaan")).not.toContain("standby");
+  expect((await get()).body).toBe(`six ${six}`);
+
+  const seven = { ...(await program("seven")), standbySeconds: 600 };
+  await engine.up(release, "shop", seven);
+  await machine.sh(`systemctl kill --signal KILL dukaan-api@${active()}.service`);
+  await expect.poll(instances, { timeout: 20_000 }).toBe("1");
+  expect((await get()).body).toBe(`six ${six}`);
+  expect(await machine.sh("readlink /opt/dukaan/releases/api/current")).toBe(six);
+  expect(await engine.drift(release, "shop", seven)).toEqual({ active: "update" });
+  await expect(engine.up(release, "shop", seven)).rejects.toThrow(
+    /taken back here: .*ended by itself \(killed KILL\)[^]*up --release latest/,
+  );
+  expect((await get()).body).toBe(`six ${six}`);
+
+  const back = await machine.sh(
+    `/usr/local/lib/dukaan/fall-back-release back api ${six} 'by hand' 2>/dev/null`,
+  );
+  expect(back.split("\t")[0]).toBe(before);
+  expect((await get()).body).toBe(`five ${before}`);
+  // Whoever asks to leave a release that is not current any more changes nothing.
+  expect(await machine.sh(`/usr/local/lib/dukaan/fall-back-release back api ${six} 'by hand'`)).toBe(back);
+  await engine.up(release, "shop", await program("eight"));
+});
+
 test("the password is in the releases' environment files alone", async () => {
   // The journal has what the dying app printed itself.
   const found = await machine.sh(

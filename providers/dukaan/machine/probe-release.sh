@@ -4,7 +4,8 @@
 #   runtime  digest of the runtime of that name, or -
 #   release  complete, modified (a file is not as it was sent) or -
 #   active   id of the release that current names, or -
-#   serving  yes when the active release's instance runs, is enabled and has the service's socket, else no
+#   serving  yes when the active release's instance runs, is enabled (and no other is) and has the service's socket,
+#            else no
 set -eu
 export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
@@ -26,7 +27,8 @@ echo "active$tab$active"
 
 unit=dukaan-$service@$active.service
 serving=no
-if systemctl is-active --quiet "$unit" && systemctl is-enabled --quiet "$unit" 2>/dev/null &&
+enabled=$(find /etc/systemd/system -path "*.wants/dukaan-$service@*.service" -printf '%f\n' | sort -u)
+if systemctl is-active --quiet "$unit" && [ "$enabled" = "$unit" ] &&
   [ "$(readlink "/run/dukaan/$service.sock")" = "$service-$active.sock" ]; then
   serving=yes
 fi

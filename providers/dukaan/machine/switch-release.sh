@@ -212,7 +212,8 @@ end_standby_later() {
   timer=dukaan-$service-settle
   systemctl stop "$timer.timer" 2>/dev/null || true
   [ -n "$keep" ] || return 0
-  systemd-run --quiet --collect --unit "$timer" --on-active "$standby" "$tools/fall-back-release" settle "$service" "$id"
+  systemd-run --quiet --collect --unit "$timer" --on-active "$standby" \
+    --timer-property AccuracySec=1s "$tools/fall-back-release" settle "$service" "$id"
 }
 
 keep_tools() {
