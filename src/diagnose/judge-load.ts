@@ -23,11 +23,13 @@ function processor({ cpu, load, cores, processes, app, requests }: MachineReport
       ],
     });
   }
-  if (cpu.used + cpu.steal < 0.9) return found;
+  // Where the host shares its processors out, as for a container, a machine may get less than its own and be at its limit.
+  const starved = cpu.used >= 0.3 && cpu.used + cpu.waiting >= 0.95;
+  if (cpu.used + cpu.steal < 0.9 && !starved) return found;
   const users = byUnit(processes);
   const stranger = users.find((user) => !user.ours);
   const evidence = [
-    `processor ${percent(cpu.used)} of ${cores} ${cores === 1 ? "core" : "cores"}, load ${load[0]}`,
+    `processor ${percent(cpu.used)} of ${cores} ${cores === 1 ? "core" : "cores"}, load ${load[0]}; as much work waited for it as ${percent(cpu.waiting)} of it could do`,
     ...users
       .slice(0, 5)
       .map(

@@ -117,12 +117,14 @@ function number(section: Section, word: string): number {
 }
 
 function parseCpu(before: Section, after: Section, seconds: number, cores: number): CpuUse {
+  // A process that ended takes its count with it.
+  const waiting = Math.max(0, number(after, "waited") - number(before, "waited")) / 1e9 / seconds / cores;
   const quota = (first(after, "quota")[0] ?? "").split(" ").map(Number);
   if (has(after, "used")) {
     const [limit = 0, period = 0] = quota;
     const mine = limit > 0 && period > 0 ? limit / period : cores;
     const used = (number(after, "used") - number(before, "used")) / 1e9 / seconds / mine;
-    return { used: share(used), steal: 0, iowait: 0 };
+    return { used: share(used), steal: 0, iowait: 0, waiting };
   }
   const fields = (section: Section) => (first(section, "cpu")[0] ?? "").trim().split(/\s+/).map(Number);
   const [old, now] = [fields(before), fields(after)];
@@ -134,6 +136,7 @@ function parseCpu(before: Section, after: Section, seconds: number, cores: numbe
     used: share(1 - (idle + iowait + steal) / total),
     steal: share(steal / total),
     iowait: share(iowait / total),
+    waiting,
   };
 }
 

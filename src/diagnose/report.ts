@@ -49,8 +49,11 @@ export interface MachineReport {
 export interface CpuUse {
   /** Of the processor time that the machine has, 0 to 1. */
   used: number;
+  /** Time that the cloud's host gave to others. */
   steal: number;
   iowait: number;
+  /** Time for which processes were ready and had no processor: 1 means that as many waited as could run. */
+  waiting: number;
 }
 
 export interface ProcessUse {

@@ -23,7 +23,7 @@ read_journal --dmesg --lines 200 --output short-unix | awk '/Out of memory: Kill
 # systemd says which service lost its process to SIGKILL; where the kernel's own lines are not seen (containers) this is
 # what is left of a kill for want of memory.
 read_journal --identifier systemd --lines 2000 --output short-iso |
-  awk '/killed by the OOM killer|code=killed, status=9\/KILL|Failed with result .oom-kill./ { when = $1; line = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", line); printf "killed\t%s\t%s\n", when, substr(line, 1, 200) }' | tail -n 20
+  awk '/killed by the OOM killer|code=killed, status=9\/KILL|code=exited, status=137|Failed with result .oom-kill./ { when = $1; line = $0; sub(/^[^ ]+ [^ ]+ [^ ]+ /, "", line); printf "killed\t%s\t%s\n", when, substr(line, 1, 200) }' | tail -n 20
 read_journal --priority 3 --lines 30 --output short | cut -c 1-300 | awk '{ printf "error\t%s\n", $0 }'
 read_journal --unit 'dukaan-*' --lines 500 --output cat | awk '/"level":"(error|fatal)"/ { if (match($0, /"msg":"([^"\\]|\\.)*"/)) print substr($0, RSTART + 7, RLENGTH - 8); }' | sort | uniq -c | sort -rn | head -n 3 |
   awk '{ n = $1; sub(/^ *[0-9]+ /, ""); printf "app_error\t%d\t%s\n", n, substr($0, 1, 160) }'

@@ -22,6 +22,9 @@ cat /proc/[0-9]*/stat 2>/dev/null | awk '{
   printf "process\t%d\t%s\t%s\t%d\t%d\n", $1, substr($0, open + 1, close_ - open - 1), field[1], field[12] + field[13], field[22]
 }'
 
+# Nanoseconds for which processes were ready and had no processor.
+cat /proc/[0-9]*/schedstat 2>/dev/null | awk '{ waited += $2 } END { printf "waited\t%.0f\n", waited }'
+
 if [ -S /run/dukaan/api.sock ]; then
   metrics=$(curl --silent --fail --max-time 2 --unix-socket /run/dukaan/api.sock http://localhost/metrics) &&
     printf '%s\n' "$metrics" | awk '/^(http_request_duration_seconds|db_pool_connections|nodejs_eventloop_lag_(mean|p99)_seconds)/ { printf "metric\t%s\t%s\n", $1, $2 }' ||

@@ -1,6 +1,9 @@
 # The machine: memory, kills for want of it, disks, sockets, waiting restarts and updates.
 if systemd-detect-virt --quiet --container; then echo "container"; fi
-printf 'cores\t%s\n' "$(nproc)"
+# A container sees its host's processors; the role `base` has written down how many it has.
+cores=$(sed -n 's/^cores=//p' /etc/dukaan/machine 2>/dev/null)
+if [ -z "$cores" ] || ! systemd-detect-virt --quiet --container; then cores=$(nproc); fi
+printf 'cores\t%s\n' "$cores"
 printf 'uptime\t%s\n' "$(cut -d ' ' -f 1 /proc/uptime)"
 printf 'load\t%s\n' "$(cat /proc/loadavg)"
 printf 'page_size\t%s\n' "$(getconf PAGESIZE)"

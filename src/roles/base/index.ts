@@ -45,6 +45,12 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
     ],
     files: [
       {
+        // For those who look at the machine itself: a container sees its host's processors.
+        path: "/etc/dukaan/machine",
+        content: `name=${machine.name}\ncores=${machine.cores}\nmemoryMiB=${machine.memoryMiB}\n`,
+        ...root,
+      },
+      {
         path: "/root/.ssh/authorized_keys",
         content: pulumi.all(authorizedKeys).apply((keys) => `${keys.map((key) => key.trim()).join("\n")}\n`),
         ...root,
