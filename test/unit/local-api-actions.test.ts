@@ -241,6 +241,7 @@ describe("after the process was killed", () => {
     ["removeMachine", "delete", 404],
     ["powerOffMachine", "poweroff", 200],
     ["shutdownMachine", "reboot", 200],
+    ["startMachine", "reboot", 200],
   ] as const)("in %s, %s is brought to its end", async (method, what, status) => {
     const host = new MemoryHost();
     const first = await TestCloud.start({ statePath, host });
