@@ -2,6 +2,7 @@ import type { Settings } from "../src/settings/schema.js";
 import { machineAddress, tierRange } from "../src/topology/addresses.js";
 import { location, serverType } from "../src/topology/catalog.js";
 import { type Flow, type Topology, deepFreeze } from "../src/topology/topology.js";
+import { groundFlows } from "./ground.js";
 
 /**
  * Stage 1: one server with everything on it. nginx ends TLS and hands requests to the app over a Unix socket; the app
@@ -51,16 +52,7 @@ export function droplet(settings: Settings): Topology {
       ...(backups ? [{ name: "pgbackrest", machines: here }] : []),
     ],
     flows: [
-      { from: "world", to: "nginx", protocol: "tcp", port: 443, purpose: "shop" },
-      { from: "world", to: "nginx", protocol: "tcp", port: 80, purpose: "redirect to https" },
-      { from: "operators", to: "system", protocol: "tcp", port: 22, purpose: "SSH" },
-      { from: "world", to: "system", protocol: "icmp", purpose: "ping and path MTU" },
-      { from: "system", to: "world", protocol: "tcp", port: 443, purpose: "APIs and object storage" },
-      { from: "system", to: "world", protocol: "tcp", port: 80, purpose: "package updates" },
-      { from: "system", to: "world", protocol: "udp", port: 53, purpose: "DNS" },
-      { from: "system", to: "world", protocol: "tcp", port: 53, purpose: "DNS, long answers" },
-      { from: "system", to: "world", protocol: "udp", port: 123, purpose: "time" },
-      { from: "system", to: "world", protocol: "icmp", purpose: "ping and path MTU" },
+      ...groundFlows("nginx"),
       { from: "nginx", to: "api", protocol: "unix", socket: "/run/dukaan/api.sock", purpose: "requests" },
       {
         from: "api",

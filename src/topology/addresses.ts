@@ -17,6 +17,9 @@ const tierNumbers = {
   broker: 5,
   search: 6,
   worker: 7,
+  cdn: 8,
+  control: 9,
+  node: 10,
 } as const;
 
 export type Tier = keyof typeof tierNumbers;

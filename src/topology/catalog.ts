@@ -73,6 +73,15 @@ export const serverTypes: readonly ServerType[] = [
   x86("ccx63", 48, 192, 960),
 ];
 
+/**
+ * Dedicated servers (Hetzner Robot): a machine of one's own, with its disks. Cores are hardware threads, as a cloud's
+ * vCPUs are. Only the European locations have them. Source: https://www.hetzner.com/dedicated-rootserver/, 2026.
+ */
+export const dedicatedTypes: readonly ServerType[] = [
+  { ...x86("AX42-1", 16, 64, 1024), ...onlyEurope },
+  { ...x86("AX102-1", 32, 128, 3840), ...onlyEurope },
+];
+
 /** Operating system images that the roles are written for. */
 export const images = ["debian-12"] as const;
 
@@ -80,7 +89,7 @@ export type Image = (typeof images)[number];
 
 /** @throws Error when there is no such type; settings have been checked before */
 export function serverType(name: string): ServerType {
-  const found = serverTypes.find((type) => type.name === name);
+  const found = [...serverTypes, ...dedicatedTypes].find((type) => type.name === name);
   if (!found) throw new Error(`unknown server type ${name}`);
   return found;
 }

@@ -17,6 +17,12 @@ export interface Topology {
   outside: Readonly<Record<Outside, readonly string[]>>;
   entries: readonly PublicEntry[];
   volumes: readonly Volume[];
+  /** The provider's own load balancers, before a cluster. */
+  loadBalancers?: readonly LoadBalancer[];
+  /** Between regions: each carries the events of one to the other. */
+  links?: readonly Link[];
+  /** One address, announced from every region, leads to the nearest. */
+  anycast?: true;
 }
 
 export interface Region {
@@ -27,6 +33,8 @@ export interface Region {
   zone: Location["zone"];
   /** The /16 of its private network. */
   range: string;
+  /** Whom it stands near to, when the stack has several regions; see ./regions.ts. */
+  market?: string;
   /** One /24 a tier that has machines. */
   subnets: readonly { tier: Tier; range: string }[];
 }
@@ -40,6 +48,8 @@ export interface Machine {
   tier: Tier;
   /** Provider's name of its size. */
   serverType: string;
+  /** A dedicated server instead of a virtual one. */
+  metal?: true;
   cores: number;
   memoryMiB: number;
   diskGB: number;
@@ -90,6 +100,18 @@ export interface Volume {
   name: string;
   machine: string;
   sizeGB: number;
+}
+
+export interface LoadBalancer {
+  name: string;
+  region: string;
+  /** Hands connections to this service. */
+  service: string;
+}
+
+export interface Link {
+  from: string;
+  to: string;
 }
 
 /** Freezes a value with everything in it. */

@@ -1,0 +1,111 @@
+import type { Settings } from "../src/settings/schema.js";
+import { type Tier, machineAddress, regionRange, tierRange } from "../src/topology/addresses.js";
+import { dedicatedTypes, location, serverType } from "../src/topology/catalog.js";
+import { type Machine, type Region, type Topology, deepFreeze } from "../src/topology/topology.js";
+import type { RegionPlan, StagePlan, TierSize } from "./plan.js";
+
+/**
+ * Turns a plan and the sizes of its tiers into the topology: names and addresses follow from tier and number, so that
+ * another machine, tier or region moves nothing. The first region is the home; its machines have no prefix.
+ * @throws RangeError when a service of the plan has no machine, or addresses run out
+ */
+export function layOut(settings: Settings, plan: StagePlan, regions: readonly RegionPlan[]): Topology {
+  const places = regions.map((region, index) => placeOf(settings, region, index));
+  const machines = regions.flatMap((region, index) => machinesOf(settings, plan, region, places[index]!));
+  const inTier = (tier: Tier) => machines.filter((machine) => machine.tier === tier).map(({ name }) => name);
+  const services = [
+    { name: "system", machines: machines.map(({ name }) => name) },
+    ...plan.services.map(({ name, tier, stateful }) => {
+      const where = inTier(tier);
+      if (where.length === 0) throw new RangeError(`${plan.stage}: no machine for ${name} (tier ${tier})`);
+      return { name, machines: where, ...(stateful && { stateful }) };
+    }),
+  ];
+  return deepFreeze<Topology>({
+    stack: settings.stack,
+    stage: plan.stage,
+    regions: places,
+    machines,
+    services,
+    flows: plan.flows,
+    outside: { world: ["0.0.0.0/0", "::/0"], operators: settings.operatorCidrs },
+    entries: [
+      {
+        name: "shop",
+        service: plan.entry,
+        scheme: "https",
+        port: 443,
+        ...(settings.domain === undefined ? {} : { domain: settings.domain }),
+      },
+    ],
+    volumes: volumesOf(machines, regions, places),
+    ...(plan.balanced !== undefined && {
+      loadBalancers: places.map(({ name }) => ({
+        name: `${name}-ingress`,
+        region: name,
+        service: plan.balanced!,
+      })),
+    }),
+    ...(plan.anycast && {
+      anycast: plan.anycast,
+      links: places.flatMap((from) =>
+        places.filter((to) => to !== from).map((to) => ({ from: from.name, to: to.name })),
+      ),
+    }),
+  });
+}
+
+function placeOf(settings: Settings, { location: where, market, sizes }: RegionPlan, index: number): Region {
+  const range = regionRange(settings.networkCidr, index);
+  return {
+    // The home keeps the name that it has had since the first stage: it is part of URNs.
+    name: index === 0 ? settings.location : (market ?? where),
+    provider: settings.provider,
+    location: where,
+    zone: location(where).zone,
+    range,
+    ...(market !== undefined && { market }),
+    subnets: tiersOf(sizes).map(([tier]) => ({ tier, range: tierRange(range, tier) })),
+  };
+}
+
+function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, region: Region): Machine[] {
+  const home = region.name === settings.location;
+  return tiersOf(sizes).flatMap(([tier, size]) => {
+    const { cores, memoryMiB, diskGB } = serverType(size.serverType);
+    const metal = dedicatedTypes.some(({ name }) => name === size.serverType);
+    const entry = plan.services.some((service) => service.name === plan.entry && service.tier === tier);
+    return Array.from({ length: size.count }, (_, index): Machine => {
+      const name = `${home ? "" : `${region.name}-`}${tier}-${index + 1}`;
+      return {
+        name,
+        hostname: `${settings.stack}-${name}`,
+        region: region.name,
+        tier,
+        serverType: size.serverType,
+        ...(metal && { metal }),
+        cores,
+        memoryMiB,
+        diskGB,
+        image: settings.image,
+        privateAddress: machineAddress(region.range, tier, index + 1),
+        // IPv6 costs nothing and carries SSH and package updates; IPv4 is for those whom the public reaches.
+        publicIpv4: entry,
+        publicIpv6: true,
+        dnsNames: entry && settings.domain !== undefined ? [settings.domain] : [],
+      };
+    });
+  });
+}
+
+function volumesOf(machines: readonly Machine[], regions: readonly RegionPlan[], places: readonly Region[]) {
+  return machines.flatMap(({ name, tier, region }) => {
+    const { sizes } = regions[places.findIndex((place) => place.name === region)]!;
+    const sizeGB = sizes[tier]?.volumeGB;
+    return sizeGB === undefined ? [] : [{ name: `${name}-data`, machine: name, sizeGB }];
+  });
+}
+
+function tiersOf(sizes: RegionPlan["sizes"]): [Tier, TierSize][] {
+  return (Object.entries(sizes) as [Tier, TierSize][]).filter(([, { count }]) => count > 0);
+}
