@@ -18,11 +18,7 @@ const rebootSeconds = 60;
 export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, Job> {
   const { state, host } = cloud;
 
-  const serverOf = ({ resources }: RunningAction): ServerRow => {
-    const reference = resources.find(({ type }) => type === "server");
-    if (!reference) throw new Error("the action names no server");
-    return findServer(state, reference.id);
-  };
+  const serverOf = (action: RunningAction): ServerRow => findServer(state, serverIdOf(action));
   const onServer =
     (work: (server: ServerRow, id: string, action: RunningAction) => Promise<void>): Job["run"] =>
     async (action) => {
@@ -70,9 +66,9 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
       }),
       // A server without a machine is none: it disappears, and its name and addresses are free again.
       undo: (action) => {
-        const server = serverOf(action);
-        void host.removeMachine(String(server.id)).catch(() => undefined);
-        forgetServer(cloud, server.id);
+        const id = serverIdOf(action);
+        void host.removeMachine(String(id)).catch(() => undefined);
+        forgetServer(cloud, id);
         state.scrub();
       },
     },
@@ -109,7 +105,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
         await host.startMachine(id);
         setStatus(state, server.id, "running");
       }),
-      undo: (action) => setStatus(state, serverOf(action).id, "off"),
+      undo: (action) => setStatus(state, serverIdOf(action), "off"),
     },
 
     delete_server: {
@@ -117,7 +113,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
         await host.removeMachine(id);
         state.transaction(() => forgetServer(cloud, server.id));
       }),
-      undo: (action) => setStatus(state, serverOf(action).id, "unknown"),
+      undo: (action) => setStatus(state, serverIdOf(action), "unknown"),
     },
 
     apply_firewall: setFirewall,
@@ -129,12 +125,12 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
     },
     unassign_primary_ip: {
       run: onServer((server, id) => setAddresses(cloud, server, id)),
-      undo: (action) => assign(cloud, action, serverOf(action).id),
+      undo: (action) => assign(cloud, action, serverIdOf(action)),
     },
 
     attach_to_network: {
       run: onServer((server, _id, action) => networks.attach(server.id, networkOf(action))),
-      undo: (action) => networks.forget(serverOf(action).id, networkOf(action)),
+      undo: (action) => networks.forget(serverIdOf(action), networkOf(action)),
     },
     change_alias_ips: {
       run: onServer((server, _id, action) => networks.attach(server.id, networkOf(action))),
@@ -142,7 +138,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
         state.run(
           "UPDATE server_networks SET alias_ips = ? WHERE server_id = ? AND network_id = ?",
           action.arguments["before"] ?? "[]",
-          serverOf(action).id,
+          serverIdOf(action),
           networkOf(action),
         );
       },
@@ -155,6 +151,13 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
     },
     ...networks.routerJobs(),
   };
+}
+
+/** An action that failed may name a server that is gone meanwhile, so what takes it back goes by the id alone. */
+function serverIdOf({ resources }: RunningAction): number {
+  const reference = resources.find(({ type }) => type === "server");
+  if (!reference) throw new Error("the action names no server");
+  return reference.id;
 }
 
 function limitsOf(cloud: Cloud, server: ServerRow): MachineLimits {

@@ -100,11 +100,14 @@ describe("a computer that refuses", () => {
 
   test("to make a machine: the server is gone, its name and addresses are free", async () => {
     cloud.host.failing.add("createMachine");
-    const { body } = await cloud.post("/servers", { ...basic, name: "again" });
+    const { network } = (await cloud.post("/networks", { name: "n", ip_range: "10.0.0.0/16", ...zoned }))
+      .body;
+    const { body } = await cloud.post("/servers", { ...basic, name: "again", networks: [network?.id] });
     const action = await cloud.finished(body.action);
     expect(action).toMatchObject(failed);
     expect(action.error?.message).toBe("createMachine failed. Ask the test.");
-    expect((await cloud.finished(body.next_actions?.[0])).status).toBe("error");
+    for (const next of body.next_actions ?? []) expect((await cloud.finished(next)).status).toBe("error");
+    expect(body.next_actions).toHaveLength(2);
     expect(problem(await cloud.get(`/servers/${body.server?.id}`))).toBe("404 not_found");
     expect((await cloud.get("/primary_ips")).body.primary_ips).toEqual([]);
     cloud.host.failing.clear();
