@@ -6,10 +6,22 @@ import type { NetworkJobs } from "./network-jobs.js";
 import { publicAddressesOf } from "./primary-ip-rows.js";
 import { attachmentsOf, setStatus, type ServerRow } from "./server-rows.js";
 
+/** Commands that themselves see to whether a machine is there and runs. */
+const switching = new Set([
+  "change_server_type",
+  "create_server",
+  "delete_server",
+  "reboot_server",
+  "reset_server",
+  "shutdown_server",
+  "start_server",
+  "stop_server",
+]);
+
 /**
  * Makes state and computer tell the same story after a start: machines that still run are adopted, servers that should
- * run are started, machines that no server has are removed, servers that lost their machine are forgotten. Servers on
- * which an action was interrupted are left to that action, which runs again afterwards.
+ * run are started, machines that no server has are removed, servers that lost their machine are forgotten. What an
+ * interrupted action was about is left to that action, which runs again afterwards.
  */
 export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: ActionLog): Promise<void> {
   const { state, actions, host } = cloud;
@@ -25,7 +37,8 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
   await Promise.all(
     servers.map(async (server) => {
       const id = String(server.id);
-      if (actions.runningOn({ type: "server", id: server.id }).length > 0) return;
+      const interrupted = actions.runningOn({ type: "server", id: server.id });
+      if (interrupted.some((command) => switching.has(command))) return;
       const machine = machines.get(id);
       if (!machine) {
         log.error(
@@ -35,10 +48,12 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
         state.transaction(() => forgetServer(cloud, server.id));
         return;
       }
-      await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
-      await host.setFirewall(id, firewallSpec(state, server));
-      for (const attachment of attachmentsOf(state, server.id)) {
-        await networks.attach(server.id, attachment.network_id);
+      if (interrupted.length === 0) {
+        await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
+        await host.setFirewall(id, firewallSpec(state, server));
+        for (const attachment of attachmentsOf(state, server.id)) {
+          await networks.attach(server.id, attachment.network_id);
+        }
       }
       const shouldRun = server.status !== "off";
       if (!machine.running && shouldRun) {

@@ -148,6 +148,7 @@ export class Actions {
     for (const { id } of this.state.all<{ id: number }>(
       "SELECT id FROM actions WHERE status = 'running' ORDER BY id",
     )) {
+      if (this.#inFlight.has(id)) continue;
       this.log.info({ action: id }, "resuming an interrupted action");
       this.#enqueue(id);
     }

@@ -280,6 +280,8 @@ describe("after the process was killed", () => {
     const second = await TestCloud.start({ statePath, host });
     const { actions } = (await second.get(`/servers/${stopped.id}/actions?sort=id:desc`)).body;
     expect((await second.finished(actions?.[0])).command).toBe("start_server");
+    // Once when it was made, once now.
+    expect(host.calls.filter((call) => call === `startMachine ${stopped.id}`)).toHaveLength(2);
     expect([...host.machinesById].map(([id, { running }]) => [id, running])).toEqual([
       [String(stopped.id), true],
       [String(off.id), false],
@@ -289,6 +291,25 @@ describe("after the process was killed", () => {
       [off.id, "off"],
     ]);
     expect(problem(await second.get(`/primary_ips/${lost.public_net.ipv4?.id}`))).toBe("404 not_found");
+    await second.close();
+  });
+
+  test("and the computer restarted while a firewall was applied, the server is started all the same", async () => {
+    const host = new MemoryHost();
+    const first = await TestCloud.start({ statePath, host });
+    const { id } = await first.server();
+    const { firewall } = (await first.post("/firewalls", { name: "fw" })).body;
+    host.hanging.add("setFirewall");
+    const apply_to = [{ type: "server", server: { id } }];
+    await first.post(`/firewalls/${firewall?.id}/actions/apply_to_resources`, { apply_to });
+    host.hanging.clear();
+    host.machinesById.get(String(id))!.running = false;
+
+    const second = await TestCloud.start({ statePath, host });
+    const { actions } = (await second.get(`/servers/${id}/actions`)).body;
+    for (const action of actions ?? []) expect((await second.finished(action)).status).toBe("success");
+    expect(host.machinesById.get(String(id))).toMatchObject({ running: true, firewall: { inbound: [] } });
+    expect((await second.get(`/servers/${id}`)).body.server?.status).toBe("running");
     await second.close();
   });
 
