@@ -38,6 +38,26 @@ describe("findArtifacts", () => {
     expect(find).toThrow("./dukaan env");
   });
 
+  it("takes another bundle that the environment names", () => {
+    const bundle = join(root, "elsewhere/api");
+    mkdirSync(bundle, { recursive: true });
+    writeFileSync(`${bundle}.json`, '{"digest":"fff"}');
+    const variables = { DUKAAN_NODE_RUNTIME: JSON.stringify(runtime), DUKAAN_API_BUNDLE: bundle };
+    expect(findArtifacts(root, variables).api).toEqual({ directory: bundle, digest: "fff" });
+    rmSync(bundle, { recursive: true });
+    expect(() => findArtifacts(root, variables)).toThrow(RunError);
+  });
+
+  it("stays at the bundle that a rollback named, whatever is built, also when nothing is", () => {
+    rmSync(join(root, "dist"), { recursive: true });
+    const variables = { DUKAAN_NODE_RUNTIME: JSON.stringify(runtime), DUKAAN_BUNDLES: "/kept" };
+    expect(findArtifacts(root, variables, "abc123").api).toEqual({
+      directory: "/kept/abc123",
+      digest: "abc123",
+    });
+    expect(() => findArtifacts(root, {}, "abc123")).toThrow(/dukaan:release .*DUKAAN_BUNDLES.* is not set/);
+  });
+
   it("says how to build the app when it is not built", () => {
     rmSync(join(root, "dist/bundles/api.json"));
     expect(() => findArtifacts(root, {})).toThrow(/api\.json does not exist\. Run `npm run build`/);

@@ -67,6 +67,18 @@ describe("the configuration copy", () => {
   });
 });
 
+describe("a rollback's hold", () => {
+  it("stays in the stack's configuration until it is taken away", async () => {
+    const stack = await openStack("lab");
+    await writeLocalConfig(stack, "http://127.0.0.1:8470/v1", storage);
+    const config = parse(await readFile(stack.configFile, "utf8")) as { config: Record<string, unknown> };
+    config.config["dukaan:release"] = "a".repeat(64);
+    await writeFile(stack.configFile, JSON.stringify(config));
+    await writeLocalConfig(stack, "http://127.0.0.1:8470/v1", storage);
+    expect(parse(await readFile(stack.configFile, "utf8"))).toEqual(config);
+  });
+});
+
 describe("the environment for Pulumi", () => {
   it("gives a local stack its own backend and a passphrase that stays the same, and never says it", async () => {
     const stack = await openStack("lab");

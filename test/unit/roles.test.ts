@@ -190,9 +190,27 @@ describe("nginx", () => {
 
   it("hands requests to the socket without keep-alive, and metrics to nobody", () => {
     expect(nginxConf(false)).toMatch(/upstream api \{\s*server unix:\/run\/dukaan\/api\.sock max_fails=0;/);
+    expect(nginxConf(false)).toMatch(/server unix:\/run\/dukaan\/api-standby\.sock backup/);
     expect(nginxConf(false)).not.toMatch(/^\s*keepalive \d/m);
     expect(nginxConf(false)).toMatch(/location = \/metrics \{\s*return 404;/);
   });
+});
+
+describe("nginx, where a request may be sent on although its answer was lost", () => {
+  const pattern =
+    /location ~ (\S+) \{\s*proxy_pass http:\/\/api;\s*proxy_next_upstream error non_idempotent;/;
+  const repeatable = new RegExp(pattern.exec(nginxConf(false))?.[1] ?? "-");
+
+  it.each(["/s/ashas-sarees/checkout", "/api/v1/stores/ashas-sarees/orders"])("is %s", (path) => {
+    expect(repeatable.test(path)).toBe(true);
+  });
+
+  it.each(["/stores", "/s/ashas-sarees/cart", "/admin/ashas-sarees/products", "/s/a/b/checkout"])(
+    "is not %s",
+    (path) => {
+      expect(repeatable.test(path)).toBe(false);
+    },
+  );
 });
 
 describe("sizing", () => {

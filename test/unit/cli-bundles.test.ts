@@ -1,0 +1,31 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dukaan-bundles-"));
+  vi.stubEnv("DUKAAN_CACHE", join(folder, "cache"));
+  vi.stubEnv("DUKAAN_API_BUNDLE", join(folder, "api"));
+  vi.resetModules();
+  await mkdir(join(folder, "api/assets"), { recursive: true });
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(folder, { recursive: true });
+});
+
+it("keeps a copy of each deployed bundle by its digest, the latest five", async () => {
+  const { keepBundle, keptBundles } = await import("../../src/cli/bundles.js");
+  expect(keptBundles.startsWith(folder)).toBe(true);
+  for (const digest of ["a", "b", "c", "a", "d", "e", "f"]) {
+    await writeFile(join(folder, "api/assets/name"), digest);
+    await writeFile(join(folder, "api.json"), JSON.stringify({ digest }));
+    await keepBundle();
+    expect(await readFile(join(keptBundles, digest, "assets/name"), "utf8")).toBe(digest);
+    // Ages are told apart by time stamps.
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  expect((await readdir(keptBundles)).toSorted()).toEqual(["a", "c", "d", "e", "f"]);
+});
