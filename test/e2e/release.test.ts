@@ -38,6 +38,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+it("cannot be left while there is no earlier one; it serves on", async () => {
+  const back = await lab.dukaan("rollback");
+  expect(back.exitCode).toBe(1);
+  expect(back.stderr).toMatch(/no earlier release of api on this machine/);
+  expect(await served()).toBe(serving);
+});
+
 describe("a good release, a line changed", () => {
   it("is deployed without a failed request, and moves less than 3 MB", async () => {
     await build("good", (source) => `${source}\nconsole.error("a line more");\n`);

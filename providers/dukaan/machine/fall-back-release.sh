@@ -73,7 +73,8 @@ case $action in
     printf '%s\t%s\n' "$(current)" "$(cat "$releases/current/.bundle")"
     ;;
   settle)
-    switch_to "$id"
+    # Stopped on purpose, e.g. while the database is restored: nothing of it is to be started now.
+    if systemctl is-active --quiet "dukaan-$service@$id.service"; then switch_to "$id"; fi
     ;;
   *)
     echo "usage: fall-back-release exited|back|settle SERVICE ID [REASON]" >&2
