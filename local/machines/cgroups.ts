@@ -245,15 +245,23 @@ async function processesBelow(folder: string): Promise<number[]> {
 async function removeBelow(folder: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     try {
-      await Promise.all((await childFolders(folder)).map((child) => removeBelow(`${folder}/${child}`)));
-      await rmdir(folder);
+      await removeTree(folder);
       return;
     } catch (error) {
-      if (isGone(error)) return;
       if (attempt >= 100 || !(error instanceof Error && "code" in error && error.code === "EBUSY"))
         throw error;
       await sleep(20);
     }
+  }
+}
+
+/** One attempt: trying again is for the whole, or each level would multiply the attempts of the one above it. */
+async function removeTree(folder: string): Promise<void> {
+  try {
+    await Promise.all((await childFolders(folder)).map((child) => removeTree(`${folder}/${child}`)));
+    await rmdir(folder);
+  } catch (error) {
+    if (!isGone(error)) throw error;
   }
 }
 
