@@ -23,6 +23,7 @@ describe("./dukaan", () => {
     [["uq"], /unknown command 'uq'/],
     [["up", "--stagee", "droplet"], /unknown option '--stagee'/],
     [["up", "--stack", "nosuch"], /there is no stack "nosuch"/],
+    [["up", "--release", "newest"], /'newest' is invalid.*latest/],
     [["down", "--stack", "nosuch"], /there is no stack "nosuch"/],
     [["seed", "--stores", "-3"], /--stores is "-3"/],
     [["seed", "--products", "many"], /--products is "many"/],
