@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { pino } from "pino";
 import { ensureVersitygw } from "../toolchain/index.js";
-import { startCloud } from "./api/start.js";
+import { startCloud, type RunningCloud } from "./api/start.js";
 import { runningServer } from "./connection.js";
 import { instanceFolder, localHome, requireOwnFolder, type Endpoint, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
@@ -21,7 +21,8 @@ import { HostError } from "./machines/host.js";
 import { addressesInRealUse } from "./machines/host-routes.js";
 import { instanceOf } from "./machines/instance.js";
 import { createLinuxHost } from "./machines/linux-host.js";
-import { acquireSlot, releaseSlot } from "./machines/slots.js";
+import { withLock } from "./machines/lock.js";
+import { acquireSlot, releaseSlot, slotsInUse } from "./machines/slots.js";
 import { State } from "./state/database.js";
 import { StorageServer } from "./storage/server.js";
 
@@ -53,13 +54,6 @@ async function main(): Promise<void> {
     throw new HostError("the local cloud must run as root", "Start it with: sudo ./dukaan local up");
   }
   requireOwnFolder(folder);
-  const other = await runningServer(folder);
-  if (other) {
-    throw new HostError(
-      `the local cloud "${instance}" runs already, as process ${other.pid} at ${other.endpoint}`,
-      "Use that one, or stop it with `./dukaan local down`.",
-    );
-  }
   const say = (progress: string): void => {
     logger.info(progress);
     tell({ progress });
@@ -68,8 +62,41 @@ async function main(): Promise<void> {
   const image = await ensureImage(say);
   const program = await ensureVersitygw({ onProgress: say });
   await mkdir(folder.path, { recursive: true, mode: 0o755 });
-  const token = await readOrMakeToken(folder);
+  // Of two that start at the same time the second waits until the first is up, and then finds it.
+  const { cloud, storage } = await withLock(folder.path, () =>
+    start(instance, folder, values.port, image.path, program),
+  );
+  tell({ ready: true });
 
+  const stop = async (signal: string): Promise<void> => {
+    logger.info({ signal }, "stopping; the machines go on running");
+    storage.close();
+    await cloud.close();
+    await rm(folder.endpoint, { force: true });
+    process.exit(0);
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      stop(signal).catch(fail);
+    });
+  }
+}
+
+async function start(
+  instance: string,
+  folder: InstanceFolder,
+  wantedPort: string | undefined,
+  image: string,
+  program: string,
+): Promise<{ cloud: RunningCloud; storage: StorageServer }> {
+  const other = await runningServer(folder);
+  if (other) {
+    throw new HostError(
+      `the local cloud "${instance}" runs already, as process ${other.pid} at ${other.endpoint}`,
+      "Use that one, or stop it with `./dukaan local down`.",
+    );
+  }
+  const token = await readOrMakeToken(folder);
   const state = new State(folder.state);
   const isNew = state.setting("slot") === undefined;
   const forgetIfNew = async (error: unknown): Promise<never> => {
@@ -77,12 +104,12 @@ async function main(): Promise<void> {
     throw error;
   };
   const slot = await takeSlot(state, instance, folder.home).catch(forgetIfNew);
-  const port = values.port === undefined ? firstPort + slot : Number(values.port);
+  const port = wantedPort === undefined ? firstPort + slot : Number(wantedPort);
   const host = createLinuxHost({
     instance,
     slot,
     home: folder.home,
-    image: image.path,
+    image,
     onLog: (message) => logger.info(message),
   });
   const storage = new StorageServer({
@@ -112,20 +139,7 @@ async function main(): Promise<void> {
     hostIsUp: () => storage.start(),
   });
   logger.info({ instance, port, slot }, "the local cloud is up");
-  tell({ ready: true });
-
-  const stop = async (signal: string): Promise<void> => {
-    logger.info({ signal }, "stopping; the machines go on running");
-    storage.close();
-    await cloud.close();
-    await rm(folder.endpoint, { force: true });
-    process.exit(0);
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      stop(signal).catch(fail);
-    });
-  }
+  return { cloud, storage };
 }
 
 /** The slot decides the addresses that servers have: a state that has one can only run in it. */
@@ -144,7 +158,11 @@ async function takeSlot(state: State, instance: string, home: string): Promise<n
 
 /** Leaves nothing of an instance that never came up. */
 async function forget(instance: string, folder: InstanceFolder): Promise<void> {
-  await releaseSlot(instance, () => Promise.resolve());
+  // The slot may belong to another local cloud of that name, which has its state elsewhere.
+  const used = await slotsInUse();
+  if (used.some((slot) => slot.instance === instance && slot.home === folder.home)) {
+    await releaseSlot(instance, () => Promise.resolve());
+  }
   await rm(folder.path, { recursive: true, force: true });
 }
 

@@ -16,6 +16,7 @@ import {
   type LocalCloud,
 } from "../../local/client.js";
 import { projectRoot } from "../../local/machines/project-root.js";
+import { slotsInUse } from "../../local/machines/slots.js";
 import { key, reaches, ssh, until } from "./machine-lab.js";
 
 const instance = "api-real";
@@ -101,6 +102,7 @@ describe("the local cloud's process", () => {
       endpoint: cloud.endpoint,
       port: cloud.port,
       pid: cloud.pid,
+      objectStorage: cloud.objectStorage.endpoint,
       servers: [],
     });
   });
@@ -111,6 +113,28 @@ describe("the local cloud's process", () => {
     });
     expect(second.exitCode).toBe(1);
     expect(second.stdout).toContain(`runs already, as process ${cloud.pid}`);
+  });
+
+  test("runs once when it is started twice at the same time", async () => {
+    const twice = [1, 2].map(() =>
+      execa(process.execPath, [program, "--instance", "api-twice", "--home", home], { reject: false }),
+    );
+    const second = await Promise.race(twice);
+    expect(second.exitCode).toBe(1);
+    expect(second.stdout).toContain("runs already, as process");
+    expect((await localCloudStatus("api-twice")).running).toBe(true);
+    await stopLocalCloud("api-twice", { onProgress: () => {} });
+    await Promise.all(twice);
+    expect(await localCloudTraces("api-twice")).toEqual([]);
+  });
+
+  test("is refused elsewhere under the same name, and loses nothing by that", async () => {
+    const elsewhere = ["--instance", instance, "--home", join(home, "elsewhere")];
+    const { exitCode, stdout } = await execa(process.execPath, [program, ...elsewhere], { reject: false });
+    expect(exitCode).toBe(1);
+    expect(stdout).toContain(`with its state in ${home}`);
+    expect(existsSync(join(home, "elsewhere", instance))).toBe(false);
+    expect((await slotsInUse()).map((slot) => slot.instance)).toContain(instance);
   });
 
   test("names who has its port", async () => {
