@@ -86,6 +86,29 @@ program
   .action(async (options) => (await import("./commands/diagnose.js")).diagnose(options));
 
 program
+  .command("backup")
+  .description("make a backup of the database now, and list what there is")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--list", "only list: what there is, and since when every moment can be restored")
+  .option("--full", "a full one; else one of what has changed since the last full one")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/backup.js")).backup(options));
+
+program
+  .command("restore")
+  .description("bring the database back to a moment; when its machine is gone, onto a new one")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--at <time>", "the moment, ISO 8601 with its zone, e.g. 2026-01-31T12:00:00Z")
+  .option("--latest", "everything that was backed up")
+  .option("--timeline <n>", "follow an earlier timeline: what was before another restore")
+  .option("--accept-gap", "open the shop although WAL is missing behind what could be restored")
+  .option("-y, --yes", "do not ask before replacing the database")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/restore.js")).restore(options));
+
+program
   .command("env")
   .description('print the environment for plain pulumi and other tools: eval "$(./dukaan env)"')
   .addOption(stackOption())

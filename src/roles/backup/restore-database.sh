@@ -2,6 +2,7 @@
 # Replaces this machine's database by one from the backups, step by step; `./dukaan restore` calls the steps in order.
 # Every step can be repeated, and a restore that was cut off begins anew with `begin`.
 #
+#   history [TIMELINE]             prints a timeline's number, by default the latest, and the text of its history file
 #   begin BYTES                    stops the shop and PostgreSQL and moves the present database aside, unless there is no
 #                                  room for one of BYTES beside it; prints where it is then
 #   fetch LABEL TIMELINE [TARGET]  copies the backup LABEL and tells PostgreSQL how far to recover: along TIMELINE up to
@@ -31,6 +32,19 @@ is_unfinished() {
   [ -e "$state/under-way" ] || return 1
   # pgBackRest copies the control file last; PostgreSQL removes the signal when it has recovered.
   [ ! -e "$data/global/pg_control" ] || [ -e "$data/recovery.signal" ]
+}
+
+# A repository that an upgrade of PostgreSQL went through has several archives; the last one counts.
+history() { # timeline
+  archive=archive/shop/$(as_postgres pgbackrest repo-ls archive/shop | grep -E '^[0-9]+-[0-9]+$' | sort -V | tail -n 1)
+  files=$(as_postgres pgbackrest repo-ls "$archive" --filter='^[0-9A-F]{8}\.history$' | sort)
+  wanted=$(printf '%08X' "${1:-0x0$(echo "$files" | tail -n 1 | cut -d . -f 1)}")
+  [ "$wanted" != 00000000 ] || wanted=00000001
+  printf '%d\n' "0x$wanted"
+  # The first one has no history.
+  [ "$wanted" != 00000001 ] || return 0
+  echo "$files" | grep -q "^$wanted" || fail "there is no timeline $1 in the backups"
+  as_postgres pgbackrest repo-get "$archive/$wanted.history"
 }
 
 schedule() { systemctl "$1" dukaan-backup-full.timer dukaan-backup-diff.timer dukaan-backup-gap.path; }
@@ -133,6 +147,6 @@ finish() {
 step=$1
 shift
 case $step in
-begin | fetch | recover | finish) "$step" "$@" ;;
+history | begin | fetch | recover | finish) "$step" "$@" ;;
 *) fail "unknown step $step" ;;
 esac

@@ -1,0 +1,111 @@
+import { type Backup, backupsOf } from "../../backup/history.js";
+import { type BackupState, DatabaseMachine } from "../database-machine.js";
+import { CliError, ExitCode } from "../errors.js";
+import { openSession } from "../session.js";
+import { runSteps } from "../steps.js";
+import { sshAccess } from "./ssh.js";
+
+interface BackupOptions {
+  stack: string;
+  local?: boolean;
+  list?: boolean;
+  full?: boolean;
+  json?: boolean;
+}
+
+/** Makes a backup now, or says which there are and what can be restored. */
+export async function backup(options: BackupOptions): Promise<void> {
+  const machine = new DatabaseMachine(await sshAccess(await openSession(options)));
+  if (!options.list) await makeOne(machine, options.full ? "full" : "diff");
+  await list(machine, options);
+}
+
+async function makeOne(machine: DatabaseMachine, type: "full" | "diff"): Promise<void> {
+  requireBackups(await machine.backupState({ repository: false }));
+  await runSteps({}, [
+    {
+      title: `${type === "full" ? "Full" : "Differential"} backup`,
+      run: async () => machine.backUp(type),
+    },
+  ]);
+}
+
+async function list(machine: DatabaseMachine, { json, stack }: BackupOptions): Promise<void> {
+  const state = await machine.backupState({ repository: true });
+  const repository = await machine.repository();
+  const timeline = state.state === "off" ? undefined : await machine.timeline(undefined);
+  const [oldest] = timeline ? backupsOf(timeline, repository) : [];
+  if (json) {
+    const backups = repository.backups.map(
+      ({ label, type, stop, timeline: made, databaseBytes, repositoryBytes }) => ({
+        label,
+        type,
+        stop,
+        timeline: made,
+        databaseBytes,
+        repositoryBytes,
+      }),
+    );
+    const { state: mode, gap, archiver, failed } = state;
+    const result = {
+      state: mode,
+      gap,
+      archiver,
+      failed,
+      timeline: timeline?.id,
+      restorableFrom: oldest?.stop,
+      backups,
+    };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    return;
+  }
+  process.stdout.write(
+    [
+      `Backups of ${stack}: ${describeState(state)}`,
+      ...repository.backups.map(describe),
+      oldest
+        ? `Every moment since ${oldest.stop.toISOString()} can be restored: ./dukaan restore --at <time>`
+        : "Nothing can be restored yet.",
+      "",
+    ].join("\n"),
+  );
+}
+
+/** @throws CliError (precondition) when none can be made */
+function requireBackups(state: BackupState): void {
+  if (state.state === "on") return;
+  throw new CliError(
+    state.state === "off" ? "this stack makes no backups (dukaan:backup)" : pausedReason,
+    state.state === "off" ? "Set dukaan:backup and run ./dukaan up." : pausedRemedy,
+    ExitCode.precondition,
+  );
+}
+
+export const pausedReason =
+  "backups are paused: the repository holds those of another database, and this one is empty beside it";
+export const pausedRemedy =
+  "Bring that database back with ./dukaan restore --latest, or begin anew with another folder (dukaan:backup.path) and ./dukaan up.";
+
+function describeState({ state, gap, archiver, failed }: BackupState): string {
+  if (state === "off") return "off";
+  if (state === "paused") return pausedReason;
+  const lastSent = archiver?.lastSent == null ? "never" : ago(new Date(archiver.lastSent));
+  return [
+    `on; WAL last sent ${lastSent}`,
+    ...(archiver && archiver.waiting > 1 ? [`${archiver.waiting} pieces of WAL wait`] : []),
+    ...(gap ? ["WAL was given up: the next backup closes the gap"] : []),
+    ...failed.map((unit) => `${unit} failed`),
+  ].join("; ");
+}
+
+function describe({ label, type, stop, databaseBytes, repositoryBytes }: Backup): string {
+  const sizes = `${megabytes(databaseBytes)} of database, ${megabytes(repositoryBytes)} stored`;
+  return `  ${type.padEnd(4)}  ${stop.toISOString().slice(0, 19)}Z  ${sizes.padEnd(44)}  ${label}`;
+}
+
+function ago(moment: Date): string {
+  const seconds = Math.max(0, Math.round((Date.now() - moment.getTime()) / 1000));
+  return seconds < 120 ? `${seconds} s ago` : `${Math.round(seconds / 60)} min ago`;
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;

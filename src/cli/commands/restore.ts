@@ -1,0 +1,242 @@
+import { createInterface } from "node:readline/promises";
+import {
+  type Backup,
+  backupsOf,
+  chooseBackup,
+  hasGapAfter,
+  parseLsn,
+  type Repository,
+  type Timeline,
+} from "../../backup/history.js";
+import { keepBundle } from "../bundles.js";
+import { DatabaseMachine, type Recovered } from "../database-machine.js";
+import { CliError, ExitCode } from "../errors.js";
+import { parseMoment } from "../moment.js";
+import { ensureStack, readOutputs, runOperation } from "../pulumi.js";
+import { removeStaleLocks } from "../recovery/lock.js";
+import { recover as mend } from "../recovery/recover.js";
+import { exportState, refresh } from "../recovery/state.js";
+import { openSession, type Session } from "../session.js";
+import { type ShopOutputs, smokeTest } from "../shop.js";
+import { runSteps, type Step } from "../steps.js";
+import { sshAccess } from "./ssh.js";
+
+interface RestoreOptions {
+  stack: string;
+  local?: boolean;
+  at?: string;
+  latest?: boolean;
+  timeline?: string;
+  acceptGap?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+interface Progress {
+  session?: Session;
+  /** The machine was gone, so the database on it now is an empty one. */
+  anew?: boolean;
+  machine?: DatabaseMachine;
+  repository?: Repository;
+  timeline?: Timeline;
+  backup?: Backup;
+  /** Where the database that was there is kept; empty when there was none of value. */
+  aside?: string;
+  recovered?: Recovered;
+  shop?: ShopOutputs;
+}
+
+/**
+ * Brings the database back to a moment, onto the machine that is there or onto a new one when it is gone. Can be repeated
+ * after an interruption; nothing is stopped before it is known that the moment can be restored.
+ */
+export async function restore(options: RestoreOptions): Promise<void> {
+  const started = Date.now();
+  const at = momentOf(options);
+  const timeline = timelineOf(options.timeline);
+  await confirm(options, at);
+  let closed = 0;
+  let opened = 0;
+  const steps: Step<Progress>[] = [
+    {
+      title: "Machine",
+      run: async (context, report, retitle) => {
+        context.session = await openSession({ ...options, startCloud: true }, report);
+        context.anew = await ensureMachine(context.session, report);
+        retitle(context.anew ? "Machine made anew, with an empty database" : "Machine is there");
+        context.machine = new DatabaseMachine(await sshAccess(context.session));
+      },
+    },
+    {
+      title: "Backup to start from",
+      run: async (context, _report, retitle) => {
+        const machine = context.machine!;
+        context.repository = await machine.repository();
+        if (context.repository.backups.length === 0) throw nothingThere();
+        context.timeline = await machine.timeline(timeline);
+        const backup = chooseBackup(context.timeline, context.repository, at);
+        if (!backup) throw tooEarly(at!, context.timeline, context.repository);
+        context.backup = backup;
+        retitle(`Backup to start from: ${backup.type} of ${backup.stop.toISOString().slice(0, 19)}Z`);
+      },
+    },
+    {
+      title: "Shop and database stopped, the present database moved aside",
+      run: async (context) => {
+        closed = Date.now();
+        context.aside = await context.machine!.restoreStep("begin", String(context.backup!.databaseBytes));
+      },
+    },
+    {
+      title: "Backup copied",
+      run: async ({ machine, backup, timeline: followed }) => {
+        const target = at === undefined ? [] : [inPostgres(at)];
+        await machine!.restoreStep("fetch", backup!.label, String(followed!.id), ...target);
+      },
+    },
+    {
+      title: "Recovered from WAL",
+      run: async (context, _report, retitle) => {
+        const recovered: Recovered = JSON.parse(await context.machine!.restoreStep("recover"));
+        context.recovered = recovered;
+        const ranOut = at === undefined || !recovered.reached;
+        if (ranOut && hasGapAfter(parseLsn(recovered.endLsn), recovered.timeline, context.repository!)) {
+          if (!options.acceptGap) throw gap(recovered);
+        }
+        retitle(`Recovered from WAL: last transaction at ${recovered.restoredTo ?? "the backup"}`);
+      },
+    },
+    {
+      title: "Shop open",
+      run: async (context) => {
+        await context.machine!.restoreStep("finish");
+        context.shop = (await readOutputs(context.session!.pulumi, {
+          secrets: false,
+        })) as unknown as ShopOutputs;
+        await smokeTest(context.shop, 60);
+        opened = Date.now();
+      },
+    },
+    {
+      title: "New backup",
+      run: async (context) => {
+        const { machine, anew, aside } = context as Required<Progress>;
+        await machine.backUp("diff");
+        if (!anew || aside === "") return;
+        await machine.run(["rm", "-r", aside]);
+        context.aside = "";
+      },
+    },
+  ];
+  const { shop, recovered, aside, backup } = (await runSteps<Progress>({}, steps)) as Required<Progress>;
+  const seconds = { total: (opened - started) / 1000, closed: (opened - closed) / 1000 };
+  if (options.json) {
+    const result = { url: shop.url, at, backup: backup.label, ...recovered, aside, seconds };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
+    return;
+  }
+  process.stdout.write(
+    [
+      "",
+      `Your shop is open again: ${shop.url}   (${seconds.total.toFixed(1)} s; closed for ${seconds.closed.toFixed(1)} s)`,
+      `Its last transaction is of ${recovered.restoredTo ?? backup.stop.toISOString()}.`,
+      ...(aside === ""
+        ? []
+        : [
+            `The database that was there is kept in ${aside}; when nobody needs it: ./dukaan ssh -- rm -r ${aside}`,
+          ]),
+      "",
+    ].join("\n"),
+  );
+}
+
+/** @throws CliError (usage) */
+function momentOf({ at, latest }: RestoreOptions): Date | undefined {
+  if (at !== undefined && !latest) return parseMoment("--at", at, new Date());
+  if (at === undefined && latest) return undefined;
+  throw new CliError(
+    at === undefined ? "it is not said which moment to restore" : "--at and --latest are both given",
+    "Say --at 2026-01-31T12:00:00Z, or --latest for all that was backed up. What there is: ./dukaan backup --list",
+    ExitCode.usage,
+  );
+}
+
+function timelineOf(text: string | undefined): number | undefined {
+  if (text === undefined || /^[1-9]\d{0,8}$/.test(text)) return text === undefined ? undefined : Number(text);
+  throw new CliError(`--timeline is "${text}"`, "Give a whole number from 1.", ExitCode.usage);
+}
+
+async function confirm({ yes, stack }: RestoreOptions, at: Date | undefined): Promise<void> {
+  if (yes) return;
+  const moment = at === undefined ? "the last that was backed up" : at.toISOString();
+  const what = `this closes the shop of stack "${stack}" and replaces its database by that of ${moment}`;
+  if (!process.stdin.isTTY) {
+    throw new CliError(what, "Say --yes if that is what you want.", ExitCode.refused);
+  }
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await terminal.question(
+    `${what}. What was written since is kept aside on the machine.\nGo on? (yes/no) `,
+  );
+  terminal.close();
+  if (answer.trim() !== "yes")
+    throw new CliError("nothing was changed", "Type yes to go on.", ExitCode.refused);
+}
+
+/** Runs `up` when the machine is gone or incomplete. @returns whether it was gone: what is on it now is new */
+async function ensureMachine(session: Session, report: (message: string) => void): Promise<boolean> {
+  const { pulumi, stack } = session;
+  if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
+  await ensureStack(pulumi);
+  await mend(session, report);
+  const before = await serversOf(session);
+  let left = before;
+  if (before.length > 0) {
+    report("asking the cloud whether the servers are there");
+    await refresh(pulumi, before);
+    left = await serversOf(session);
+    if (left.length === before.length && (await new DatabaseMachine(await sshAccess(session)).isComplete()))
+      return false;
+  }
+  await keepBundle();
+  await runOperation(pulumi, "up", report);
+  return before.length === 0 || left.length < before.length;
+}
+
+async function serversOf({ pulumi }: Session): Promise<string[]> {
+  const { deployment } = await exportState(pulumi);
+  return (deployment.resources ?? [])
+    .filter(({ type }) => type === "hcloud:index/server:Server")
+    .map(({ urn }) => urn);
+}
+
+/** "2026-01-31 12:00:00.000+00" */
+function inPostgres(moment: Date): string {
+  return moment.toISOString().replace("T", " ").replace("Z", "+00");
+}
+
+function nothingThere(): CliError {
+  return new CliError(
+    "there is no backup to restore",
+    "If the backups are elsewhere, correct dukaan:backup (bucket, path) and run it again.",
+    ExitCode.precondition,
+  );
+}
+
+function tooEarly(at: Date, timeline: Timeline, repository: Repository): CliError {
+  const usable = backupsOf(timeline, repository);
+  const [oldest] = usable;
+  return new CliError(
+    oldest
+      ? `${at.toISOString()} is before the oldest backup, which is complete since ${oldest.stop.toISOString()}`
+      : `no backup leads to timeline ${timeline.id}`,
+    `Nothing was changed. There are: ${repository.backups.map(({ label, stop }) => `${label} (${stop.toISOString()})`).join(", ")}.`,
+    ExitCode.usage,
+  );
+}
+
+function gap({ restoredTo, endLsn }: Recovered): CliError {
+  return new CliError(
+    `WAL is missing behind ${endLsn}: the database could be restored to ${restoredTo ?? "its backup"} only, and the shop is closed`,
+    "To open the shop with that, run the same command with --accept-gap; or restore another moment.",
+  );
+}

@@ -1,0 +1,151 @@
+import { execa } from "execa";
+import {
+  type PgBackRestInfo,
+  type Repository,
+  readRepository,
+  readTimeline,
+  type Timeline,
+} from "../backup/history.js";
+import { chooseMachine, type SshAccess } from "./commands/ssh.js";
+import { CliError, ExitCode } from "./errors.js";
+
+/** How the backups of a machine are; what /usr/local/lib/dukaan/backup-state prints. */
+export interface BackupState {
+  /** "paused": the repository holds another database's backups; "off": none are made. */
+  state: "on" | "paused" | "off";
+  /** WAL was given up because the storage did not answer for too long, and no backup was made since. */
+  gap: boolean;
+  /** PostgreSQL's figures; null while it does not run. */
+  archiver: {
+    sent: number;
+    lastSent: string | null;
+    failed: number;
+    lastFailed: string | null;
+    waiting: number;
+  } | null;
+  /** Units of backups that failed when they last ran. */
+  failed: string[];
+  repository: PgBackRestInfo | null;
+}
+
+/** What a recovery has come to. */
+export interface Recovered {
+  /** Time of the last transaction; null when there was none after the backup. */
+  restoredTo: string | null;
+  /** The timeline that was followed, and where it ended. */
+  timeline: number;
+  endLsn: string;
+  /** Whether there was WAL beyond the moment that was asked for. */
+  reached: boolean;
+}
+
+const library = "/usr/local/lib/dukaan";
+
+/** The machine that the database is on, over SSH; its own programs do the work (src/roles/backup). */
+export class DatabaseMachine {
+  readonly #access: SshAccess;
+
+  constructor(access: SshAccess) {
+    this.#access = access;
+  }
+
+  /** Whether it answers, and has all that a restore needs. */
+  async isComplete(): Promise<boolean> {
+    const { exitCode } = await this.#ask(
+      ["test", "-x", `${library}/restore-database`, "-a", "-e", "/opt/dukaan/releases/api/current"],
+      ["-o", "ConnectTimeout=5"],
+    );
+    return exitCode === 0;
+  }
+
+  /** @param repository ask the object storage too, which takes half a second */
+  async backupState(options: { repository: boolean }): Promise<BackupState> {
+    const present = await this.#ask(["test", "-x", `${library}/backup-state`]);
+    if (present.exitCode === 1)
+      return { state: "off", gap: false, archiver: null, failed: [], repository: null };
+    const text = await this.run([`${library}/backup-state`, ...(options.repository ? ["--repository"] : [])]);
+    const state: BackupState = JSON.parse(text);
+    return state;
+  }
+
+  /** @throws CliError with pgBackRest's own words when the repository cannot be read */
+  async repository(): Promise<Repository> {
+    const { repository } = await this.backupState({ repository: true });
+    const [stanza] = repository ?? [];
+    // 0: all is well; 1, 2 and 3: there is nothing yet.
+    if (stanza && stanza.status.code > 3) {
+      throw new CliError(
+        `the backups cannot be read: ${stanza.status.message}`,
+        "Look at what the machine says: ./dukaan ssh -- runuser -u postgres -- pgbackrest info",
+      );
+    }
+    return readRepository(repository ?? []);
+  }
+
+  /** @param timeline by default the latest */
+  async timeline(timeline: number | undefined): Promise<Timeline> {
+    const text = await this.restoreStep("history", ...(timeline === undefined ? [] : [String(timeline)]));
+    const [id = "1", ...lines] = text.split("\n");
+    return readTimeline(Number(id), lines.join("\n"));
+  }
+
+  /** A step of restore-database; what it prints. */
+  async restoreStep(step: string, ...words: string[]): Promise<string> {
+    return this.run([`${library}/restore-database`, step, ...words]);
+  }
+
+  /** Makes a backup and waits for its end. @throws CliError with the last lines of its journal */
+  async backUp(type: "full" | "diff"): Promise<void> {
+    const unit = `dukaan-backup@${type}.service`;
+    // The first one may have been started just now.
+    const { exitCode } = await this.#ask(["systemctl", "start", unit]);
+    if (exitCode === 0) return;
+    const { stdout } = await this.#ask([
+      "journalctl",
+      "--unit",
+      unit,
+      "--lines=8",
+      "--output=cat",
+      "--no-pager",
+    ]);
+    throw new CliError(
+      `the backup failed:\n${stdout.replaceAll(/^/gm, "  ")}`,
+      "Correct the cause and run it again.",
+    );
+  }
+
+  /** Runs a command there. @throws CliError with what it said when it fails */
+  async run(command: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.#ask(command);
+    if (exitCode === 0) return stdout.trim();
+    const said = (stderr || stdout).trim();
+    if (exitCode === 255) {
+      throw new CliError(
+        `the machine does not answer: ${said}`,
+        "Run ./dukaan up, which mends it.",
+        ExitCode.failed,
+      );
+    }
+    throw new CliError(
+      said || `${command.slice(0, 2).join(" ")} ended with ${exitCode}`,
+      "Correct the cause and run the same command again.",
+    );
+  }
+
+  async #ask(
+    command: string[],
+    options: string[] = [],
+  ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+    const target = chooseMachine(this.#access, undefined);
+    const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+    const { exitCode, stdout, stderr } = await execa(
+      "ssh",
+      [...options, ...this.#access.options, target, line],
+      {
+        reject: false,
+        stdin: "ignore",
+      },
+    );
+    return { exitCode: exitCode ?? 255, stdout, stderr };
+  }
+}
