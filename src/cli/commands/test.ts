@@ -38,7 +38,6 @@ interface Counts {
 
 /** The part of Vitest's JSON report that is counted. */
 interface VitestReport {
-  success: boolean;
   numPassedTests: number;
   numFailedTests: number;
   numPendingTests: number;
@@ -110,7 +109,7 @@ async function runProject(project: Project): Promise<Counts> {
   const file = join(folder, `${project}.json`);
   await mkdir(folder, { recursive: true });
   note(`${project} …`);
-  await execa(
+  const { exitCode } = await execa(
     process.execPath,
     [
       join(projectRoot, "node_modules/vitest/vitest.mjs"),
@@ -127,22 +126,25 @@ async function runProject(project: Project): Promise<Counts> {
     () => undefined,
   );
   await rm(folder, { recursive: true, force: true });
-  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : count(report);
+  const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : count(report, exitCode === 0);
   note(
     `${project}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds(started)})`,
   );
   return counts;
 }
 
-/** A file that fails before its first test (an import, a hook) counts as one failure; so does any other unhappy end. */
-function count(report: VitestReport): Counts {
+/**
+ * A file that fails before its first test (an import, a hook) counts as one failure; so does any other unhappy end. An
+ * error outside of every test shows in Vitest's exit code alone: its report says success.
+ */
+function count(report: VitestReport, endedWell: boolean): Counts {
   const brokenFiles = report.testResults.filter(
     (file) => file.status === "failed" && file.assertionResults.length === 0,
   ).length;
   const failed = report.numFailedTests + brokenFiles;
   return {
     passed: report.numPassedTests,
-    failed: failed === 0 && !report.success ? 1 : failed,
+    failed: failed === 0 && !endedWell ? 1 : failed,
     skipped: report.numPendingTests + report.numTodoTests,
   };
 }
