@@ -2,7 +2,8 @@ import { createHash, X509Certificate } from "node:crypto";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
 
 /**
- * Headless Chromium that trusts the stack's own certificate authority and no other unknown one.
+ * Headless Chromium that accepts every certificate signed by the stack's own authority, whatever its names and dates:
+ * those are held against what Node.js thinks of them, by the tests that ask without a browser.
  * @param ca PEM of the authority
  */
 export async function openBrowser(ca: string): Promise<{ browser: Browser; context: BrowserContext }> {
