@@ -38,6 +38,7 @@ export async function down(options: DownOptions): Promise<void> {
         },
       },
     ]);
+    if (options.json) process.stdout.write(`${JSON.stringify({ stack: stack.name, down: true })}\n`);
     return;
   }
   const status = await localCloudStatus(stack.instance);
