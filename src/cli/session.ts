@@ -37,6 +37,8 @@ export async function openSession(
   };
   const pulumi = { executable: tools.pulumi, env, stack };
   if (!cloud) return { stack, pulumi };
+  // The caller's, meant for real stacks, would win over the file of the stack's own.
+  Reflect.deleteProperty(process.env, "PULUMI_CONFIG_PASSPHRASE");
   await writeLocalConfig(stack, cloud.endpoint, cloud.objectStorage);
   env["HCLOUD_TOKEN"] = cloud.token;
   env["HCLOUD_ENDPOINT"] = cloud.endpoint;

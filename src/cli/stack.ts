@@ -68,7 +68,8 @@ export interface BackupTarget {
 
 /**
  * Gives a local stack its own configuration, so that the checkout stays as it is: the settings of the tree with the
- * local cloud's endpoints. The salt that Pulumi wrote into the copy earlier is kept.
+ * local cloud's endpoints, without the secrets, which are the real cloud's. The salt that Pulumi wrote into the copy
+ * earlier is kept.
  */
 export async function writeLocalConfig(
   stack: StackContext,
@@ -78,9 +79,8 @@ export async function writeLocalConfig(
   const settings = await readStackFile(join(projectRoot, `Pulumi.${stack.name}.yaml`));
   const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
   const copy: StackFile = {
-    ...settings,
     config: {
-      ...settings.config,
+      ...withoutSecrets(settings.config),
       "dukaan:local": true,
       // A rollback's mark lives with the stack, not in the checkout.
       ...(earlier.config?.["dukaan:release"] === undefined
@@ -96,6 +96,19 @@ export async function writeLocalConfig(
   await mkdir(join(stack.directory, "project"), { recursive: true, mode: 0o700 });
   await writeFile(join(stack.directory, "project", "Pulumi.yaml"), "name: dukaan\nruntime: nodejs\n");
   await writeAtomically(stack.configFile, stringify(copy), 0o600);
+}
+
+/**
+ * What of a real stack's configuration may go to the local cloud: not the token, in the clear or encrypted, and nothing
+ * that is encrypted with the real stack's key.
+ */
+export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(config).filter(
+      ([key, value]) =>
+        key !== "hcloud:token" && !(typeof value === "object" && value !== null && "secure" in value),
+    ),
+  );
 }
 
 /** Backups of a local stack go to the local object storage; when and how many is for the settings of the tree to say. */

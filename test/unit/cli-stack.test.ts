@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openStack, stackEnvironment, writeLocalConfig } from "../../src/cli/stack.js";
+import { openStack, stackEnvironment, withoutSecrets, writeLocalConfig } from "../../src/cli/stack.js";
 import { projectRoot } from "../../src/project.js";
 
 let folder: string;
@@ -64,6 +64,16 @@ describe("the configuration copy", () => {
     expect(second.config).toEqual({ ...first.config, "hcloud:endpoint": "http://127.0.0.1:8471/v1" });
     expect((await stat(stack.configFile)).mode & 0o777).toBe(0o600);
     expect(await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8")).toBe(inTree);
+  });
+});
+
+describe("the real cloud's secrets", () => {
+  it("stay out of the copy: the token in any form, and what is encrypted", () => {
+    const kept = { "dukaan:stage": "droplet", "dukaan:operatorKeys": [], "dukaan:backup": null };
+    const secure = { secure: "v1:abc" };
+    expect(withoutSecrets({ ...kept, "hcloud:token": secure, "dukaan:domain": secure })).toEqual(kept);
+    expect(withoutSecrets({ ...kept, "hcloud:token": "t".repeat(64) })).toEqual(kept);
+    expect(withoutSecrets()).toEqual({});
   });
 });
 

@@ -9,6 +9,8 @@ export async function env(options: { stack: string; local?: boolean; json?: bool
     process.stdout.write(`${JSON.stringify(pulumi.env, undefined, 2)}\n`);
     return;
   }
+  // It would win over the file.
+  if ("PULUMI_CONFIG_PASSPHRASE_FILE" in pulumi.env) process.stdout.write("unset PULUMI_CONFIG_PASSPHRASE\n");
   for (const [name, value] of Object.entries(pulumi.env)) {
     process.stdout.write(`export ${name}=${quote(value)}\n`);
   }
