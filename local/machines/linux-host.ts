@@ -22,7 +22,14 @@ import { boot, clearAway, type Computer, cutPower, discard, machinesOnComputer }
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
 import { namespaceExists } from "./namespaces.js";
-import { isRunning, prepareNspawnFolder, prepareRunFolders, requestPowerOff, takeExit } from "./nspawn.js";
+import {
+  isRunning,
+  killStraySupervisors,
+  prepareNspawnFolder,
+  prepareRunFolders,
+  requestPowerOff,
+  takeExit,
+} from "./nspawn.js";
 import { KeyedQueue } from "./queue.js";
 import * as records from "./records.js";
 import { checkRequirements } from "./requirements.js";
@@ -79,6 +86,7 @@ class LinuxHost implements Host {
     await computer.groups.make(servicesGroup(instance));
     await lxcfsUp(instance, computer.groups);
     await worldUp(instance);
+    await killStraySupervisors(instance);
     await this.#removeOrphans(computer);
     await this.#attachments.restore();
     await this.#applyFirewall();

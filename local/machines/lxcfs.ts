@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, readFile, rm, rmdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { succeeds } from "./command.js";
-import type { ControlGroups } from "./cgroups.js";
+import { type ControlGroups, detectControlGroups } from "./cgroups.js";
 import { mounts } from "./mounts.js";
 import { HostError } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
@@ -49,9 +49,9 @@ export async function lxcfsDown(instance: Instance): Promise<void> {
   // Machines hold the mounted files; a lazy unmount lets lxcfs end, and theirs go with the machines.
   if ((await mounts()).some(({ point }) => point === folder)) await succeeds("umount", ["-l", folder]);
   const pid = Number((await readFile(pidFile(instance), "utf8").catch(() => "")).trim());
-  if (pid > 1 && (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim() === "lxcfs") {
-    process.kill(pid, "SIGTERM");
-  }
+  // Process ids are used again, also by other lxcfs; what is in our control group is ours.
+  const ours = await (await detectControlGroups()).processes(servicesGroup(instance));
+  if (ours.includes(pid)) process.kill(pid, "SIGTERM");
   await rm(pidFile(instance), { force: true });
   await rmdir(folder).catch(() => undefined);
 }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { openSync, closeSync, existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, succeeds } from "./command.js";
 import type { ControlGroups } from "./cgroups.js";
@@ -10,6 +10,7 @@ import { guestGroup, type Instance, machineFolder, machineNamespace, servicesGro
 import { lxcfsFolder } from "./lxcfs.js";
 import { type Mount, mounts } from "./mounts.js";
 import { namespacePath } from "./namespaces.js";
+import { processOf } from "./pid-file.js";
 import { projectRoot } from "./project-root.js";
 import type { MachineRecord } from "./records.js";
 import { seedFolder } from "./seed.js";
@@ -72,7 +73,8 @@ export async function startInit(
     const files = [pidFile(instance, id), statusFile(instance, id)];
     const supervisor = spawn(
       "unshare",
-      ["--mount", "--propagation", "private", supervise, ...files, ...nspawnCommand(instance, machine)],
+      // What is unmounted on this computer later is not kept busy by a copy of it here; nothing gets out from here.
+      ["--mount", "--propagation", "slave", supervise, ...files, ...nspawnCommand(instance, machine)],
       {
         detached: true,
         stdio: ["ignore", log, log],
@@ -121,7 +123,8 @@ function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
     `--bind-ro=${seedFolder(instance, id)}:/var/lib/cloud/seed/nocloud`,
     `--bind-ro=${machine.packagePool}:/srv/debian`,
     `--bind-ro=${lxcfsFolder(instance)}:/run/lxcfs`,
-    `--hostname=${name}`,
+    // The kernel's has 64 characters at most, a server's name 253; cloud-init sets its first part, too.
+    `--hostname=${name.split(".")[0]}`,
     `--machine=${machineNamespace(instance, id)}`,
     `--directory=${rootMount(instance, id)}`,
     "/usr/lib/dukaan/init",
@@ -130,12 +133,21 @@ function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
 
 /** Process id of the machine's supervisor, undefined when it does not run. */
 export async function supervisorOf(instance: Instance, id: string): Promise<number | undefined> {
-  const [pid, startTime] = (await readOrEmpty(pidFile(instance, id))).trim().split(" ");
-  if (pid === undefined || startTime === undefined) return undefined;
-  const status = await readOrEmpty(`/proc/${pid}/stat`);
-  const [state, ...fields] = status.slice(status.lastIndexOf(")") + 2).split(" ");
-  // After its name a process has: state (field 3), …, start time (field 22). A zombie does not run.
-  return state !== "Z" && fields[18] === startTime ? Number(pid) : undefined;
+  return processOf(pidFile(instance, id));
+}
+
+/**
+ * Kills supervisors that are not on record: a server that was killed had only just started them. They would go on to
+ * mount and boot a machine that its next server takes for off.
+ */
+export async function killStraySupervisors(instance: Instance): Promise<void> {
+  const prefix = pidFile(instance, "");
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  for (const pid of pids) {
+    const words = (await readOrEmpty(`/proc/${pid}/cmdline`)).split("\0");
+    const id = words.find((word) => word.startsWith(prefix))?.slice(prefix.length);
+    if (id !== undefined && (await supervisorOf(instance, id)) !== pid) signal(pid, 9);
+  }
 }
 
 /** Process id, on this computer, of the machine's process 1. */

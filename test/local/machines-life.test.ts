@@ -1,11 +1,13 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { execInMachine } from "../../local/machines/enter.js";
-import { HostError } from "../../local/machines/host.js";
+import { HostError, type MachineSpec } from "../../local/machines/host.js";
 import { leaderOf, supervisorOf } from "../../local/machines/nspawn.js";
 import { projectRoot } from "../../local/machines/project-root.js";
 import { slotsInUse } from "../../local/machines/slots.js";
@@ -243,22 +245,50 @@ test("a removed machine leaves nothing", async () => {
   expect(stdout).not.toContain("m2@");
 });
 
+test("a machine whose making was cut short, at whatever point, is made by the next one who asks", async () => {
+  await lab.host.close();
+  for (const milliseconds of [20, 100, 160, 220, 280, 400]) {
+    const spec = await machineSpec(lab, "4");
+    const child = await beginMaking(spec);
+    await sleep(milliseconds);
+    await killed(child);
+    lab = await lab.reopened();
+    await lab.host.createMachine(spec);
+    await lab.host.startMachine("4");
+    await until(() => reaches(spec.addresses.ipv4, 22));
+    await lab.host.removeMachine("4");
+    expect((await tracesOf(lab.instance)).filter((line) => /\.m4$|\/4\b/.test(line))).toEqual([]);
+    await lab.host.close();
+  }
+  lab = await lab.reopened();
+  expect(await running("1")).toBe(true);
+});
+
 test("down leaves nothing, also after the server was killed in the middle of making a machine", async () => {
   await lab.host.close();
-  const child = spawn(
-    process.execPath,
-    [await compiled("half-made-machine"), lab.instance.name, String(lab.instance.slot), lab.home, lab.image],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
-  await once(child.stdout, "data");
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  const child = await beginMaking(await machineSpec(lab, "3"));
+  await until(() => existsSync(`/run/netns/${lab.instance.world}.m3`));
+  await killed(child);
   expect(await tracesOf(lab.instance)).toContain(`network namespace ${lab.instance.world}.m3`);
 
   await lab.remove();
   expect(await tracesOf(lab.instance)).toEqual([]);
   expect(await footprint()).toEqual(before);
 });
+
+/** Has another process make a machine in our instance; resolves when it begins. */
+async function beginMaking(spec: MachineSpec): Promise<ChildProcess> {
+  const place = [lab.instance.name, String(lab.instance.slot), lab.home, lab.image];
+  const args = [await compiled("half-made-machine"), ...place, JSON.stringify(spec)];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
 
 function kill(pid: number | undefined): void {
   // Process 0 would be ourselves.
