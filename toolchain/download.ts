@@ -26,9 +26,8 @@ export async function download(tool: Tool, directory: string, report: Report): P
   if (checksum === undefined) return false;
 
   return withElapsedTime(`Downloading the ${tool.title} ${tool.version}`, report, async () => {
-    const response = await fetch(release.url + release.archive);
-    if (!response.ok) return false;
-    const archive = Buffer.from(await response.arrayBuffer());
+    const archive = await fetchArchive(release);
+    if (archive === undefined) return false;
     const algorithm = algorithms[checksum.length] ?? "sha256";
     const found = createHash(algorithm).update(archive).digest("hex");
     if (found !== checksum) {
@@ -40,6 +39,15 @@ export async function download(tool: Tool, directory: string, report: Report): P
     await pipeline(Readable.from([archive]), extract({ cwd: directory, strip: release.folders }));
     return existsSync(join(directory, tool.executable));
   });
+}
+
+async function fetchArchive(release: Release): Promise<Buffer | undefined> {
+  try {
+    const response = await fetch(release.url + release.archive);
+    return response.ok ? Buffer.from(await response.arrayBuffer()) : undefined;
+  } catch {
+    return undefined; // the connection broke: as if there had been none
+  }
 }
 
 async function publishedChecksum(release: Release): Promise<string | undefined> {

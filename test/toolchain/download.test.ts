@@ -11,6 +11,9 @@ import { temporaryFolder, writeFiles } from "./files.js";
 beforeEach(() => void vi.stubEnv("DUKAAN_OFFLINE", ""));
 afterEach(() => void vi.unstubAllEnvs());
 
+/** A file in whose place the connection breaks. */
+const broken = "broken";
+
 /** Serves a release as its makers would: an archive and a list of checksums. */
 async function publish(options: { algorithm?: string; prefix?: string; wrong?: boolean } = {}) {
   const { algorithm = "sha256", prefix = "", wrong = false } = options;
@@ -28,7 +31,8 @@ async function publish(options: { algorithm?: string; prefix?: string; wrong?: b
   const server = createServer((request, response) => {
     asked.push(request.url ?? "");
     const file = files.get(request.url ?? "");
-    response.writeHead(file === undefined ? 404 : 200).end(file);
+    if (file === broken) response.destroy();
+    else response.writeHead(file === undefined ? 404 : 200).end(file);
   });
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void server.close());
@@ -80,6 +84,8 @@ test("no way to the makers, or no such release there, is no error: something els
   const folder = temporaryFolder();
   const unreachable = { ...release, url: "http://127.0.0.1:1/" };
   expect(await download({ ...example, release: unreachable }, folder, silent)).toBe(false);
+  files.set("/example.tar.gz", broken);
+  expect(await download({ ...example, release }, folder, silent)).toBe(false);
   files.delete("/example.tar.gz");
   expect(await download({ ...example, release }, folder, silent)).toBe(false);
   files.set("/sums.txt", "nothing of interest");
