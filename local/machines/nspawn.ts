@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { openSync, closeSync, existsSync } from "node:fs";
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { run, succeeds } from "./command.js";
 import type { ControlGroups } from "./cgroups.js";
@@ -134,6 +134,20 @@ function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
 /** Process id of the machine's supervisor, undefined when it does not run. */
 export async function supervisorOf(instance: Instance, id: string): Promise<number | undefined> {
   return processOf(pidFile(instance, id));
+}
+
+/**
+ * Kills supervisors that are not on record: a server that was killed had only just started them. They would go on to
+ * mount and boot a machine that its next server takes for off.
+ */
+export async function killStraySupervisors(instance: Instance): Promise<void> {
+  const prefix = pidFile(instance, "");
+  const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  for (const pid of pids) {
+    const words = (await readOrEmpty(`/proc/${pid}/cmdline`)).split("\0");
+    const id = words.find((word) => word.startsWith(prefix))?.slice(prefix.length);
+    if (id !== undefined && (await supervisorOf(instance, id)) !== pid) signal(pid, 9);
+  }
 }
 
 /** Process id, on this computer, of the machine's process 1. */
