@@ -204,6 +204,9 @@ stop_others() {
     fi
     systemctl disable --quiet --now "$other" || true
     systemctl reset-failed "$other" 2>/dev/null || true
+    # One that was killed leaves its socket behind.
+    other=${other#"dukaan-$service@"}
+    rm -f "/run/dukaan/$service-${other%.service}.sock"
   done
 }
 
