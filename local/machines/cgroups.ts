@@ -22,6 +22,8 @@ export interface ControlGroups {
   children(name: string): Promise<string[]>;
   /** Removes the group and all below it; they must have no processes. No-op when there is none. */
   remove(name: string): Promise<void>;
+  /** Removes the group of ours that holds all others, unless it still holds one. */
+  removeRoot(): Promise<void>;
   /** Path in which a controller's files of a group are, e.g. for its statistics. */
   folder(name: string, controller: "cpu" | "memory"): string;
 }
@@ -107,6 +109,12 @@ abstract class Hierarchies implements ControlGroups {
 
   async remove(name: string): Promise<void> {
     await Promise.all(this.#folders(name).map(removeBelow));
+  }
+
+  async removeRoot(): Promise<void> {
+    await Promise.all(
+      this.hierarchies.map((hierarchy) => rmdir(`${hierarchy}/${ROOT_GROUP}`).catch(() => undefined)),
+    );
   }
 
   #folders(name: string): string[] {

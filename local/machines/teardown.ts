@@ -31,7 +31,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
     await hostRoutesDown();
     await hostLimitsDown();
     await removeNspawnFolder();
-    await groups.remove("");
+    await groups.removeRoot();
   });
   // Others may keep files of the instance there; then it stays.
   await rmdir(dirname(instance.machinesFolder)).catch(() => undefined);

@@ -103,10 +103,15 @@ describe("version 1", () => {
   test("a group is removed with all below it, in every hierarchy", async () => {
     const groups = await detectControlGroups(mountInfo());
     await groups.make("lab/1/guest");
+    await groups.make("staging/1");
     await rm(`${tree}/cpu,cpuacct/dukaan/cpu.shares`);
-    await groups.remove("");
+    await groups.remove("lab");
+    await groups.remove("lab");
+    await groups.removeRoot();
+    expect(await groups.children("")).toEqual(["staging"]);
+    await groups.remove("staging");
+    await groups.removeRoot();
     for (const name of [...hierarchies, "unified"]) expect(await readdir(`${tree}/${name}`)).toEqual([]);
-    await groups.remove("lab/1");
   });
 });
 
