@@ -107,18 +107,20 @@ function disk({ cpu, ioPressure, waitingForDisk }: MachineReport): Found[] {
   ];
 }
 
-function flood({ web, nginx, cores }: MachineReport): Found[] {
+function flood({ web, nginx, nginxFull, cores }: MachineReport): Found[] {
   const most = connectionsAWorker * cores;
   const silent = nginx === "silent";
-  if (web.sockets < most * 0.6 && web.halfOpen < 500) return [];
+  const full = nginxFull > 0 && web.sockets >= most * 0.4;
+  if (web.sockets < most * 0.6 && web.halfOpen < 500 && !full) return [];
   const onePeer = web.busiestPeerSockets > web.sockets * 0.5;
   return [
     {
-      severity: web.sockets >= most * 0.85 || silent ? "critical" : "warning",
+      severity: web.sockets >= most * 0.85 || silent || full ? "critical" : "warning",
       code: "connection-flood",
       what: "nginx has nearly as many connections as it can hold.",
       evidence: [
         `${web.sockets} open of ${most}, ${web.halfOpen} half open${silent ? "; nginx does not answer even on the machine itself" : ""}`,
+        ...(full ? ["nginx says that its worker_connections are not enough and drops idle ones"] : []),
         `${web.busiestPeerSockets} of them from ${web.busiestPeer || "nobody"}`,
       ],
       remedy: [

@@ -62,6 +62,7 @@ export function parseReport(output: string): MachineReport {
       busiestPeer: (web[2] ?? "").replace(/^\[?(?:::ffff:)?([^\]]*)\]?$/, "$1"),
       halfOpen: number(system, "half_open"),
     },
+    nginxFull: number(journal, "nginx_full"),
     files: { used: files[0] ?? 0, limit: files[2] ?? 0 },
     rebootRequired: has(system, "reboot_required"),
     pendingUpdates: {

@@ -19,6 +19,8 @@ export interface MachineReport {
   oomKills: { group: string; count: number }[];
   disks: { path: string; totalKiB: number; freeKiB: number; inodes: number; inodesFree: number }[];
   web: { sockets: number; busiestPeer: string; busiestPeerSockets: number; halfOpen: number };
+  /** How often nginx said that it had no connection left. */
+  nginxFull: number;
   files: { used: number; limit: number };
   rebootRequired: boolean;
   pendingUpdates: { count: number; names: string };

@@ -23,7 +23,7 @@ export function collectionScript(minutes: number): string {
   ];
   return [
     "export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    `export SINCE=${minutes}`,
+    `export SINCE=${Math.round(minutes * 60)}`,
     // A machine without a free processor is asked just then.
     "renice -n -10 -p $$ >/dev/null 2>&1",
     ...run("sample", "before"),

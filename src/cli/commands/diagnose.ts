@@ -18,10 +18,10 @@ interface DiagnoseOptions {
  */
 export async function diagnose(options: DiagnoseOptions): Promise<void> {
   const minutes = Number(options.minutes);
-  if (!Number.isInteger(minutes) || minutes < 1 || minutes > 1440) {
+  if (!(minutes >= 0.1 && minutes <= 1440)) {
     throw new CliError(
       `--minutes is "${options.minutes}"`,
-      "Give a whole number from 1 to 1440.",
+      "Give a number from 0.1 to 1440.",
       ExitCode.usage,
     );
   }

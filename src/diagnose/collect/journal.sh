@@ -1,10 +1,10 @@
-# What the machine wrote lately. SINCE is the number of minutes to look back; every answer is bounded.
-read_journal() { journalctl --quiet --no-pager --since "-${SINCE}min" "$@" </dev/null 2>/dev/null; }
+# What the machine wrote lately. SINCE is the number of seconds to look back; every answer is bounded.
+read_journal() { journalctl --quiet --no-pager --since "-${SINCE}s" "$@" </dev/null 2>/dev/null; }
 
 # Requests of at most the last two minutes, from nginx's lines of JSON.
-requests=2
-[ "$SINCE" -ge 2 ] || requests=$SINCE
-journalctl --quiet --no-pager --since "-${requests}min" --identifier nginx --lines 3000 --output short-unix </dev/null 2>/dev/null |
+requests=120
+[ "$SINCE" -ge $requests ] || requests=$SINCE
+journalctl --quiet --no-pager --since "-${requests}s" --identifier nginx --lines 3000 --output short-unix </dev/null 2>/dev/null |
   awk '{
     if (!match($0, /"status":[0-9]+/)) next
     status = substr($0, RSTART + 9, RLENGTH - 9)
@@ -19,6 +19,8 @@ journalctl --quiet --no-pager --since "-${requests}min" --identifier nginx --lin
     for (b in slower) printf "seconds\t%s\t%d\n", b, slower[b]
   }'
 
+read_journal --identifier nginx --priority 4 --lines 2000 --output cat |
+  awk '/worker_connections are not enough/ { n++ } END { if (n) printf "nginx_full\t%d\n", n }'
 read_journal --dmesg --lines 200 --output short-unix | awk '/Out of memory: Killed process|oom-kill:|Memory cgroup out of memory: Killed/ { sub(/^[^ ]+ [^ ]+ /, ""); printf "oom\t%s\n", substr($0, 1, 200) }' | tail -n 5
 # systemd says which service lost its process to SIGKILL; where the kernel's own lines are not seen (containers) this is
 # what is left of a kill for want of memory.

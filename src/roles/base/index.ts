@@ -34,6 +34,8 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
   return {
     name: "base",
     packages: [
+      // Keeps the time: certificates, logs and backups depend on it.
+      "chrony",
       "curl",
       "nftables",
       "unattended-upgrades",
@@ -100,7 +102,11 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
       // Only waits for shutdowns, with 20 MB of Python; the updates themselves are a timer's.
       { name: "unattended-upgrades.service", enabled: false, onChange: "none" },
     ],
-    activate: [["/usr/local/lib/dukaan/tune-memory"]],
+    activate: [
+      ["/usr/local/lib/dukaan/tune-memory"],
+      // Not among the services: in a container, which has its host's clock, systemd starts it without an error and it does not run.
+      ["systemctl", "start", "chrony.service"],
+    ],
   };
 }
 

@@ -1,0 +1,224 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createLab, type Lab } from "./lab.js";
+
+// The role `base` on a real machine: who gets in, what its firewall drops, what happens to changes made by hand, and to a
+// machine that is away or gone. The steps build on one another.
+
+let lab: Lab;
+let address: string;
+let config: string;
+let settings: string;
+let api: (path: string, method?: string, body?: object) => Promise<Answer>;
+
+interface Answer {
+  servers?: { id: number; name: string; status: string }[];
+  networks?: { id: number }[];
+  server?: { id: number };
+}
+
+beforeAll(async () => {
+  lab = await createLab("base");
+  const up = await lab.dukaan("up", "--json");
+  if (up.exitCode !== 0) throw new Error(up.stderr);
+  address = new URL((JSON.parse(up.stdout) as { url: string }).url).hostname;
+  config = join(lab.stateFolder, "project", "Pulumi.lab.yaml");
+  settings = await readFile(config, "utf8");
+  const env = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
+  api = async (path, method = "GET", body) => {
+    const answer = await fetch(`${env["HCLOUD_ENDPOINT"]}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}`, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as Answer;
+  };
+});
+afterAll(() => lab?.remove());
+
+/** `pulumi up` with other settings than the stack's file has. */
+async function upWith(lines: string) {
+  await writeFile(config, settings.replace("config:\n", `config:\n${lines}`));
+  return lab.pulumi("up", "--yes", "--skip-preview", "--non-interactive", "--color=never");
+}
+
+async function onMachine(command: string): Promise<string> {
+  const result = await lab.dukaan("ssh", "--", command);
+  if (result.exitCode !== 0) throw new Error(`${command}: ${result.stderr}${result.stdout}`);
+  return result.stdout.trim();
+}
+
+const server = async () => (await api("/servers")).servers![0]!;
+
+describe("who gets in", () => {
+  const options = [
+    "BatchMode=yes",
+    "StrictHostKeyChecking=no",
+    "UserKnownHostsFile=/dev/null",
+    "IdentitiesOnly=yes",
+  ]
+    .concat("IdentityAgent=none", "LogLevel=ERROR")
+    .flatMap((option) => ["-o", option]);
+  const login = (key: string) =>
+    execa("ssh", [...options, "-i", key, `root@${address}`, "true"], { reject: false });
+
+  it("an operator's key lets in when the settings have it and not a moment longer; the server stays", async () => {
+    const key = join(lab.stateFolder, "operator");
+    await execa("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "ada@laptop", "-f", key]);
+    const line = (await readFile(`${key}.pub`, "utf8")).trim();
+    const { id } = await server();
+
+    expect((await login(key)).stderr).toContain("Permission denied (publickey)");
+    const added = await upWith(`  dukaan:operatorKeys:\n    - ${line}\n`);
+    expect(added, added.stdout + added.stderr).toMatchObject({ exitCode: 0 });
+    expect(added.stdout).not.toMatch(/replace|create/);
+    expect(await login(key)).toMatchObject({ exitCode: 0 });
+
+    const removed = await upWith("");
+    expect(removed, removed.stdout + removed.stderr).toMatchObject({ exitCode: 0 });
+    expect((await login(key)).stderr).toContain("Permission denied (publickey)");
+    expect((await server()).id).toBe(id);
+  });
+
+  it("nobody gets in by a password; sshd's effective settings", async () => {
+    const byPassword = await execa(
+      "ssh",
+      [...options, "-o", "PreferredAuthentications=password,keyboard-interactive", `root@${address}`],
+      { reject: false },
+    );
+    expect(byPassword.stderr).toContain("Permission denied (publickey)");
+    const effective = (await onMachine("sshd -T")).split("\n");
+    expect(effective).toEqual(
+      expect.arrayContaining([
+        "passwordauthentication no",
+        "kbdinteractiveauthentication no",
+        "permitrootlogin without-password",
+        "authenticationmethods publickey",
+        "x11forwarding no",
+        "allowagentforwarding no",
+        "maxauthtries 3",
+      ]),
+    );
+  });
+
+  it("a configuration that sshd rejects never becomes active: sshd's own message, the old one serves on", async () => {
+    const before = await onMachine("sha256sum /root/.ssh/authorized_keys");
+    // sshd does not take a host key that others can read.
+    await onMachine("chmod 0644 /etc/ssh/ssh_host_ed25519_key");
+    const line = (await readFile(join(lab.stateFolder, "operator.pub"), "utf8")).trim();
+    const failed = await upWith(`  dukaan:operatorKeys:\n    - ${line}\n`);
+    await onMachine("chmod 0600 /etc/ssh/ssh_host_ed25519_key");
+    expect(failed.exitCode).not.toBe(0);
+    expect(failed.stdout + failed.stderr).toContain("UNPROTECTED PRIVATE KEY FILE");
+    expect(await onMachine("sha256sum /root/.ssh/authorized_keys")).toBe(before);
+    const mended = await upWith("");
+    expect(mended, mended.stdout + mended.stderr).toMatchObject({ exitCode: 0 });
+  });
+});
+
+describe("what the machine keeps to itself", () => {
+  it("drops on the private network what no flow declares; the public side stays the cloud firewall's", async () => {
+    const { networks } = await api("/networks");
+    const made = await api("/servers", "POST", {
+      name: "probe",
+      server_type: "local-512",
+      image: "debian-12",
+      location: "fsn1",
+      networks: [networks![0]!.id],
+    });
+    try {
+      const addresses = JSON.parse((await lab.dukaan("outputs", "--json")).stdout) as {
+        addresses: { "app-1": { private: string } };
+      };
+      const target = addresses.addresses["app-1"].private;
+      const probe = async (port: number) => {
+        const words = ["timeout", "2", "bash", "-c", `'(: </dev/tcp/${target}/${port}) 2>&1'`];
+        return lab.dukaan("local", "ssh", "probe", "--", "sh", "-c", words.join(" "));
+      };
+      await until(
+        async () =>
+          (await lab.dukaan("local", "ssh", "probe", "--", "ip", "route", "get", target)).exitCode === 0,
+      );
+      for (const port of [22, 443, 5432, 6432, 9]) {
+        const answer = await probe(port);
+        expect(answer.exitCode, `port ${port}: ${answer.stdout}`).not.toBe(0);
+        expect(answer.stdout, `port ${port}`).toMatch(/No route to host|administratively|unreachable/i);
+      }
+      // The way there is open: without the machine's own firewall the probe gets in.
+      await onMachine("nft insert rule inet dukaan private tcp dport 22 accept");
+      expect((await probe(22)).exitCode).toBe(0);
+      await onMachine("systemctl reload nftables");
+      expect((await probe(22)).exitCode).not.toBe(0);
+    } finally {
+      await api(`/servers/${made.server!.id}`, "DELETE");
+    }
+  });
+
+  it("bounds its logs, installs security updates daily, and keeps the time", async () => {
+    expect(await onMachine("systemd-analyze cat-config systemd/journald.conf")).toMatch(/SystemMaxUse=\d+M/);
+    expect(await onMachine("apt-config dump APT::Periodic::Unattended-Upgrade")).toContain('"1"');
+    expect(await onMachine("apt-config dump Unattended-Upgrade::Origins-Pattern")).toContain(
+      "label=Debian-Security",
+    );
+    expect(await onMachine("systemctl is-enabled apt-daily-upgrade.timer chrony.service")).toBe(
+      "enabled\nenabled",
+    );
+    // A container has its host's clock and may not set it.
+    expect(await onMachine("systemctl show --property ConditionResult chrony.service")).toBe(
+      "ConditionResult=no",
+    );
+  });
+});
+
+describe("what somebody does to it", () => {
+  it("a file changed by hand: the preview names it, up puts it back", async () => {
+    const file = "/etc/nginx/nginx.conf";
+    const before = await onMachine(`sha256sum ${file}`);
+    await onMachine(`echo "# by hand" >>${file}`);
+    const shown = await lab.pulumi("preview", "--refresh", "--diff", "--non-interactive", "--color=never");
+    expect(shown.stdout + shown.stderr).toContain(file);
+    const up = await lab.dukaan("up", "--json");
+    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
+    expect(await onMachine(`sha256sum ${file}`)).toBe(before);
+  });
+
+  it("a machine that is off is an error that says so, and no reason to replace it", async () => {
+    const { id } = await server();
+    await api(`/servers/${id}/actions/poweroff`, "POST");
+    await until(async () => (await server()).status === "off");
+    const shown = await lab.pulumi("preview", "--refresh", "--non-interactive", "--color=never");
+    expect(shown.exitCode).not.toBe(0);
+    expect(shown.stdout + shown.stderr).toMatch(new RegExp(`cannot reach ${address} port 22`));
+    await api(`/servers/${id}/actions/poweron`, "POST");
+    await until(async () => (await lab.dukaan("ssh", "--", "true")).exitCode === 0);
+    expect((await server()).id).toBe(id);
+  });
+
+  it("a server deleted behind its back: shown, made anew, with roles and release", async () => {
+    const { id } = await server();
+    await api(`/servers/${id}`, "DELETE");
+    const shown = await lab.pulumi("preview", "--refresh", "--non-interactive", "--color=never");
+    expect(shown, shown.stdout + shown.stderr).toMatchObject({ exitCode: 0 });
+    expect(shown.stdout).toMatch(/\+.*hcloud:.*Server\b/);
+    const up = await lab.dukaan("up", "--json");
+    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
+    expect((await server()).id).not.toBe(id);
+    expect(new URL((JSON.parse(up.stdout) as { url: string }).url).hostname).toBe(address);
+    const diagnosis = await lab.dukaan("diagnose", "--json", "--minutes", "0.1");
+    expect((JSON.parse(diagnosis.stdout) as { machines: object[] }).machines).toMatchObject([
+      { reachable: true },
+    ]);
+  });
+});
+
+async function until(condition: () => Promise<boolean>, seconds = 30): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);
+    await sleep(300);
+  }
+}
