@@ -16,18 +16,13 @@ export interface Backup {
   /** From here on states can be restored. */
   stop: Date;
   timeline: number;
+  /** The WAL file that a recovery from it begins with. */
+  firstWal: string;
   stopLsn: Lsn;
   /** Of the database, as it needs them on a disk. */
   databaseBytes: number;
   /** What it takes in the storage, with what it is based on. */
   repositoryBytes: number;
-}
-
-export interface Repository {
-  /** Oldest first; those with damaged pages are left out. */
-  backups: Backup[];
-  /** Name of the last WAL file, 24 hexadecimal digits: timeline, then position. */
-  newestWal?: string;
 }
 
 export interface Timeline {
@@ -40,7 +35,6 @@ export interface Timeline {
 export type PgBackRestInfo = readonly {
   name: string;
   status: { code: number; message: string };
-  archive: readonly { max: string | null }[];
   backup: readonly {
     label: string;
     type: Backup["type"];
@@ -52,15 +46,14 @@ export type PgBackRestInfo = readonly {
   }[];
 }[];
 
-/** PostgreSQL's WAL files are 16 MiB. */
+/** PostgreSQL writes its WAL in pieces of 16 MiB, a file each. */
 const SEGMENT_BYTES = 16n * 1024n * 1024n;
 
-export function readRepository(info: PgBackRestInfo): Repository {
-  const [stanza] = info;
-  const newestWal = stanza?.archive.at(-1)?.max ?? undefined;
-  const backups = (stanza?.backup ?? []).flatMap((backup): Backup[] => {
+/** The backups, oldest first; those with damaged pages are left out. */
+export function readBackups(info: PgBackRestInfo): Backup[] {
+  return (info[0]?.backup ?? []).flatMap((backup): Backup[] => {
     const { label, type, error, timestamp, archive, lsn, info: sizes } = backup;
-    if (error === true || archive.stop === null || lsn === undefined) return [];
+    if (error === true || archive.start === null || archive.stop === null || lsn === undefined) return [];
     return [
       {
         label,
@@ -69,13 +62,13 @@ export function readRepository(info: PgBackRestInfo): Repository {
         // It is given in whole seconds; what was written in the rest of this one may not be in it.
         stop: new Date((timestamp.stop + 1) * 1000),
         timeline: timelineOf(archive.stop),
+        firstWal: archive.start,
         stopLsn: parseLsn(lsn.stop),
         databaseBytes: sizes.size,
         repositoryBytes: sizes.repository.size,
       },
     ];
   });
-  return { backups, ...(newestWal !== undefined && { newestWal }) };
 }
 
 /**
@@ -92,7 +85,7 @@ export function readTimeline(id: number, text: string): Timeline {
 }
 
 /** The backups that lead to states of a timeline. */
-export function backupsOf(timeline: Timeline, { backups }: Repository): Backup[] {
+export function backupsOf(timeline: Timeline, backups: readonly Backup[]): Backup[] {
   return backups.filter(
     (backup) =>
       backup.timeline === timeline.id ||
@@ -106,20 +99,34 @@ export function backupsOf(timeline: Timeline, { backups }: Repository): Backup[]
  */
 export function chooseBackup(
   timeline: Timeline,
-  repository: Repository,
+  backups: readonly Backup[],
   at: Date | undefined,
 ): Backup | undefined {
-  return backupsOf(timeline, repository).findLast(({ stop }) => at === undefined || stop <= at);
+  return backupsOf(timeline, backups).findLast(({ stop }) => at === undefined || stop <= at);
 }
 
 /**
- * Whether there is WAL beyond the place where a recovery ran out of it: then something in between is missing.
- * @param end where the recovery ended
+ * The first WAL file that is missing between a backup and the last one that was archived; a recovery would end there.
+ * @param archived names of all WAL files in the repository
  */
-export function hasGapAfter(end: Lsn, timeline: number, { newestWal }: Repository): boolean {
-  if (newestWal === undefined || timelineOf(newestWal) !== timeline) return false;
-  // The last byte that was recovered is the one before `end`.
-  return segmentOf(newestWal) > (end - 1n) / SEGMENT_BYTES;
+export function missingWal(
+  timeline: Timeline,
+  backup: Backup,
+  archived: readonly string[],
+): string | undefined {
+  const present = new Set(archived);
+  // A timeline begins with its own copy of the piece in which its parent was left.
+  const ends = timeline.parents.map(({ end }) => end / SEGMENT_BYTES);
+  const ids = [...timeline.parents.map((parent) => parent.timeline), timeline.id];
+  const fileAt = (segment: bigint) =>
+    walFile(ids[ends.findLastIndex((begin) => begin <= segment) + 1] ?? timeline.id, segment);
+  const own = archived.filter((name) => timelineOf(name) === timeline.id).map(segmentOf);
+  const last = own.reduce((a, b) => (a > b ? a : b), (ends.at(-1) ?? 0n) - 1n);
+  for (let segment = segmentOf(backup.firstWal); segment <= last; segment++) {
+    const name = fileAt(segment);
+    if (!present.has(name)) return name;
+  }
+  return undefined;
 }
 
 /** @throws RangeError when it is none */
@@ -135,6 +142,12 @@ export function timelineOf(fileName: string): number {
 }
 
 /** A file's name: 8 digits of the timeline, 8 of the position's upper half, 8 of the 16 MiB piece within that. */
-function segmentOf(walFile: string): bigint {
-  return BigInt(`0x${walFile.slice(8, 16)}`) * 256n + BigInt(`0x${walFile.slice(16, 24)}`);
+function segmentOf(file: string): bigint {
+  return BigInt(`0x${file.slice(8, 16)}`) * 256n + BigInt(`0x${file.slice(16, 24)}`);
+}
+
+function walFile(timeline: number, segment: bigint): string {
+  return [BigInt(timeline), segment / 256n, segment % 256n]
+    .map((part) => part.toString(16).toUpperCase().padStart(8, "0"))
+    .join("");
 }

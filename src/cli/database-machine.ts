@@ -1,8 +1,8 @@
 import { execa } from "execa";
 import {
+  type Backup,
   type PgBackRestInfo,
-  type Repository,
-  readRepository,
+  readBackups,
   readTimeline,
   type Timeline,
 } from "../backup/history.js";
@@ -30,13 +30,10 @@ export interface BackupState {
 
 /** What a recovery has come to. */
 export interface Recovered {
-  /** Time of the last transaction; null when there was none after the backup. */
-  restoredTo: string | null;
-  /** The timeline that was followed, and where it ended. */
-  timeline: number;
-  endLsn: string;
   /** Whether there was WAL beyond the moment that was asked for. */
   reached: boolean;
+  /** Time of the last transaction; null when there was none after the backup. */
+  restoredTo: string | null;
 }
 
 const library = "/usr/local/lib/dukaan";
@@ -69,7 +66,7 @@ export class DatabaseMachine {
   }
 
   /** @throws CliError with pgBackRest's own words when the repository cannot be read */
-  async repository(): Promise<Repository> {
+  async backups(): Promise<Backup[]> {
     const { repository } = await this.backupState({ repository: true });
     const [stanza] = repository ?? [];
     // 0: all is well; 1, 2 and 3: there is nothing yet.
@@ -79,7 +76,7 @@ export class DatabaseMachine {
         "Look at what the machine says: ./dukaan ssh -- runuser -u postgres -- pgbackrest info",
       );
     }
-    return readRepository(repository ?? []);
+    return readBackups(repository ?? []);
   }
 
   /** @param timeline by default the latest */
@@ -89,9 +86,23 @@ export class DatabaseMachine {
     return readTimeline(Number(id), lines.join("\n"));
   }
 
+  /** Names of the WAL files that are archived. */
+  async archivedWal(): Promise<string[]> {
+    return (await this.restoreStep("wal")).split("\n").filter((name) => name !== "");
+  }
+
   /** A step of restore-database; what it prints. */
   async restoreStep(step: string, ...words: string[]): Promise<string> {
     return this.run([`${library}/restore-database`, step, ...words]);
+  }
+
+  /**
+   * Lets PostgreSQL recover and waits until it accepts writes.
+   * @param anyway where there is no WAL up to the moment that was asked for, take what there is
+   */
+  async recover(anyway?: "anyway"): Promise<Recovered> {
+    const recovered: Recovered = JSON.parse(await this.restoreStep("recover", ...(anyway ? [anyway] : [])));
+    return recovered;
   }
 
   /** Makes a backup and waits for its end. @throws CliError with the last lines of its journal */

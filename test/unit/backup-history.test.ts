@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import {
   backupsOf,
   chooseBackup,
-  hasGapAfter,
+  missingWal,
   parseLsn,
   type PgBackRestInfo,
-  readRepository,
+  readBackups,
   readTimeline,
 } from "../../src/backup/history.js";
 
@@ -31,7 +31,6 @@ const info: PgBackRestInfo = [
   {
     name: "shop",
     status: { code: 0, message: "ok" },
-    archive: [{ max: "00000002000000000000000C" }],
     backup: [
       backup("A-F", 10, "000000010000000000000005", "0/5000100"),
       backup("damaged-D", 12, "000000010000000000000006", "0/6000100", true),
@@ -40,54 +39,71 @@ const info: PgBackRestInfo = [
     ],
   },
 ];
-const repository = readRepository(info);
+const backups = readBackups(info);
 const first = readTimeline(1, "");
 const second = readTimeline(2, "1\t0/9000000\tbefore 2026-11-21 14:43:16.514+00\n");
 
 describe("the history of a database", () => {
   it("has the backups that are whole, oldest first", () => {
-    expect(repository.backups.map(({ label, timeline }) => [label, timeline])).toEqual([
+    expect(backups.map(({ label, timeline }) => [label, timeline])).toEqual([
       ["A-F", 1],
       ["B-D", 1],
       ["C-F", 2],
     ]);
-    expect(repository.newestWal).toBe("00000002000000000000000C");
   });
 
   it("leads to a timeline from its own backups and from its parents' before it branched off", () => {
-    expect(backupsOf(second, repository).map(({ label }) => label)).toEqual(["A-F", "C-F"]);
-    expect(backupsOf(first, repository).map(({ label }) => label)).toEqual(["A-F", "B-D"]);
+    expect(backupsOf(second, backups).map(({ label }) => label)).toEqual(["A-F", "C-F"]);
+    expect(backupsOf(first, backups).map(({ label }) => label)).toEqual(["A-F", "B-D"]);
   });
 
   it("starts from the last backup before the moment", () => {
-    const labels = [9, 10, 11, 21, 24, 26].map((n) => chooseBackup(second, repository, at(n))?.label);
+    const labels = [9, 10, 11, 21, 24, 26].map((n) => chooseBackup(second, backups, at(n))?.label);
     // A backup is complete within its last second, so its own minute is too early.
     expect(labels).toEqual([undefined, undefined, "A-F", "A-F", "A-F", "C-F"]);
-    expect(chooseBackup(first, repository, at(21))?.label).toBe("B-D");
-    expect(chooseBackup(second, repository, undefined)?.label).toBe("C-F");
+    expect(chooseBackup(first, backups, at(21))?.label).toBe("B-D");
+    expect(chooseBackup(second, backups, undefined)?.label).toBe("C-F");
   });
 
-  it("sees that WAL is missing where a recovery ended before the last piece", () => {
-    // A recovery that used up file 0C ends where 0D would begin, or within 0C.
-    expect(hasGapAfter(parseLsn("0/D000000"), 2, repository)).toBe(false);
-    expect(hasGapAfter(parseLsn("0/C000100"), 2, repository)).toBe(false);
-    expect(hasGapAfter(parseLsn("0/C000000"), 2, repository)).toBe(true);
-    expect(hasGapAfter(parseLsn("0/A000100"), 2, repository)).toBe(true);
-    // Of another timeline's end the newest file says nothing.
-    expect(hasGapAfter(parseLsn("0/A000100"), 1, repository)).toBe(false);
-    expect(hasGapAfter(parseLsn("0/A000100"), 2, { backups: [] })).toBe(false);
+  it("finds the first WAL file that is missing on the way", () => {
+    const [a, b, c] = backups;
+    const wal = (timeline: number, ...segments: number[]) =>
+      segments.map(
+        (segment) => `0000000${timeline}0000000000${segment.toString(16).toUpperCase().padStart(6, "0")}`,
+      );
+    // Timeline 2 branched off at the very end of piece 8, so it begins with piece 9.
+    const whole = [...wal(1, 3, 4, 5, 6, 7, 8, 9), ...wal(2, 9, 10, 11, 12)];
+    expect(missingWal(second, a!, whole)).toBeUndefined();
+    expect(missingWal(second, c!, whole)).toBeUndefined();
+    expect(missingWal(first, b!, whole)).toBeUndefined();
+    const without = (name: string) => whole.filter((file) => file !== name);
+    expect(missingWal(second, a!, without("000000010000000000000007"))).toBe("000000010000000000000007");
+    expect(missingWal(second, a!, without("00000002000000000000000A"))).toBe("00000002000000000000000A");
+    // What is before the backup, or on another timeline, is not needed.
+    expect(missingWal(second, c!, without("00000002000000000000000A"))).toBeUndefined();
+    expect(missingWal(second, a!, without("000000010000000000000004"))).toBeUndefined();
+    expect(missingWal(second, a!, without("000000010000000000000009"))).toBeUndefined();
+    expect(missingWal(second, a!, without("000000020000000000000009"))).toBe("000000020000000000000009");
+    // A timeline that has just begun has nothing of its own yet.
+    expect(missingWal(second, a!, wal(1, 5, 6, 7, 8, 9))).toBeUndefined();
+    // Branched off within piece 8: both have one, and timeline 2's is needed.
+    const within = readTimeline(2, "1\t0/800C4A8\tbefore\n");
+    expect(missingWal(within, a!, [...wal(1, 5, 6, 7, 8), ...wal(2, 8, 9)])).toBeUndefined();
+    expect(missingWal(within, a!, [...wal(1, 5, 6, 7, 8), ...wal(2, 9)])).toBe("000000020000000000000008");
+    expect(missingWal(first, a!, [])).toBeUndefined();
   });
 
   it("counts beyond 4 GiB and 256 files", () => {
     expect(parseLsn("16/B374D848")).toBe(0x16b374d848n);
-    const large = { backups: [], newestWal: "000000020000001600000001" };
-    expect(hasGapAfter(parseLsn("16/1000000"), 2, large)).toBe(true);
-    expect(hasGapAfter(parseLsn("16/2000000"), 2, large)).toBe(false);
+    const late = { ...backups[0]!, firstWal: "0000000100000016000000FE" };
+    const files = ["0000000100000016000000FE", "0000000100000016000000FF", "000000010000001700000001"];
+    expect(missingWal(first, late, files)).toBe("000000010000001700000000");
+    expect(missingWal(first, late, [...files, "000000010000001700000000"])).toBeUndefined();
     expect(() => parseLsn("16B374D848")).toThrow(RangeError);
   });
 
   it("is empty without a repository", () => {
-    expect(readRepository([])).toEqual({ backups: [] });
-    expect(chooseBackup(first, readRepository([]), undefined)).toBeUndefined();
+    expect(readBackups([])).toEqual([]);
+    expect(chooseBackup(first, [], undefined)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-import { type Backup, backupsOf } from "../../backup/history.js";
+import { type Backup, backupsOf, missingWal } from "../../backup/history.js";
 import { type BackupState, DatabaseMachine } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
@@ -32,29 +32,18 @@ async function makeOne(machine: DatabaseMachine, type: "full" | "diff"): Promise
 
 async function list(machine: DatabaseMachine, { json, stack }: BackupOptions): Promise<void> {
   const state = await machine.backupState({ repository: true });
-  const repository = await machine.repository();
-  const timeline = state.state === "off" ? undefined : await machine.timeline(undefined);
-  const [oldest] = timeline ? backupsOf(timeline, repository) : [];
+  const backups = await machine.backups();
+  const timeline = backups.length === 0 ? undefined : await machine.timeline(undefined);
+  const [oldest] = timeline ? backupsOf(timeline, backups) : [];
+  const missing = timeline && oldest && missingWal(timeline, oldest, await machine.archivedWal());
   if (json) {
-    const backups = repository.backups.map(
-      ({ label, type, stop, timeline: made, databaseBytes, repositoryBytes }) => ({
-        label,
-        type,
-        stop,
-        timeline: made,
-        databaseBytes,
-        repositoryBytes,
-      }),
-    );
-    const { state: mode, gap, archiver, failed } = state;
+    const { repository: _, ...about } = state;
     const result = {
-      state: mode,
-      gap,
-      archiver,
-      failed,
+      ...about,
       timeline: timeline?.id,
       restorableFrom: oldest?.stop,
-      backups,
+      missingWal: missing,
+      backups: backups.map((each) => ({ ...each, stopLsn: undefined })),
     };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
@@ -62,10 +51,13 @@ async function list(machine: DatabaseMachine, { json, stack }: BackupOptions): P
   process.stdout.write(
     [
       `Backups of ${stack}: ${describeState(state)}`,
-      ...repository.backups.map(describe),
+      ...backups.map(describe),
       oldest
         ? `Every moment since ${oldest.stop.toISOString()} can be restored: ./dukaan restore --at <time>`
         : "Nothing can be restored yet.",
+      ...(missing === undefined
+        ? []
+        : [`Except those between WAL file ${missing}, which is missing, and the next backup.`]),
       "",
     ].join("\n"),
   );

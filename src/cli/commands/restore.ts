@@ -1,13 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import {
-  type Backup,
-  backupsOf,
-  chooseBackup,
-  hasGapAfter,
-  parseLsn,
-  type Repository,
-  type Timeline,
-} from "../../backup/history.js";
+import { type Backup, backupsOf, chooseBackup, missingWal, type Timeline } from "../../backup/history.js";
 import { keepBundle } from "../bundles.js";
 import { DatabaseMachine, type Recovered } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
@@ -37,9 +29,10 @@ interface Progress {
   /** The machine was gone, so the database on it now is an empty one. */
   anew?: boolean;
   machine?: DatabaseMachine;
-  repository?: Repository;
   timeline?: Timeline;
   backup?: Backup;
+  /** The WAL file at which a recovery from that backup would end too early. */
+  missing?: string | undefined;
   /** Where the database that was there is kept; empty when there was none of value. */
   aside?: string;
   recovered?: Recovered;
@@ -71,11 +64,14 @@ export async function restore(options: RestoreOptions): Promise<void> {
       title: "Backup to start from",
       run: async (context, _report, retitle) => {
         const machine = context.machine!;
-        context.repository = await machine.repository();
-        if (context.repository.backups.length === 0) throw nothingThere();
+        const backups = await machine.backups();
+        if (backups.length === 0) throw nothingThere();
         context.timeline = await machine.timeline(timeline);
-        const backup = chooseBackup(context.timeline, context.repository, at);
-        if (!backup) throw tooEarly(at!, context.timeline, context.repository);
+        const backup = chooseBackup(context.timeline, backups, at);
+        if (!backup) throw tooEarly(at!, context.timeline, backups);
+        context.missing = missingWal(context.timeline, backup, await machine.archivedWal());
+        if (context.missing !== undefined && at === undefined && !options.acceptGap)
+          throw incomplete(context.missing, "nothing was changed");
         context.backup = backup;
         retitle(`Backup to start from: ${backup.type} of ${backup.stop.toISOString().slice(0, 19)}Z`);
       },
@@ -97,12 +93,14 @@ export async function restore(options: RestoreOptions): Promise<void> {
     {
       title: "Recovered from WAL",
       run: async (context, _report, retitle) => {
-        const recovered: Recovered = JSON.parse(await context.machine!.restoreStep("recover"));
-        context.recovered = recovered;
-        const ranOut = at === undefined || !recovered.reached;
-        if (ranOut && hasGapAfter(parseLsn(recovered.endLsn), recovered.timeline, context.repository!)) {
-          if (!options.acceptGap) throw gap(recovered);
+        const { machine, missing } = context;
+        let recovered = await machine!.recover();
+        if (!recovered.reached) {
+          // Either all that was archived happened before that moment, and is what is wanted; or some is missing.
+          if (missing !== undefined && !options.acceptGap) throw incomplete(missing, "the shop is closed");
+          recovered = { ...(await machine!.recover("anyway")), reached: false };
         }
+        context.recovered = recovered;
         retitle(`Recovered from WAL: last transaction at ${recovered.restoredTo ?? "the backup"}`);
       },
     },
@@ -222,21 +220,20 @@ function nothingThere(): CliError {
   );
 }
 
-function tooEarly(at: Date, timeline: Timeline, repository: Repository): CliError {
-  const usable = backupsOf(timeline, repository);
-  const [oldest] = usable;
+function tooEarly(at: Date, timeline: Timeline, backups: Backup[]): CliError {
+  const [oldest] = backupsOf(timeline, backups);
   return new CliError(
     oldest
       ? `${at.toISOString()} is before the oldest backup, which is complete since ${oldest.stop.toISOString()}`
       : `no backup leads to timeline ${timeline.id}`,
-    `Nothing was changed. There are: ${repository.backups.map(({ label, stop }) => `${label} (${stop.toISOString()})`).join(", ")}.`,
+    `Nothing was changed. There are: ${backups.map(({ label, stop }) => `${label} (${stop.toISOString()})`).join(", ")}.`,
     ExitCode.usage,
   );
 }
 
-function gap({ restoredTo, endLsn }: Recovered): CliError {
+function incomplete(missing: string, state: string): CliError {
   return new CliError(
-    `WAL is missing behind ${endLsn}: the database could be restored to ${restoredTo ?? "its backup"} only, and the shop is closed`,
-    "To open the shop with that, run the same command with --accept-gap; or restore another moment.",
+    `WAL is missing in the backups, from ${missing} on, before that moment; ${state}`,
+    "Restore an earlier moment, or one after the next backup; or run the same command with --accept-gap to go as far as there is WAL.",
   );
 }

@@ -3,12 +3,14 @@
 # Every step can be repeated, and a restore that was cut off begins anew with `begin`.
 #
 #   history [TIMELINE]             prints a timeline's number, by default the latest, and the text of its history file
+#   wal                            prints the names of all WAL files in the backups
 #   begin BYTES                    stops the shop and PostgreSQL and moves the present database aside, unless there is no
 #                                  room for one of BYTES beside it; prints where it is then
 #   fetch LABEL TIMELINE [TARGET]  copies the backup LABEL and tells PostgreSQL how far to recover: along TIMELINE up to
 #                                  TARGET ("2026-01-31 12:00:00.000+00"), or as far as there is WAL
-#   recover                        starts PostgreSQL and waits until it accepts writes; prints
-#                                  {"restoredTo", "timeline", "endLsn", "reached"}
+#   recover [anyway]               starts PostgreSQL and waits until it accepts writes. If there is no WAL up to the target
+#                                  it stops before it has changed anything, or with `anyway` takes what there is. Prints
+#                                  {"reached", "restoredTo"}
 #   finish                         sets passwords and grants as the program wants them now, migrates the schema, starts
 #                                  the shop and the schedule of backups
 set -eu
@@ -35,8 +37,18 @@ is_unfinished() {
 }
 
 # A repository that an upgrade of PostgreSQL went through has several archives; the last one counts.
-history() { # timeline
+find_archive() {
   archive=archive/shop/$(as_postgres pgbackrest repo-ls archive/shop | grep -E '^[0-9]+-[0-9]+$' | sort -V | tail -n 1)
+}
+
+wal() {
+  find_archive
+  # Partial files, which end a timeline, are not used in a recovery.
+  as_postgres pgbackrest repo-ls "$archive" --recurse | sed -n 's|^.*/\([0-9A-F]\{24\}\)-.*|\1|p'
+}
+
+history() { # timeline
+  find_archive
   files=$(as_postgres pgbackrest repo-ls "$archive" --filter='^[0-9A-F]{8}\.history$' | sort)
   wanted=$(printf '%08X' "${1:-0x0$(echo "$files" | tail -n 1 | cut -d . -f 1)}")
   [ "$wanted" != 00000000 ] || wanted=00000001
@@ -91,8 +103,8 @@ fetch() { # label, timeline, target
   as_postgres touch "$backups/archiving"
 }
 
-recover() {
-  reached=true
+recover() { # anyway
+  [ "${1:-}" != anyway ] || sed -i '/^recovery_target_time *=/d' "$data/postgresql.auto.conf"
   started=0 # when we last started it, in seconds since 1970
   until [ "$(ask 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; do
     case $(systemctl show --property=ActiveState --value "$unit") in
@@ -102,9 +114,8 @@ recover() {
         said=$(journalctl --identifier=postgresql --since="@$started" --output=cat --no-pager | grep -v 'the database system is' || true)
         echo "$said" | grep -q 'recovery ended before configured recovery target was reached' ||
           fail "PostgreSQL does not recover: $(echo "$said" | tail -n 6)"
-        # All that was archived happened before the target, so all of it is what is wanted.
-        reached=false
-        sed -i '/^recovery_target_time *=/d' "$data/postgresql.auto.conf"
+        echo '{"reached":false,"restoredTo":null}'
+        return
       fi
       started=$(date +%s)
       systemctl reset-failed "$unit" 2>/dev/null || true
@@ -114,14 +125,7 @@ recover() {
     sleep 0.2
   done
   rm -f "$state/under-way"
-  # Where the recovery ended stands in the last line of the new timeline's history.
-  history=$(ask 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)').history
-  end=$(grep -E '^[0-9]+' "$data/pg_wal/$history" | tail -n 1)
-  ask "select json_build_object(
-    'restoredTo', pg_last_xact_replay_timestamp(),
-    'timeline', $(echo "$end" | cut -f 1),
-    'endLsn', '$(echo "$end" | cut -f 2)',
-    'reached', $reached)" | tr -d '\n'
+  ask "select json_build_object('reached', true, 'restoredTo', pg_last_xact_replay_timestamp())"
 }
 
 start_shop() {
@@ -147,6 +151,6 @@ finish() {
 step=$1
 shift
 case $step in
-history | begin | fetch | recover | finish) "$step" "$@" ;;
+history | wal | begin | fetch | recover | finish) "$step" "$@" ;;
 *) fail "unknown step $step" ;;
 esac
