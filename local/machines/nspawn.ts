@@ -145,8 +145,10 @@ export async function killStraySupervisors(instance: Instance): Promise<void> {
   const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
   for (const pid of pids) {
     const words = (await readOrEmpty(`/proc/${pid}/cmdline`)).split("\0");
-    const id = words.find((word) => word.startsWith(prefix))?.slice(prefix.length);
-    if (id !== undefined && (await supervisorOf(instance, id)) !== pid) signal(pid, 9);
+    const script = words.findIndex((word) => word.endsWith("/local/machines/supervise.sh"));
+    const file = script === -1 ? undefined : words[script + 1];
+    if (!file?.startsWith(prefix)) continue;
+    if ((await supervisorOf(instance, file.slice(prefix.length))) !== pid) signal(pid, 9);
   }
 }
 
