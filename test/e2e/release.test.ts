@@ -135,6 +135,11 @@ describe("a bad release costs no request, changes nothing, and the one before se
     expect(again.stderr).toMatch(new RegExp(`release ${serving} serves it.*went back by itself`));
     const preview = await lab.pulumi("preview", "--refresh", "--diff", "--non-interactive");
     expect(preview.stdout).toContain(serving);
+
+    // A rollback then goes no further back: it settles on what serves.
+    const settled = await lab.dukaan("rollback", "--json");
+    expect(settled, settled.stderr).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(settled.stdout)).toMatchObject({ release: serving });
     expect(await served()).toBe(serving);
   });
 });

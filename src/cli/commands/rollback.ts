@@ -66,10 +66,9 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       title: "Recorded: the stack stays at this release",
       run: async (context, report) => {
         const { pulumi } = context.session!;
-        await runOperation(pulumi, "up", report, [
-          ...["--config", `dukaan:release=${context.back!.bundle}`],
-          ...["--target", "**dukaan:index:Release::**"],
-        ]);
+        const hold = `dukaan:release=${context.back!.bundle}`;
+        const target = "**dukaan:index:Release::**";
+        await runOperation(pulumi, "up", report, ["--config", hold, "--target", target]);
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
         await smokeTest(context.shop);
       },
