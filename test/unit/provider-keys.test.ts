@@ -38,6 +38,15 @@ function text(value: Value | undefined): string {
 }
 
 describe("an SSH key", () => {
+  test("has a public key of 32 bytes each time: one in 256 begins with a zero", async () => {
+    const { sshKey } = await import("../../providers/dukaan/resources/ssh-key.js");
+    const context = { preview: false } as Parameters<typeof sshKey.create>[1];
+    for (let count = 0; count < 1500; count++) {
+      const { outputs } = await sshKey.create({ comment: "many" }, context);
+      expect(Buffer.from(String(outputs.publicKey).split(" ")[1]!, "base64")).toHaveLength(51);
+    }
+  });
+
   test("is accepted by ssh-keygen, which derives the same public key from the private one", async () => {
     const { publicKey, privateKey } = await engine.up("dukaan:index:SshKey", "key", {
       comment: "deploy@lab",
