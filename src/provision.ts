@@ -62,8 +62,6 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       authority: environment.authority,
       publicUrl: url,
       artifacts,
-      // Browsers hold it against names only, and a local cloud has none.
-      strictTransport: settings.domain !== undefined,
     },
     { parent: environment },
   );

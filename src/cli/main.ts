@@ -192,7 +192,9 @@ function report(error: unknown): ExitCode {
   if (error instanceof Error && "remedy" in error) {
     const remedy = String(error.remedy);
     process.stderr.write(`\nerror: ${error.message}\n${error.message.includes(remedy) ? "" : `${remedy}\n`}`);
-    return ExitCode.failed;
+    return error.name === "HostError" || error.name === "ToolchainError"
+      ? ExitCode.precondition
+      : ExitCode.failed;
   }
   if (error instanceof Error && "syscall" in error && "path" in error) {
     process.stderr.write(

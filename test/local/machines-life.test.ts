@@ -175,9 +175,8 @@ describe("another Host object, as after a restart of the local cloud's server", 
   test("what happened meanwhile is noticed: reboot, and power-off", async () => {
     await lab.host.close();
     await settled("1");
-    const leader = await bootId("1");
     await sh(lab, "1", "systemctl reboot");
-    await until(async () => (await bootId("1")) !== leader);
+    await until(async () => (await supervisorOf(lab.instance, "1")) === undefined);
     lab = await lab.reopened();
     expect(lab.exits).toEqual(["1 reboot"]);
     expect(await running("1")).toBe(true);
@@ -185,7 +184,7 @@ describe("another Host object, as after a restart of the local cloud's server", 
     await lab.host.close();
     await settled("1");
     await sh(lab, "1", "systemctl poweroff");
-    await until(async () => (await leaderOf(lab.instance, "1")) === undefined);
+    await until(async () => (await supervisorOf(lab.instance, "1")) === undefined);
     lab = await lab.reopened();
     expect(lab.exits).toEqual(["1 poweroff"]);
     expect(await running("1")).toBe(false);

@@ -49,6 +49,16 @@ describe("./dukaan", () => {
     },
   );
 
+  it("changes a stack on a real cloud only when somebody confirms it", async () => {
+    const result = await cli("up", "--stack", "prod", "--stage", "fleet");
+    expect(result.exitCode).toBe(4);
+    expect(result.stderr).toContain("--yes");
+    const { stdout } = await execa("git", ["status", "--porcelain", "--", "Pulumi.prod.yaml"], {
+      cwd: projectRoot,
+    });
+    expect(stdout).toBe("");
+  });
+
   it("refuses to destroy a stack on a real cloud unless its name is said again", async () => {
     const result = await cli("down", "--stack", "prod");
     expect(result.exitCode).toBe(4);

@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
-import { chooseMachine, sshAccess } from "./ssh.js";
+import { chooseMachine, noOpenSsh, sshAccess } from "./ssh.js";
 
 interface SeedOptions {
   stack: string;
@@ -38,6 +38,7 @@ export async function seed(options: SeedOptions): Promise<void> {
     stderr: "inherit",
     reject: false,
   });
+  if (result.code === "ENOENT") throw noOpenSsh();
   if (result.exitCode !== 0)
     throw new CliError("seeding failed", "See the messages above; running it again is safe.");
 }

@@ -26,6 +26,7 @@ export async function ssh(
     stdio: "inherit",
     reject: false,
   });
+  if (result.code === "ENOENT") throw noOpenSsh();
   process.exitCode = result.exitCode ?? 1;
 }
 
@@ -77,4 +78,13 @@ export function chooseMachine(access: SshAccess, name: string | undefined): stri
     );
   }
   return target;
+}
+
+/** What commands say that need OpenSSH's client where there is none. */
+export function noOpenSsh(): CliError {
+  return new CliError(
+    "the program ssh is not on this computer",
+    "Install OpenSSH's client (Debian: apt-get install openssh-client).",
+    ExitCode.precondition,
+  );
 }

@@ -11,6 +11,7 @@ import { removeStaleLocks } from "../recovery/lock.js";
 import { recover } from "../recovery/recover.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
+import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
 import { releaseHold } from "./rollback.js";
 
@@ -34,6 +35,7 @@ interface Progress {
 /** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
 export async function up(options: UpOptions): Promise<void> {
   const started = Date.now();
+  await requireConfirmation(options);
   const progress = await runSteps<Progress>({}, [
     {
       title: "Tools and cloud",
@@ -104,8 +106,10 @@ export async function up(options: UpOptions): Promise<void> {
   );
 }
 
-/** A real cloud costs money: Pulumi shows its preview and asks. */
-async function ask(pulumi: Session["pulumi"], options: string[]): Promise<Changes> {
+/** A real cloud costs money: somebody must be there to say yes, before anything is written. */
+async function requireConfirmation(options: UpOptions): Promise<void> {
+  const { local } = await openStack(options.stack, options);
+  if (local || options.yes) return;
   if (!process.stdin.isTTY) {
     throw new CliError(
       "this stack is on a real cloud, and nobody is here to confirm its preview",
@@ -113,6 +117,10 @@ async function ask(pulumi: Session["pulumi"], options: string[]): Promise<Change
       ExitCode.refused,
     );
   }
+}
+
+/** Pulumi shows its preview and asks. */
+async function ask(pulumi: Session["pulumi"], options: string[]): Promise<Changes> {
   // Pulumi is on the same terminal and hears Ctrl-C itself; we wait for its end.
   const running = () =>
     execa(pulumi.executable, ["up", ...options], {

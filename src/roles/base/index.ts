@@ -99,6 +99,9 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
       { name: "ssh.service", enabled: true, onChange: "reload" },
       { name: "nftables.service", enabled: true, onChange: "reload" },
       { name: "systemd-journald.service", enabled: true, onChange: "restart" },
+      // Fetch and install security updates; images differ in whether they run.
+      { name: "apt-daily.timer", enabled: true, onChange: "none" },
+      { name: "apt-daily-upgrade.timer", enabled: true, onChange: "none" },
       // Only waits for shutdowns, with 20 MB of Python; the updates themselves are a timer's.
       { name: "unattended-upgrades.service", enabled: false, onChange: "none" },
     ],
