@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
+import { stages } from "../topology/stages.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
 
@@ -127,6 +128,37 @@ program
   .description("run every test, fast to slow; boots real machines, so it needs root")
   .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, e2e")
   .action(async (options) => (await import("./commands/test.js")).test(options));
+
+program
+  .command("cost")
+  .description("what a stage costs a month: AWS managed, AWS self-run, Hetzner")
+  .addOption(new Option("--stage <stage>", "one stage in detail; without: all of them").choices(stages))
+  .addOption(
+    new Option("--target <target>", "one target, line by line").choices([
+      "aws-managed",
+      "aws-self-run",
+      "hetzner",
+    ]),
+  )
+  .addOption(
+    new Option("--usage <usage>", "how busy the shop is")
+      .choices(["low", "expected", "high"])
+      .default("expected"),
+  )
+  .option("--compare", "all usages beside each other")
+  .option("--html <file>", "write a report with charts")
+  .option("--markdown <file>", "write the project's page of figures (docs/cost.md)")
+  .option("--prices <file>", "another catalogue of prices")
+  .option("--assumptions <file>", "other assumptions, YAML or JSON; docs/cost.md")
+  .option("--bom <file>", "price a list of one's own, YAML or JSON; docs/cost.md")
+  .option("--diff <stack>", "price what pulumi preview would change")
+  .addOption(localOption())
+  .option("--eurusd <rate>", "US dollars for one euro")
+  .addOption(new Option("--currency <code>", "of the result").choices(["USD", "EUR"]).default("USD"))
+  .option("--hours <n>", "how long things run in a month", "730")
+  .option("--free-tiers", "take AWS's free tiers off")
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/cost.js")).cost(options));
 
 const local = program
   .command("local")

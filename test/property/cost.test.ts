@@ -115,7 +115,7 @@ describe("a stage's cost", () => {
           const [less, greater] = [at(first), at(first * more)];
           // Machines are chosen by size first: where some have no price, the known part may fall.
           fc.pre(less.bill.total !== undefined && greater.bill.total !== undefined);
-          expect(greater.bill.total).toBeGreaterThanOrEqual(less.bill.total! - 1e-6);
+          expect(greater.bill.total).toBeGreaterThanOrEqual(less.bill.total - 1e-6);
         },
       ),
       { numRuns: 400 },

@@ -4,11 +4,12 @@ import { categories } from "../item.js";
 import type { Bill, PricedItem } from "../price.js";
 import type { Swing } from "../sensitivity.js";
 
-/** An amount for people: whole units from 100 on, cents below. */
+/** An amount for people: whole units from 100 on, cents below, and parts of them below ten cents. */
 export function money(amount: number, currency: string): string {
-  const digits = Math.abs(amount) < 100 ? 2 : 0;
+  const size = Math.abs(amount);
+  const digits = size >= 100 ? 0 : size >= 0.1 || size < 0.00005 ? 2 : 4;
   const sign = currency === "EUR" ? "€" : "$";
-  const number = Math.abs(amount).toLocaleString("en-US", {
+  const number = size.toLocaleString("en-US", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
   });
@@ -130,7 +131,7 @@ export function ratioRow(
     money(dear, currency),
     money(cheap, currency),
     ratio === undefined ? "–" : `${ratio.toFixed(1)}×`,
-    shareOfDifference === undefined ? "–" : `${(shareOfDifference * 100).toFixed(0)} %`,
+    shareOfDifference === undefined ? "–" : `${Math.round(shareOfDifference * 100) + 0} %`,
   ];
 }
 
