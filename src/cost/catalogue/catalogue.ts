@@ -192,10 +192,7 @@ export function findPrice(
   catalogue: Catalogue,
   wanted: { provider: string; service: string; sku: string; region: string },
 ): Found | undefined {
-  const rows = catalogue.prices.filter(
-    ({ provider, service, sku }) =>
-      provider === wanted.provider && service === wanted.service && sku === wanted.sku,
-  );
+  const rows = indexOf(catalogue).get(keyOf(wanted)) ?? [];
   const here = rows.find(({ regions }) => regions.includes(wanted.region) || regions.includes("global"));
   if (here) return { price: here };
   for (const otherRegion of substitutes(wanted.provider, wanted.service)) {
@@ -203,4 +200,19 @@ export function findPrice(
     if (there) return { price: there, otherRegion };
   }
   return undefined;
+}
+
+/** By catalogue, made once: a report asks some hundred thousand times. */
+const indexes = new WeakMap<Catalogue, Map<string, Price[]>>();
+
+function indexOf(catalogue: Catalogue): Map<string, Price[]> {
+  const known = indexes.get(catalogue);
+  if (known) return known;
+  const index = Map.groupBy(catalogue.prices, keyOf);
+  indexes.set(catalogue, index);
+  return index;
+}
+
+function keyOf({ provider, service, sku }: Pick<Price, "provider" | "service" | "sku">): string {
+  return `${provider} ${service} ${sku}`;
 }
