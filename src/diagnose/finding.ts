@@ -42,6 +42,7 @@ export const codes = [
   "unit-failed",
   "clock-wrong",
   "certificate-expires",
+  "backup-paused",
   "backup-missing",
   "archiving-fails",
   "out-of-memory-earlier",

@@ -174,14 +174,26 @@ function archiving({ archiver }: PostgresqlUse): Found[] {
   ];
 }
 
+const paused: Found = {
+  severity: "critical",
+  code: "backup-paused",
+  what: "This database is not backed up: the backups in the repository are of another one.",
+  evidence: ["its system identifier is not the repository's, as after a machine was lost and made anew"],
+  remedy: [
+    "To bring that database back: `./dukaan restore --latest`.",
+    "To keep this one: set dukaan:backup.path to another folder and run `./dukaan up`; the old backups stay where they are.",
+  ],
+};
+
 interface BackupInfo {
   name: string;
   status: { code: number; message: string };
   backup: { timestamp: { stop: number }; type: string }[];
 }
 
-function backup({ backupInfo, uptimeSeconds }: MachineReport, now: number): Found[] {
+function backup({ backupInfo, backupsPaused, uptimeSeconds }: MachineReport, now: number): Found[] {
   if (backupInfo === undefined) return [];
+  if (backupsPaused) return [paused];
   let stanzas: BackupInfo[];
   try {
     stanzas = JSON.parse(backupInfo) as BackupInfo[];

@@ -98,6 +98,7 @@ export function parseReport(output: string): MachineReport {
           slowQueries: { count: Number(slow[0]), slowestMillis: Number(slow[1]), statement: slow[2] ?? "" },
         }),
     ...(info === undefined ? {} : { backupInfo: info }),
+    backupsPaused: has(section("backup"), "paused"),
   };
 }
 

@@ -46,6 +46,8 @@ export interface MachineReport {
   slowQueries?: { count: number; slowestMillis: number; statement: string };
   /** pgBackRest's `info --output=json`; absent where it is not set up. */
   backupInfo?: string;
+  /** The backups in the repository are another database's, so none are made of this one. */
+  backupsPaused: boolean;
 }
 
 export interface CpuUse {

@@ -12,6 +12,7 @@ const now = 1_800_000_000;
 const calm: MachineReport = {
   time: now,
   failed: [],
+  backupsPaused: false,
   cores: 1,
   container: false,
   uptimeSeconds: 86_400,
@@ -177,6 +178,11 @@ describe("what is judged", () => {
     ],
     ["an old backup", { backupInfo: backupOf(60) }, ["critical backup-missing"]],
     ["a fresh backup", { backupInfo: backupOf(3) }, []],
+    [
+      "a fresh backup of another database",
+      { backupInfo: backupOf(3), backupsPaused: true },
+      ["critical backup-paused"],
+    ],
   ])("%s", (_what, change, expected) => {
     expect(codesOf(change)).toEqual(expected);
   });
