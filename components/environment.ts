@@ -5,6 +5,7 @@ import type { Platform } from "../src/platform/platform.js";
 import { hetzner } from "../src/platform/hetzner/index.js";
 import { hetznerProvider } from "../src/platform/hetzner/provider.js";
 import type { Settings } from "../src/settings/schema.js";
+import { guarded } from "../src/topology/guard.js";
 import type { Topology } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
 import { Region } from "./region.js";
@@ -65,11 +66,7 @@ export class Environment extends pulumi.ComponentResource {
     return new Stage(
       "stage",
       {
-        stage: settings.stage,
-        provider: settings.provider,
-        location: settings.location,
-        image: settings.image,
-        addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
+        ...guarded(settings, topology),
         ...(settings.changeToken === undefined ? {} : { token: settings.changeToken }),
       },
       { parent: this },

@@ -90,9 +90,10 @@ const resources: Record<string, ResourceSpec> = {
       location: string,
       image: string,
       addresses: mapOf(string),
+      disks: mapOf(integer),
       token: string,
     },
-    ["addresses", "token"],
+    ["addresses", "disks", "token"],
     { stage: string },
   ),
   "dukaan:index:SshKey": resource("An Ed25519 key pair in OpenSSH's formats.", { comment: string }, [], {

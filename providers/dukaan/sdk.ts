@@ -37,6 +37,8 @@ export interface StageArgs {
   image: pulumi.Input<string>;
   /** Addresses that others rely on, by name. */
   addresses?: pulumi.Input<Record<string, pulumi.Input<string>>>;
+  /** Disks of the machines by name, in GB. */
+  disks?: pulumi.Input<Record<string, pulumi.Input<number>>>;
   /** Allows one change; never stored. Set by `evolve` and `rebuild` alone. */
   token?: pulumi.Input<string>;
 }

@@ -34,6 +34,11 @@ type Labelled = {
   ssh_keys: CloudThing;
 };
 
+/** @throws CliError when nobody answers, the token is refused, or it is another kind of server */
+export async function requireAccess(access: HetznerAccess): Promise<void> {
+  await ask(access, "GET", "/locations");
+}
+
 /** Everything of one kind that bears a label, e.g. "dukaan-stack==lab". */
 export async function listLabelled<Kind extends keyof Labelled>(
   access: HetznerAccess,
@@ -75,16 +80,32 @@ export async function untilRunning(access: HetznerAccess, { id, name }: CloudSer
   }
 }
 
+/** Takes away the protection from deletion that the stack itself put there. */
+export async function liftProtection(
+  access: HetznerAccess,
+  kind: "servers" | "networks" | "primary_ips",
+  id: string,
+): Promise<void> {
+  // Hetzner wants both of a server's to be the same.
+  const protection = kind === "servers" ? { delete: false, rebuild: false } : { delete: false };
+  await ask(access, "POST", `/${kind}/${id}/actions/change_protection`, protection);
+}
+
 async function ask(
   { endpoint, token }: HetznerAccess,
   method: "GET" | "POST",
   path: string,
+  body?: object,
 ): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(`${endpoint}${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}` },
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body && { "content-type": "application/json" }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(30_000),
     });
   } catch (error) {

@@ -48,6 +48,17 @@ program
   .action(async (options) => (await import("./commands/rollback.js")).rollback(options));
 
 program
+  .command("rebuild")
+  .description("make a machine anew; what is only on its disk is lost")
+  .argument("<machine>", "name of the machine, e.g. app-1")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("-y, --yes", "local cloud: yes, its data may go")
+  .option("--destroy-data <machine>", "real clouds: the machine's name again, to say that its data may go")
+  .addOption(jsonOption())
+  .action(async (machine, options) => (await import("./commands/rebuild.js")).rebuild(machine, options));
+
+program
   .command("outputs")
   .description("print what the stack gives: url, addresses, ssh, stage, release")
   .addOption(stackOption())
@@ -233,6 +244,13 @@ function report(error: unknown): ExitCode {
       `\nerror: ${error.message}\nCheck who owns it and that the disk is not full. Folders: docs/cli.md\n`,
     );
     return ExitCode.precondition;
+  }
+  if (error instanceof Error && "code" in error && error.code === "ENOSPC") {
+    const where = "path" in error ? ` (${String(error.path)})` : "";
+    process.stderr.write(
+      `\nerror: no space left on device${where}\nFree some space on this computer (df -h), then run the same command again: it goes on from there.\n`,
+    );
+    return ExitCode.failed;
   }
   process.stderr.write(`\nunexpected error: ${error instanceof Error ? error.stack : String(error)}\n`);
   return ExitCode.failed;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
@@ -34,13 +34,18 @@ export function stateRoot(): string {
   );
 }
 
+/** The settings of a stack as they are in the checkout. */
+export function stackFileInTree(name: string): string {
+  return join(projectRoot, `Pulumi.${name}.yaml`);
+}
+
 /**
  * Opens a stack by the name of its `Pulumi.<name>.yaml`.
  * @param options.local run it on the local cloud even if its settings name a real one
  * @throws CliError (usage) when there is no such file
  */
 export async function openStack(name: string, options: { local?: boolean } = {}): Promise<StackContext> {
-  const inTree = join(projectRoot, `Pulumi.${name}.yaml`);
+  const inTree = stackFileInTree(name);
   if (!/^[a-z][a-z0-9-]{0,29}$/.test(name) || !existsSync(inTree)) {
     throw new CliError(
       `there is no stack "${name}": ${inTree} does not exist`,
@@ -158,7 +163,12 @@ async function readStackFile(file: string): Promise<StackFile> {
 
 async function writeAtomically(file: string, content: string, mode: number): Promise<void> {
   const temporary = `${file}.${process.pid}`;
-  await writeFile(temporary, content, { mode });
-  await chmod(temporary, mode);
-  await rename(temporary, file);
+  try {
+    await writeFile(temporary, content, { mode });
+    await chmod(temporary, mode);
+    await rename(temporary, file);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }

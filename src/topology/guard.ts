@@ -1,4 +1,5 @@
 import type { Stage } from "./stages.js";
+import type { Topology } from "./topology.js";
 
 /** What a live stack cannot change without moving data or losing machines. */
 export interface Guarded {
@@ -8,6 +9,24 @@ export interface Guarded {
   image: string;
   /** Ranges of the private networks by region. New regions may come, known ones stay. */
   addresses?: Readonly<Record<string, string>>;
+  /** Disks of the machines, in GB. They may grow; machines may come and go with their stage. */
+  disks?: Readonly<Record<string, number>>;
+}
+
+/** What is guarded of a stack. */
+export function guarded(
+  settings: Pick<Guarded, "stage" | "provider" | "location" | "image">,
+  topology: Topology,
+): Guarded {
+  const { stage, provider, location, image } = settings;
+  return {
+    stage,
+    provider,
+    location,
+    image,
+    addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
+    disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
+  };
 }
 
 export interface Refusal {
@@ -85,6 +104,17 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       other,
       `the private network of ${region} would change from ${range} to ${other}: it would be deleted and every machine cut off`,
       `Put dukaan:networkCidr back to ${range}.`,
+    );
+  }
+  for (const [machine, size] of Object.entries(old.disks ?? {})) {
+    const other = next.disks?.[machine];
+    if (other === undefined || other >= size) continue;
+    add(
+      `disk/${machine}`,
+      String(size),
+      String(other),
+      `the disk of ${machine} would shrink from ${size} to ${other} GB, which no cloud can do: the machine would have to be made anew, without its data`,
+      `Put dukaan:serverType back, or run \`./dukaan rebuild ${machine}\`, which makes it anew.`,
     );
   }
   return found;

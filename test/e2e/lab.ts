@@ -1,6 +1,8 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { projectRoot } from "../../src/project.js";
 
@@ -10,8 +12,12 @@ export interface Lab {
   dukaan: (
     ...args: string[]
   ) => Promise<{ exitCode: number; stdout: string; stderr: string; seconds: number }>;
+  /** Starts `./dukaan` in a process group of its own, as a terminal does; for tests that interrupt it. */
+  start: (...args: string[]) => ChildProcessByStdio<null, null, Readable>;
   /** Runs plain `pulumi` with what `./dukaan env` prints. */
   pulumi: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** Where this lab keeps everything. */
+  folder: string;
   /** The folder of the stack's state. */
   stateFolder: string;
   /** Removes the stack, the cloud and the folders, whatever state they are in. */
@@ -39,6 +45,12 @@ export async function createLab(instance: string): Promise<Lab> {
   let printed: Record<string, string> | undefined;
   return {
     dukaan,
+    start: (...args) =>
+      spawn(join(projectRoot, "dukaan"), args, {
+        env: { ...process.env, ...env },
+        stdio: ["ignore", "ignore", "pipe"],
+        detached: true,
+      }),
     pulumi: async (...args) => {
       printed ??= JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
       const result = await execa("pulumi", args, {
@@ -50,6 +62,7 @@ export async function createLab(instance: string): Promise<Lab> {
       });
       return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
     },
+    folder,
     stateFolder: join(folder, "state", "lab"),
     remove: async () => {
       await dukaan("local", "down");

@@ -96,6 +96,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
       .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
   ),
+  release: fc.oneof(noText, fc.string({ maxLength: 63 }), fc.string({ minLength: 65, maxLength: 80 })),
   changeToken: noText,
 };
 

@@ -100,6 +100,19 @@ describe("stageChange", () => {
     addresses: { fsn1: "10.10.0.0/16" },
   };
 
+  it("lets disks grow and machines come, and no disk shrink", () => {
+    const small = { ...old, disks: { "app-1": 10 } };
+    const large = { ...old, disks: { "app-1": 40, "database-1": 40 } };
+    expect(stageChange(old, small)).toBeUndefined();
+    expect(stageChange(small, large)).toBeUndefined();
+    expect(stageChange(large, old)).toBeUndefined();
+    const refusal = stageChange(large, small);
+    expect(refusal?.reason).toContain("the disk of app-1 would shrink from 40 to 10 GB");
+    expect(refusal?.remedy).toContain("./dukaan rebuild app-1");
+    expect(changeToken(large, small)).toBe("disk/app-1:40>10");
+    expect(stageChange(large, { ...small, token: "disk/app-1:40>10" })).toBeUndefined();
+  });
+
   it("lets pass what moves no data", () => {
     expect(stageChange(old, old)).toBeUndefined();
     expect(

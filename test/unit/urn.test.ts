@@ -172,6 +172,7 @@ describe("resources of stage droplet", () => {
       location: "fsn1",
       image: "debian-12",
       addresses: { fsn1: "10.10.0.0/16" },
+      disks: { "app-1": expect.any(Number) as number },
     });
   });
 

@@ -8,6 +8,7 @@ type StageInputs = {
   location: string;
   image: string;
   addresses?: Record<string, string>;
+  disks?: Record<string, number>;
   token?: string;
 };
 

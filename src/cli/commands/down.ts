@@ -3,7 +3,10 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { localCloudStatus, stopLocalCloud } from "../../../local/client.js";
 import { CliError, ExitCode } from "../errors.js";
+import { unprotect } from "../protection.js";
 import { runOperation } from "../pulumi.js";
+import { removeStaleLocks } from "../recovery/lock.js";
+import { recover } from "../recovery/recover.js";
 import { openSession } from "../session.js";
 import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
@@ -33,8 +36,11 @@ export async function down(options: DownOptions): Promise<void> {
       {
         title: `Destroy ${stack.name}`,
         run: async (_, report) => {
-          const { pulumi } = await openSession(options, report);
-          await runOperation(pulumi, "destroy", report);
+          const session = await openSession(options, report);
+          await recover(session, report);
+          // Its name was given again.
+          await unprotect(session, () => true);
+          await runOperation(session.pulumi, "destroy", report);
         },
       },
     ]);
@@ -53,6 +59,7 @@ export async function down(options: DownOptions): Promise<void> {
           return;
         }
         const { pulumi } = await openSession(options, report);
+        if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
         await runOperation(pulumi, "destroy", report);
       },
     },

@@ -5,11 +5,14 @@ import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
+import { cloudAccess } from "../cloud-access.js";
+import { requireAccess } from "../hetzner-api.js";
 import { interruptible } from "../interrupt.js";
 import { ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { recover } from "../recovery/recover.js";
 import { openSession, type Session } from "../session.js";
+import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
@@ -36,6 +39,7 @@ interface Progress {
 export async function up(options: UpOptions): Promise<void> {
   const started = Date.now();
   await requireConfirmation(options);
+  await requireSettings(await openStack(options.stack, options), options.stage);
   const progress = await runSteps<Progress>({}, [
     {
       title: "Tools and cloud",
@@ -50,6 +54,10 @@ export async function up(options: UpOptions): Promise<void> {
       run: async (context, report, retitle) => {
         const { pulumi, stack } = context.session!;
         if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
+        // Before the stack is made, which writes its salt into the settings. A token that is in there needs the stack.
+        if (!stack.local && process.env["HCLOUD_TOKEN"]) {
+          await requireAccess(await cloudAccess(context.session!));
+        }
         await ensureStack(pulumi);
         if (options.stage !== undefined)
           await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);

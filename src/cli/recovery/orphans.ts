@@ -19,6 +19,8 @@ export interface CloudView {
   servers: CloudServer[];
   /** Labelled things that the state knows. */
   known: number;
+  /** URNs of what the state has and the cloud, it seems, has no more. */
+  missing: string[];
 }
 
 const types = {
@@ -78,10 +80,15 @@ export async function compareWithCloud(
       matches: (inputs) => inputs["serverId"] === id,
     })),
   );
+  const looked = new Set<string>([...Object.values(types), subnetType, attachmentType]);
+  const inCloud = new Set([...labelled, ...subnets, ...attachments].map(({ type, id }) => `${type} ${id}`));
   const isKnown = ({ type, id }: Orphan) => inState.has(`${type} ${id}`);
   return {
     orphans: [...labelled, ...subnets, ...attachments].filter((thing) => !isKnown(thing)),
     servers,
     known: labelled.filter(isKnown).length,
+    missing: resources
+      .filter(({ type, id }) => looked.has(type) && !inCloud.has(`${type} ${id}`))
+      .map(({ urn }) => urn),
   };
 }

@@ -1,6 +1,6 @@
 import { CliError, ExitCode } from "../errors.js";
-import { type HetznerAccess, powerOn, untilRunning } from "../hetzner-api.js";
-import { query } from "../pulumi.js";
+import { cloudAccess } from "../cloud-access.js";
+import { powerOn, untilRunning } from "../hetzner-api.js";
 import type { Session } from "../session.js";
 import { adopt } from "./adopt.js";
 import { compareWithCloud, type Orphan } from "./orphans.js";
@@ -16,7 +16,7 @@ const mostRounds = 5;
  */
 export async function recover(session: Session, report: (message: string) => void): Promise<string[]> {
   const { pulumi, stack } = session;
-  const access = await accessOf(session);
+  const access = await cloudAccess(session);
   const done: string[] = [];
   const note = (line: string) => {
     done.push(line);
@@ -34,7 +34,7 @@ export async function recover(session: Session, report: (message: string) => voi
   }
 
   for (let round = 0; round < mostRounds; round++) {
-    const { orphans, servers, known } = await compareWithCloud(
+    const { orphans, servers, known, missing } = await compareWithCloud(
       access,
       stack.name,
       state.deployment.resources ?? [],
@@ -46,6 +46,14 @@ export async function recover(session: Session, report: (message: string) => voi
         await powerOn(access, server);
         note(`switched server ${server.name} on`);
       } else await untilRunning(access, server);
+    }
+    if (missing.length > 0 && round === 0) {
+      // Reading them one by one is what decides: a label may have been taken off by hand.
+      await refresh(pulumi, missing);
+      state = await exportState(pulumi);
+      const left = new Set(state.deployment.resources?.map(({ urn }) => urn));
+      const gone = missing.filter((urn) => !left.has(urn)).map((urn) => urn.split("::").slice(-2).join(" "));
+      if (gone.length > 0) note(`gone from the cloud, to be made anew: ${gone.map(shortName).join(", ")}`);
     }
     if (orphans.length === 0) break;
     if (known === 0 && pending.length === 0) throw strange(session, orphans);
@@ -62,6 +70,11 @@ export async function recover(session: Session, report: (message: string) => voi
     break;
   }
   return done;
+}
+
+/** "dukaan:index:Machine$hcloud:index/server:Server app-1" → "Server app-1" */
+function shortName(name: string): string {
+  return name.split(":").at(-1) ?? name;
 }
 
 /** What was being changed or deleted in the cloud may be so or so: the cloud knows. */
@@ -81,20 +94,4 @@ function strange({ stack, cloud }: Session, orphans: readonly Orphan[]): CliErro
       : "Use the state that they were made with (pulumi login), give this stack another name, or delete them in the Hetzner console.",
     ExitCode.refused,
   );
-}
-
-async function accessOf({ cloud, pulumi, stack }: Session): Promise<HetznerAccess> {
-  if (cloud) return cloud;
-  const setting = async (name: string) =>
-    (await query(pulumi, ["config", "get", `hcloud:${name}`]).catch(() => "")).trim();
-  const token = process.env["HCLOUD_TOKEN"] ?? (await setting("token"));
-  if (token === "") {
-    throw new CliError(
-      "there is no token for Hetzner Cloud",
-      `Make one in the Hetzner console (Security → API tokens), then set HCLOUD_TOKEN or run \`pulumi config set --secret hcloud:token --stack ${stack.name}\`.`,
-      ExitCode.usage,
-    );
-  }
-  const endpoint = process.env["HCLOUD_ENDPOINT"] || (await setting("endpoint"));
-  return { token, endpoint: endpoint || "https://api.hetzner.cloud/v1" };
 }

@@ -51,6 +51,8 @@ export function machine(
       dependsOn: [subnet],
       // Both would replace the server. They matter at its first boot only; later keys are a role's.
       ignoreChanges: ["userData", "sshKeys"],
+      // A new server wants the name and the addresses of the old one.
+      deleteBeforeReplace: true,
       additionalSecretOutputs: ["userData"],
     },
   );

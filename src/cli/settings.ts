@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { describeProblems, parseSettings } from "../settings/parse.js";
+import type { Settings } from "../settings/schema.js";
+import { CliError, ExitCode } from "./errors.js";
+import { stackFileInTree, type StackContext } from "./stack.js";
+
+/**
+ * Checks a stack's settings before anything is started, with what the environment adds to them. For a stack on the local
+ * cloud, endpoint and token are the local cloud's, whatever is written there.
+ * @throws CliError (usage) with every problem at once
+ */
+export async function requireSettings(stack: StackContext, stage?: string): Promise<Settings> {
+  const { HCLOUD_TOKEN: token, HCLOUD_ENDPOINT: endpoint } = process.env;
+  const outcome = parseSettings(stack.name, {
+    ...(token && { "hcloud:token": token }),
+    ...(endpoint && { "hcloud:endpoint": endpoint }),
+    ...(await written(stackFileInTree(stack.name))),
+    ...(stage !== undefined && { "dukaan:stage": stage }),
+    ...(stack.local && {
+      "dukaan:local": true,
+      "hcloud:endpoint": "http://127.0.0.1/v1",
+      "hcloud:token": "0".repeat(64),
+    }),
+  });
+  if (outcome.settings) return outcome.settings;
+  throw new CliError(
+    describeProblems(stack.name, outcome.problems),
+    "Correct them all, then run the same command again.",
+    ExitCode.usage,
+  );
+}
+
+async function written(file: string): Promise<Record<string, unknown>> {
+  try {
+    const { config } = (parse(await readFile(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
+    return config ?? {};
+  } catch (error) {
+    throw new CliError(
+      `${file} is not valid YAML: ${(error as Error).message}`,
+      "Correct the file and try again.",
+      ExitCode.usage,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,213 @@
+import { statSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createLab, type Lab } from "./lab.js";
+import { watchArguments } from "./process-arguments.js";
+
+// What changes of a live stack do to its data: a bigger server, a smaller one, a new one.
+
+let lab: Lab;
+let url: string;
+let commands: string;
+let server: { id: number; server_type: { name: string; disk: number } };
+
+beforeAll(async () => {
+  lab = await createLab("change");
+});
+afterAll(() => lab?.remove());
+
+describe("another server type", () => {
+  it("is for a stack that is up and has data", async () => {
+    const up = await lab.dukaan("up", "--json");
+    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
+    ({ url } = JSON.parse(up.stdout) as { url: string });
+    const seed = await lab.dukaan("seed", "--stores", "3", "--products", "5");
+    expect(seed, seed.stderr).toMatchObject({ exitCode: 0 });
+    server = await theServer();
+  });
+
+  it("with more memory: the server is resized in place, its data and its address stay", async () => {
+    expect(server.server_type).toMatchObject({ name: "local-512", disk: 10 });
+    const before = await sharedBuffers();
+    await setServerType("cx23");
+    const up = await lab.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    expect(up, up.stdout + up.stderr).toMatchObject({ exitCode: 0 });
+    const resized = await theServer();
+    expect(resized.id).toBe(server.id);
+    expect(resized.server_type).toMatchObject({ name: "cx23", disk: 40 });
+    expect(await onMachine("psql", "select count(*) from products")).toBe("15");
+    expect(await onMachine("shell", "df --output=size -BG / | tail -1 | tr -d G")).toMatch(/^ *(3[6-9]|40)$/);
+    // What follows from the machine's size is configured anew.
+    expect(await sharedBuffers()).toBe(String(Number(before) * 8));
+  });
+
+  it("with a smaller disk: refused in the preview, with what would be lost and the command", async () => {
+    // The settings of the checkout still name the small type.
+    const up = await lab.dukaan("up", "--json");
+    expect(up.exitCode).toBe(1);
+    expect(up.stderr).toContain("the disk of app-1 would shrink from 40 to 10 GB");
+    expect(up.stderr).toContain("without its data");
+    expect(up.stderr).toContain("./dukaan rebuild app-1");
+    const preview = await lab.pulumi("preview", "--non-interactive");
+    expect(preview.exitCode).not.toBe(0);
+    expect(preview.stdout + preview.stderr).toContain("./dukaan rebuild app-1");
+    expect(await onMachine("psql", "select count(*) from products")).toBe("15");
+  });
+
+  it("another location: refused with what would be lost", async () => {
+    const config = join(lab.stateFolder, "project", "Pulumi.lab.yaml");
+    const good = await readFile(config, "utf8");
+    await writeFile(config, good.replace("config:\n", "config:\n  dukaan:location: nbg1\n"));
+    const preview = await lab.pulumi("preview", "--non-interactive");
+    await writeFile(config, good);
+    const told = preview.stdout + preview.stderr;
+    expect(preview.exitCode).not.toBe(0);
+    expect(told).toMatch(
+      /location would change from hetzner\/fsn1 to hetzner\/nbg1: every machine would be deleted with its data/,
+    );
+    expect(told).toContain("bring up a second stack at hetzner/nbg1 and restore a backup into it");
+  });
+});
+
+describe("./dukaan rebuild", () => {
+  it("says what would be lost and does nothing until it is told that the data may go", async () => {
+    const result = await lab.dukaan("rebuild", "app-1");
+    expect(result).toMatchObject({ exitCode: 4 });
+    expect(result.stderr).toContain("the whole database, is lost");
+    expect(result.stderr).toContain("./dukaan rebuild app-1 --stack lab --yes");
+    const other = await lab.dukaan("rebuild", "app-7", "--yes");
+    expect(other).toMatchObject({ exitCode: 2 });
+    expect(other.stderr).toContain("app-1");
+    expect((await theServer()).id).toBe(server.id);
+  });
+
+  it("makes the machine anew with the smaller disk, at its address, though it is protected", async () => {
+    const urn = (await stateText()).match(/urn:[^"]*server:Server::app-1/)![0];
+    const shield = await lab.pulumi("state", "protect", urn, "--yes", "--non-interactive");
+    expect(shield, shield.stderr).toMatchObject({ exitCode: 0 });
+    await api("POST", `/servers/${server.id}/actions/change_protection`, { delete: true, rebuild: true });
+    const watch = watchArguments();
+    const rebuilt = await lab.dukaan("rebuild", "app-1", "--yes", "--json");
+    commands = [...(await watch.stop())].join("\n");
+    expect(rebuilt, rebuilt.stderr).toMatchObject({ exitCode: 0 });
+    const now = await theServer();
+    expect(now.id).not.toBe(server.id);
+    expect(now.server_type).toMatchObject({ name: "local-512", disk: 10 });
+    expect(await onMachine("psql", "select count(*) from products")).toBe("0");
+    const again = await lab.dukaan("up", "--json");
+    const { changes, url: same } = JSON.parse(again.stdout) as { changes: object; url: string };
+    expect(same).toBe(url);
+    expect(Object.keys(changes)).toEqual(["same"]);
+  });
+});
+
+describe("secrets, after a machine was made anew", () => {
+  it("were in no argument of a process on this computer or on the machine", async () => {
+    // The look was a real one.
+    expect(commands).toContain("pulumi-resource-hcloud");
+    expect(commands).toContain("/usr/lib/postgresql/15/bin/postgres");
+    for (const [name, secret] of Object.entries(await secrets())) {
+      expect(commands.includes(secret), name).toBe(false);
+    }
+  });
+
+  it("are in the clear in no file of the state, the cloud's database and logs, and no journal", async () => {
+    const found = await secrets();
+    const journal = await onMachine("shell", "journalctl --no-pager; cat /var/log/cloud-init*.log");
+    expect(journal.length).toBeGreaterThan(1000);
+    for (const [name, secret] of Object.entries(found)) {
+      expect(journal.includes(secret), `${name} in the journal`).toBe(false);
+      // The pattern comes over standard input, so that the search does not find itself.
+      const files = await execa("grep", ["-rlaF", "-f", "-", lab.folder, "--exclude=disk.img"], {
+        input: secret,
+        reject: false,
+      });
+      const where = files.stdout.split("\n").filter((file) => file !== "" && !isItsPlace(file));
+      expect(where, name).toEqual([]);
+    }
+  });
+});
+
+describe("./dukaan down of a stack on a real cloud", () => {
+  it("is refused, and names what to say", async () => {
+    const result = await lab.dukaan("down", "--stack", "prod");
+    expect(result).toMatchObject({ exitCode: 4 });
+    expect(result.stderr).toContain("./dukaan down --stack prod --destroy-data prod");
+    const other = await lab.dukaan("down", "--stack", "prod", "--destroy-data", "staging");
+    expect(other).toMatchObject({ exitCode: 4 });
+  });
+});
+
+/** Whatever must stay secret, by name; of keys, the line in the middle that no other key shares. */
+async function secrets(): Promise<Record<string, string>> {
+  const env = await onMachine("shell", "cat /opt/dukaan/releases/api/current/env");
+  const key = await lab.pulumi("stack", "output", "deployKey", "--show-secrets");
+  const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
+  const hostKey = await onMachine("shell", "cat /etc/ssh/ssh_host_ed25519_key");
+  const found = {
+    "session secret": /SESSION_SECRET='?([\w-]{32,})/.exec(env)?.[1] ?? "",
+    "database password": /shop:([\w-]{20,})@/.exec(env)?.[1] ?? "",
+    "deploy key": key.stdout.split("\n")[3] ?? "",
+    "host key": hostKey.split("\n")[3] ?? "",
+    "cloud token": environment["HCLOUD_TOKEN"] ?? "",
+    "backup key": environment["DUKAAN_BACKUP_SECRET_KEY"] ?? "",
+  };
+  for (const [name, secret] of Object.entries(found)) expect(secret.length, name).toBeGreaterThan(15);
+  return found;
+}
+
+/** Files that are there to hold a secret; nobody else may read them. */
+function isItsPlace(file: string): boolean {
+  return /\/(ssh\/key|token|objects\/[^/]+)$/.test(file) && (statSync(file).mode & 0o077) === 0;
+}
+
+async function setServerType(name: string): Promise<void> {
+  // The first time it asks `./dukaan env`, which copies the settings of the checkout anew.
+  await lab.pulumi("version");
+  const config = join(lab.stateFolder, "project", "Pulumi.lab.yaml");
+  const text = await readFile(config, "utf8");
+  await writeFile(config, text.replace(/dukaan:serverType: .*/, `dukaan:serverType: ${name}`));
+}
+
+async function api(method: string, path: string, body?: object): Promise<unknown> {
+  const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
+  const answer = await fetch(`${environment["HCLOUD_ENDPOINT"]}${path}`, {
+    method,
+    headers: {
+      authorization: `Bearer ${environment["HCLOUD_TOKEN"]}`,
+      "content-type": "application/json",
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  expect(answer.ok, `${method} ${path}: ${answer.status}`).toBe(true);
+  return answer.json();
+}
+
+async function theServer(): Promise<typeof server> {
+  const { servers } = (await api("GET", "/servers")) as { servers: (typeof server)[] };
+  expect(servers).toHaveLength(1);
+  return servers[0]!;
+}
+
+function stateText(): Promise<string> {
+  return readFile(join(lab.stateFolder, "backend", ".pulumi", "stacks", "dukaan", "lab.json"), "utf8");
+}
+
+/** MiB. */
+function sharedBuffers(): Promise<string> {
+  return onMachine("psql", "select setting::int / 128 from pg_settings where name = $$shared_buffers$$");
+}
+
+async function onMachine(kind: "psql" | "shell", text: string): Promise<string> {
+  const status = await lab.dukaan("local", "status", "--json");
+  const { servers } = JSON.parse(status.stdout) as { servers: { name: string }[] };
+  const words =
+    kind === "psql"
+      ? ["runuser", "-u", "postgres", "--", "psql", "-qAt", "shop", "-c", text]
+      : ["sh", "-c", text];
+  const result = await lab.dukaan("local", "ssh", servers[0]!.name, "--", ...words);
+  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+  return result.stdout.trim();
+}
