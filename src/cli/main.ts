@@ -27,6 +27,7 @@ program
     new Option("--release <which>", "after a rollback: deploy what is built here again").choices(["latest"]),
   )
   .option("-y, --yes", "real clouds: do not ask before changing anything")
+  .option("--over-budget", "real clouds: go above dukaan:monthlyBudget")
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/up.js")).up(options));
 

@@ -127,7 +127,7 @@ export function costByTraffic(question: Omit<Question, "target">): Curve[] {
   }));
 }
 
-/** Where one curve comes to lie below the other, between two of its points, in straight lines. */
+/** Where one curve comes to lie below the other, in straight lines between two points that have whole totals. */
 export interface Crossing {
   cheaper: Target;
   than: Target;
@@ -141,6 +141,8 @@ export function breakEvens(curves: readonly Curve[]): Crossing[] {
       .filter((b) => b !== a)
       .flatMap((b) =>
         a.points.slice(1).flatMap((point, index): Crossing[] => {
+          if (![a, b].every(({ points }) => points[index]!.complete && points[index + 1]!.complete))
+            return [];
           const before = a.points[index]!.total - b.points[index]!.total;
           const after = point.total - b.points[index + 1]!.total;
           if (before < 0 || after >= 0) return [];

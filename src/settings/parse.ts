@@ -133,6 +133,8 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
 function fromText(value: unknown, schema: FieldSchema): unknown {
   if (typeof value !== "string") return value;
   if (schema.type === "boolean") return value === "true" ? true : value === "false" ? false : value;
+  if (schema.type === "number")
+    return value.trim() === "" || Number.isNaN(Number(value)) ? value : Number(value);
   if (schema.type !== "array") return value;
   try {
     return JSON.parse(value) as unknown;

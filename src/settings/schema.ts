@@ -83,6 +83,13 @@ export const settingsSchema = {
       minLength: 64,
       maxLength: 64,
     },
+    monthlyBudget: {
+      description:
+        "Euros that servers, addresses, volumes and load balancers of a stack on a real cloud may cost a month; ./dukaan up refuses above it.",
+      type: "number",
+      exclusiveMinimum: 0,
+      examples: [50],
+    },
     changeToken: {
       description: "Allows one change that moves data. Set by commands that move it, never by hand.",
       type: "string",
@@ -119,6 +126,8 @@ export interface Settings {
   backup?: BackupSettings;
   /** Digest of the bundle that the app stays at. */
   release?: string;
+  /** Euros a month, see the schema. */
+  monthlyBudget?: number;
   changeToken?: string;
 }
 

@@ -97,6 +97,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
   ),
   release: fc.oneof(noText, fc.string({ maxLength: 63 }), fc.string({ minLength: 65, maxLength: 80 })),
+  monthlyBudget: fc.oneof(fc.double({ max: 0, noNaN: true }), fc.constantFrom(true, "much", "", [], {})),
   changeToken: noText,
 };
 

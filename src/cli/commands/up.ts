@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { projectRoot } from "../../project.js";
+import { requireBudget } from "../budget.js";
 import { CliError, ExitCode } from "../errors.js";
 import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
@@ -24,6 +25,7 @@ interface UpOptions {
   local?: boolean;
   release?: "latest";
   yes?: boolean;
+  overBudget?: boolean;
   json?: boolean;
 }
 
@@ -53,6 +55,7 @@ export async function up(options: UpOptions): Promise<void> {
       title: `Infrastructure (pulumi up, stack ${options.stack})`,
       run: async (context, report, retitle) => {
         const { pulumi, stack } = context.session!;
+        if (!options.overBudget) await requireBudget(stack, options.stage);
         if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
         // Before the stack is made, which writes its salt into the settings. A token that is in there needs the stack.
         if (!stack.local && process.env["HCLOUD_TOKEN"]) {

@@ -1,6 +1,6 @@
 import { html } from "ghtml";
 import type { Curve, Swing } from "../sensitivity.js";
-import { money, short } from "./text.js";
+import { money } from "./text.js";
 
 /** Charts as SVG: numbers in the picture, nothing to load, readable in black and white. */
 
@@ -33,7 +33,9 @@ function tornadoRow(
   const from = Math.min(low.total, high.total);
   const to = Math.max(low.total, high.total);
   return html`<g class="swing">
-    <text x="${left}" y="${y + 13}" text-anchor="end">${input} ${short(low.value)}–${short(high.value)}</text>
+    <text x="${left}" y="${y + 13}" text-anchor="end"
+      >${input} ${compact(low.value)}–${compact(high.value)}</text
+    >
     <rect x="${x(from)}" y="${y}" width="${Math.max(1, x(to) - x(from))}" height="18" />
     <text x="${x(from) - 4}" y="${y + 13}" text-anchor="end">${money(from, currency)}</text>
     <text x="${x(to) + 4}" y="${y + 13}">${money(to, currency)}</text>
@@ -95,10 +97,16 @@ function range(values: readonly number[]): [number, number] {
   return [Math.min(...values), Math.max(...values)];
 }
 
+/** 1, 2 and 5 of every decade within the range, as logarithms. */
 function ticks([from, to]: readonly [number, number]): number[] {
-  return Array.from({ length: Math.floor(to) - Math.ceil(from) + 1 }, (_, index) => Math.ceil(from) + index);
+  const decades = Array.from(
+    { length: Math.ceil(to) - Math.floor(from) + 1 },
+    (_, index) => Math.floor(from) + index,
+  );
+  const marks = decades.flatMap((decade) => [1, 2, 5].map((step) => decade + Math.log10(step)));
+  return marks.filter((mark) => mark >= from - 0.01 && mark <= to + 0.01);
 }
 
 function compact(value: number): string {
-  return Intl.NumberFormat("en-US", { notation: "compact" }).format(value);
+  return Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
 }

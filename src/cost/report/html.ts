@@ -61,7 +61,10 @@ export function htmlReport(report: Report): string {
       !${ratioTable(estimates["aws-managed"].bill, estimates.hetzner.bill)}
       !${report.tornado.map(
         ({ target, swings }) =>
-          html`<h2>What moves the total most: ${target}</h2>
+          html`<h2>
+              What moves it most:
+              ${target}${estimates[target].bill.total === undefined ? ", of what has a price" : ""}
+            </h2>
             <figure class="tornado">
               !${tornadoChart(swings, estimates[target].bill.priced, currency)}
             </figure>`,
@@ -80,7 +83,7 @@ export function htmlReport(report: Report): string {
           ({ cheaper, than, from }) =>
             html`<li>${cheaper} is cheaper than ${than} from ${short(from)} page views a month on</li>`,
         )}
-        !${report.crossings.length === 0 ? "<li>The curves do not cross: one target is cheapest everywhere.</li>" : ""}
+        !${report.crossings.length === 0 ? html`<li>${noCrossing(report.traffic)}</li>` : ""}
       </ul>
       <h2>Last stage from 9 to 100 regions</h2>
       <figure>
@@ -108,6 +111,12 @@ export function htmlReport(report: Report): string {
       </footer>
     </body>
   </html>`}\n`;
+}
+
+function noCrossing(curves: readonly Curve[]): string {
+  return curves.every(({ points }) => points.every(({ complete }) => complete))
+    ? "The curves do not cross: one target is cheapest everywhere."
+    : "Lines with open dots leave out what has no price: nothing is said of where they cross.";
 }
 
 function categoryTable(estimates: Report["estimates"]): string {

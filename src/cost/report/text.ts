@@ -126,8 +126,9 @@ export function ratioRow(
   { category, dear, cheap, ratio, shareOfDifference }: Ratio,
   currency: string,
 ): string[] {
+  const withheld = category === "total" && shareOfDifference === undefined && ratio === undefined;
   return [
-    category,
+    withheld ? "what has a price" : category,
     money(dear, currency),
     money(cheap, currency),
     ratio === undefined ? "–" : `${ratio.toFixed(1)}×`,
@@ -153,7 +154,7 @@ function amountOf({ quantity, unit }: PricedItem): string {
 
 export function tornadoText(swings: readonly Swing[], currency: string): string {
   return table(
-    ["moves the total most", "from", "to", "total from", "total to"],
+    ["moves it most", "from", "to", "a month from", "to"],
     swings
       .slice(0, 3)
       .map(({ input, low, high }) => [

@@ -1,4 +1,4 @@
-import type { Machine } from "../../topology/topology.js";
+import type { Machine, Topology } from "../../topology/topology.js";
 import type { Catalogue } from "../catalogue/catalogue.js";
 import { findPrice } from "../catalogue/catalogue.js";
 import type { Item } from "../item.js";
@@ -15,8 +15,7 @@ const terabyte = 1024;
 export function hetznerItems(scenario: Scenario, catalogue: Catalogue): Item[] {
   const places = placesOf(scenario);
   return [
-    ...scenario.topology.machines.flatMap((machine) => machineItems(scenario, machine)),
-    ...volumeItems(scenario),
+    ...fixedItems(scenario.topology),
     ...places.flatMap((place) => trafficItems(scenario, place, catalogue)),
     ...balancerItems(scenario, places),
     ...storageItems(scenario, places),
@@ -36,7 +35,19 @@ export function hetznerItems(scenario: Scenario, catalogue: Catalogue): Item[] {
   ];
 }
 
-function machineItems({ topology }: Scenario, machine: Machine): Item[] {
+/** What is charged by the month whatever the usage: servers, addresses, volumes, load balancers. */
+export function fixedItems(topology: Topology): Item[] {
+  return [
+    ...topology.machines.flatMap((machine) => machineItems(topology, machine)),
+    ...volumeItems(topology),
+    ...(topology.loadBalancers ?? []).map(({ region }) => {
+      const { location } = topology.regions.find(({ name }) => name === region)!;
+      return inRegion(provider, location)("network", "loadbalancer", "LB11", 1, "month", "load balancers");
+    }),
+  ];
+}
+
+function machineItems(topology: Topology, machine: Machine): Item[] {
   const { location } = topology.regions.find(({ name }) => name === machine.region)!;
   const item = inRegion(provider, location);
   const what = `${machine.tier} servers`;
@@ -58,7 +69,7 @@ export function skuOfServer(serverType: string): string {
   return serverType === "local-512" ? "CX23" : serverType.toUpperCase();
 }
 
-function volumeItems({ topology }: Scenario): Item[] {
+function volumeItems(topology: Topology): Item[] {
   return topology.volumes.map(({ machine, sizeGB }) => {
     const { region } = topology.machines.find(({ name }) => name === machine)!;
     const { location } = topology.regions.find(({ name }) => name === region)!;
@@ -86,14 +97,13 @@ function trafficItems({ topology, usage }: Scenario, place: Place, catalogue: Ca
   });
 }
 
-/** The smallest load balancer whose included traffic holds the origin's answers; traffic beyond is charged as a server's. */
+/** A load balancer includes one TB of the origin's answers; traffic beyond is charged as a server's. */
 function balancerItems({ topology, usage }: Scenario, places: readonly Place[]): Item[] {
   return (topology.loadBalancers ?? []).flatMap(({ region: where }) => {
     const { region, volumes } = places.find(({ region: { name } }) => name === where)!;
     const item = inRegion(provider, region.location);
     const terabytes = (volumes.egressGB * (1 - usage.edgeHitRate)) / terabyte;
     return [
-      item("network", "loadbalancer", "LB11", 1, "month", "load balancer before the cluster"),
       // Edge caches fetch over public addresses here, the price's worst case.
       item(
         "transfer",
