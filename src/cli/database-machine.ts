@@ -57,10 +57,10 @@ export class DatabaseMachine {
 
   /** @param repository ask the object storage too, which takes half a second */
   async backupState(options: { repository: boolean }): Promise<BackupState> {
-    const present = await this.#ask(["test", "-x", `${library}/backup-state`]);
-    if (present.exitCode === 1)
-      return { state: "off", gap: false, archiver: null, failed: [], repository: null };
-    const text = await this.run([`${library}/backup-state`, ...(options.repository ? ["--repository"] : [])]);
+    const program = `${library}/backup-state`;
+    const script = `[ ! -x ${program} ] || exec ${program} ${options.repository ? "--repository" : ""}`;
+    const text = await this.run(["sh", "-c", script]);
+    if (text === "") return { state: "off", gap: false, archiver: null, failed: [], repository: null };
     const state: BackupState = JSON.parse(text);
     return state;
   }
@@ -147,7 +147,9 @@ export class DatabaseMachine {
     command: string[],
     options: string[] = [],
   ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-    const target = chooseMachine(this.#access, undefined);
+    // Where there is none of its own, it is on the one machine there is.
+    const name = "database-1" in this.#access.targets ? "database-1" : undefined;
+    const target = chooseMachine(this.#access, name);
     const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
     const { exitCode, stdout, stderr } = await execa(
       "ssh",

@@ -94,6 +94,9 @@ describe("when the server is lost with its disk", () => {
     expect(state).toBe("paused");
     expect(backups.length).toBeGreaterThan(1);
     await database("create table written_into_the_empty_one (id int); select pg_switch_wal()");
+    const up = await lab.dukaan("up");
+    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
+    expect(up.stdout).toMatch(/ATTENTION: backups are paused.*\.\/dukaan restore --latest/s);
     const refused = await lab.dukaan("backup");
     expect(refused.exitCode).toBe(3);
     expect(refused.stderr).toMatch(/backups are paused.*\.\/dukaan restore --latest/s);

@@ -3,7 +3,7 @@ import { type BackupState, DatabaseMachine } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
 import { runSteps } from "../steps.js";
-import { sshAccess } from "./ssh.js";
+import { type SshAccess, sshAccess } from "./ssh.js";
 
 interface BackupOptions {
   stack: string;
@@ -63,6 +63,12 @@ async function list(machine: DatabaseMachine, { json, stack }: BackupOptions): P
   );
 }
 
+/** What must be said of a stack's backups, if anything: that none are made beside another database's. */
+export async function backupWarning(access: SshAccess): Promise<string | undefined> {
+  const { state } = await new DatabaseMachine(access).backupState({ repository: false });
+  return state === "paused" ? `${pausedReason}.\n${pausedRemedy}` : undefined;
+}
+
 /** @throws CliError (precondition) when none can be made */
 function requireBackups(state: BackupState): void {
   if (state.state === "on") return;
@@ -73,9 +79,9 @@ function requireBackups(state: BackupState): void {
   );
 }
 
-export const pausedReason =
+const pausedReason =
   "backups are paused: the repository holds those of another database, and this one is empty beside it";
-export const pausedRemedy =
+const pausedRemedy =
   "Bring that database back with ./dukaan restore --latest, or begin anew with another folder (dukaan:backup.path) and ./dukaan up.";
 
 function describeState({ state, gap, archiver, failed }: BackupState): string {

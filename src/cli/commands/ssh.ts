@@ -32,10 +32,11 @@ export async function ssh(
 
 /**
  * Writes the stack's key and its machines' host keys where OpenSSH can read them (0600, below the stack's folder).
+ * @param outputs with their secrets, where they are known already
  * @throws CliError when the stack is not up
  */
-export async function sshAccess(session: Session): Promise<SshAccess> {
-  const found = (await readOutputs(session.pulumi, { secrets: true })) as {
+export async function sshAccess(session: Session, outputs?: Record<string, unknown>): Promise<SshAccess> {
+  const found = (outputs ?? (await readOutputs(session.pulumi, { secrets: true }))) as {
     ssh?: Record<string, string>;
     deployKey?: string;
     knownHosts?: string;

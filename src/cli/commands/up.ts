@@ -17,7 +17,9 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { backupWarning } from "./backup.js";
 import { releaseHold } from "./rollback.js";
+import { sshAccess } from "./ssh.js";
 
 interface UpOptions {
   stack: string;
@@ -35,6 +37,8 @@ interface Progress {
   /** What an interrupted run had left, a line each. */
   mended?: string[];
   shop?: ShopOutputs;
+  /** Why what is written from now on is not backed up, if so. */
+  backupWarning?: string | undefined;
 }
 
 /** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
@@ -80,21 +84,23 @@ export async function up(options: UpOptions): Promise<void> {
       title: "Shop answers",
       run: async (context) => {
         const { pulumi, stack } = context.session!;
-        context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
+        const outputs = await readOutputs(pulumi, { secrets: true });
+        context.shop = outputs as unknown as ShopOutputs;
         await smokeTest(context.shop);
         if (context.shop.caCertificate !== undefined) {
           await mkdir(stack.directory, { recursive: true, mode: 0o700 });
           await writeFile(join(stack.directory, "ca.pem"), context.shop.caCertificate);
         }
+        context.backupWarning = await backupWarning(await sshAccess(context.session!, outputs));
       },
     },
   ]);
-  const { shop, changes, mended, session } = progress as Required<Progress>;
+  const { shop, changes, mended, session, backupWarning: warning } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
   if (options.json) {
     const { url, stage, release, held } = shop;
-    const result = { url, stage, release, held, ca, changes, mended, seconds };
+    const result = { url, stage, release, held, ca, changes, mended, backupWarning: warning, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
@@ -102,6 +108,7 @@ export async function up(options: UpOptions): Promise<void> {
     [
       "",
       `Your shop is open: ${shop.url}   (stage ${shop.stage}, ${seconds.toFixed(1)} s)`,
+      ...(warning === undefined ? [] : ["", `ATTENTION: ${warning}`, ""]),
       ...(shop.held === undefined
         ? []
         : [
