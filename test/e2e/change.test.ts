@@ -160,7 +160,9 @@ async function secrets(): Promise<Record<string, string>> {
 
 /** Files that are there to hold a secret; nobody else may read them. */
 function isItsPlace(file: string): boolean {
-  return /\/(ssh\/key|token|objects\/[^/]+)$/.test(file) && (statSync(file).mode & 0o077) === 0;
+  return (
+    /\/(ssh\/key|token|seed\/user-data|objects\/[^/]+)$/.test(file) && (statSync(file).mode & 0o077) === 0
+  );
 }
 
 async function setServerType(name: string): Promise<void> {

@@ -97,13 +97,13 @@ describe("an `up` whose engine is killed", () => {
 describe("a disk that is full", () => {
   it("of the machine: the role fails with the program's words; with space again it is applied", async () => {
     const fill = await onMachine(
-      "fallocate -l $(($(df --output=avail -B1 / | tail -1) - 65536)) /var/fill; sync",
+      "fallocate -l $(($(df --output=avail -B1 / | tail -1) - 65536)) /var/fill; dd if=/dev/zero of=/var/rest bs=4k 2>/dev/null; sync",
     );
     expect(fill, fill.stderr).toMatchObject({ exitCode: 0 });
     const changed = await withSetting('  dukaan:operatorKeys: ["' + operatorKey + '"]\n');
     expect(changed.exitCode).not.toBe(0);
     expect(changed.stdout + changed.stderr).toContain("No space left on device");
-    expect(await onMachine("rm /var/fill")).toMatchObject({ exitCode: 0 });
+    expect(await onMachine("rm /var/fill /var/rest")).toMatchObject({ exitCode: 0 });
     const after = await lab.dukaan("up", "--json");
     expect(after, after.stderr).toMatchObject({ exitCode: 0 });
   });
