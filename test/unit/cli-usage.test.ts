@@ -28,6 +28,10 @@ describe("./dukaan", () => {
     [["seed", "--stores", "-3"], /--stores is "-3"/],
     [["seed", "--products", "many"], /--products is "many"/],
     [["test", "--only", "unit,e3e"], /--only names e3e/],
+    [["cost", "--stage", "shed"], /Allowed choices are droplet, split/],
+    [["cost", "--eurusd", "x"], /--eurusd is "x"/],
+    [["cost", "--bom", "/nosuch.yaml"], /\/nosuch\.yaml cannot be read/],
+    [["cost", "--prices", "package.json"], /package\.json: .*asOf/],
   ])("%j is a usage error that says what is wrong", async (args, message) => {
     const result = await cli(...args);
     expect(result.stderr).toMatch(message);
