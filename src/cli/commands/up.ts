@@ -11,6 +11,7 @@ import { requireAccess } from "../hetzner-api.js";
 import { interruptible } from "../interrupt.js";
 import { ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
+import { lookAtWhatIsThere } from "../recovery/look.js";
 import { recover } from "../recovery/recover.js";
 import { openSession, type Session } from "../session.js";
 import { requireSettings } from "../settings.js";
@@ -69,6 +70,7 @@ export async function up(options: UpOptions): Promise<void> {
         if (options.stage !== undefined)
           await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);
         context.mended = await recover(context.session!, report);
+        await lookAtWhatIsThere(pulumi, report);
         await keepBundle();
         if (options.release === "latest") await releaseHold(context.session!);
         // What a machine went back from by itself is current in the state; only a look at the machine shows it.
