@@ -73,7 +73,7 @@ describe("the cost report in a browser", () => {
     expect(await page.locator("g.curve polyline").count()).toBe(6);
   });
 
-  it("keeps every label within its chart, and apart from the others of its line", async () => {
+  it("keeps every label within its chart, and names of lines apart", async () => {
     const outside = await page.locator("svg text").evaluateAll((texts) =>
       texts
         .filter((text) => {
@@ -84,6 +84,15 @@ describe("the cost report in a browser", () => {
         .map((text) => text.textContent),
     );
     expect(outside).toEqual([]);
+    const overlapping = await page.locator("svg").evaluateAll((charts) =>
+      charts.flatMap((chart) => {
+        const boxes = [...chart.querySelectorAll(".curve text")]
+          .map((text) => text.getBoundingClientRect())
+          .toSorted((a, b) => a.top - b.top);
+        return boxes.slice(1).filter((box, index) => box.top < boxes[index]!.bottom - 2);
+      }),
+    );
+    expect(overlapping).toEqual([]);
   });
 
   it("does not scroll sideways, on a telephone neither", async () => {

@@ -56,6 +56,7 @@ export function curveChart(
   const decades = ticks(range(points.map(({ total }) => Math.log10(total))));
   const xs = [...new Set(points.map((point) => point.x))];
   const shown = options.logarithmic ? xs.filter((value) => Number.isInteger(Math.log10(value))) : xs;
+  const labels = apart(curves.map(({ points: all }) => at(all.at(-1)!)[1]));
   return html`<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${options.label}">
     !${decades.map(
       (decade) =>
@@ -69,7 +70,7 @@ export function curveChart(
         html`<text x="${x(log(value))}" y="${height - 30}" text-anchor="middle">${compact(value)}</text>`,
     )}
     <text x="${(width - 60) / 2}" y="${height - 8}" text-anchor="middle">${options.xLabel}</text>
-    !${curves.map(({ target, points: all }) => {
+    !${curves.map(({ target, points: all }, index) => {
       const last = all.at(-1)!;
       return html`<g class="curve" stroke="${colours[target]}" fill="${colours[target]}">
         <polyline
@@ -80,7 +81,7 @@ export function curveChart(
         !${all
           .filter(({ complete }) => !complete)
           .map((point) => html`<circle cx="${at(point)[0]}" cy="${at(point)[1]}" r="3" fill="white" />`)}
-        <text x="${at(last)[0] + 8}" y="${at(last)[1] + 4}" stroke="none">
+        <text x="${at(last)[0] + 8}" y="${labels[index]! + 4}" stroke="none">
           ${target}${last.complete ? "" : " (part)"}
         </text>
       </g>`;
@@ -109,4 +110,16 @@ function ticks([from, to]: readonly [number, number]): number[] {
 
 function compact(value: number): string {
   return Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 }).format(value);
+}
+
+/** Moves positions down until each is a line's height below the one above it. */
+function apart(positions: readonly number[]): number[] {
+  const moved = [...positions];
+  let above = -Infinity;
+  const order = positions.map((_, index) => index).toSorted((a, b) => positions[a]! - positions[b]!);
+  for (const index of order) {
+    above = Math.max(positions[index]!, above + 15);
+    moved[index] = above;
+  }
+  return moved;
 }
