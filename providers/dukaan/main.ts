@@ -10,3 +10,9 @@ const { port } = await serve({
   engineAddress: process.argv.slice(2).find((argument) => /^[^-].*:\d+$/.test(argument)),
 });
 process.stdout.write(`${port}\n`);
+
+// An engine that is killed cannot tell us to end. Whoever takes over its orphans has another process id.
+const engine = process.ppid;
+setInterval(() => {
+  if (process.ppid !== engine) process.exit(1);
+}, 2000).unref();
