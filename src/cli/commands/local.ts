@@ -40,6 +40,8 @@ export async function localStatus(options: LocalOptions): Promise<void> {
     return;
   }
   process.stdout.write(`local cloud "${options.instance}" at ${status.endpoint} (process ${status.pid})\n`);
+  if (status.objectStorage !== undefined)
+    process.stdout.write(`  object storage (S3) at ${status.objectStorage}\n`);
   for (const server of status.servers) {
     const { id, name, state, type, ipv4 } = server;
     process.stdout.write(
