@@ -62,6 +62,13 @@ export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs)
         secret: true,
       },
       {
+        path: "/usr/local/lib/dukaan/complete-postgresql-cluster",
+        content: renderTemplate(`${here}/complete-cluster.sh`),
+        owner: "root",
+        group: "root",
+        mode: "0755",
+      },
+      {
         path: "/usr/local/lib/dukaan/restart-postgresql-if-needed",
         content: renderTemplate(`${here}/restart-if-needed.sh`),
         owner: "root",
@@ -70,6 +77,8 @@ export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs)
       },
     ],
     validate: [
+      // Before any file of the cluster is switched: making it writes its configuration anew.
+      ["{root}/usr/local/lib/dukaan/complete-postgresql-cluster"],
       [
         "/usr/lib/postgresql/15/bin/postgres",
         "-C",

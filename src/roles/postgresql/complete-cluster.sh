@@ -1,0 +1,14 @@
+#!/bin/sh
+# An installation of PostgreSQL that was cut off can leave its configuration without its data, and the package then takes
+# the cluster for made. It is made here, but only on a machine that this role never finished: later, missing data is a
+# loss, and an empty database in its place would hide it.
+set -eu
+data=/var/lib/postgresql/15/main
+
+if [ -s "$data/PG_VERSION" ]; then exit 0; fi
+if [ -L /var/lib/dukaan/roles/postgresql/current ]; then
+  echo "The database's files are gone from $data. Bring them back: ./dukaan restore --at TIME" >&2
+  exit 1
+fi
+rm -rf /etc/postgresql/15/main "$data"
+pg_createcluster 15 main
