@@ -102,6 +102,7 @@ describe("roles", () => {
     expect(scripts.map(({ path }) => path).toSorted()).toEqual([
       "/usr/local/lib/dukaan/backup-state",
       "/usr/local/lib/dukaan/check-pgbouncer",
+      "/usr/local/lib/dukaan/complete-postgresql-cluster",
       "/usr/local/lib/dukaan/pgbackrest-archive",
       "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
