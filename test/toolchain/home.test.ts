@@ -5,9 +5,14 @@ import { execa } from "execa";
 import { list } from "tar";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { isIntact, makeHome } from "../../toolchain/home.js";
-import { ensureNodeRuntime, ensureToolchain, inspectToolchain } from "../../toolchain/index.js";
-import { findInstalled } from "../../toolchain/installed.js";
-import { plugins, pulumi, type Tool } from "../../toolchain/tools.js";
+import {
+  ensureNodeRuntime,
+  ensureToolchain,
+  ensureVersitygw,
+  inspectToolchain,
+} from "../../toolchain/index.js";
+import { findInstalled, versionOf } from "../../toolchain/installed.js";
+import { plugins, pulumi, type Tool, versitygw } from "../../toolchain/tools.js";
 import { temporaryFolder, writeFiles } from "./files.js";
 
 afterEach(() => void vi.unstubAllEnvs());
@@ -61,6 +66,14 @@ describe("with all tools in the cache", () => {
       ]),
     );
   });
+});
+
+test("versitygw is there in its pinned version, and then takes milliseconds", async () => {
+  const path = await ensureVersitygw();
+  expect(await versionOf(versitygw, path)).toBe(versitygw.version);
+  const start = performance.now();
+  expect(await ensureVersitygw()).toBe(path);
+  expect(performance.now() - start).toBeLessThan(30);
 });
 
 test("inspectToolchain says of each missing tool what to do, and makes nothing", async () => {

@@ -120,6 +120,18 @@ describe("resources of stage droplet", () => {
     expect(onReal.map(({ urn }) => urn).toSorted()).toEqual(onLocal.map(({ urn }) => urn).toSorted());
   });
 
+  it("are without backups where none are wanted, and without the passphrase of any", async () => {
+    const without = settingsOf({
+      "dukaan:operatorCidrs": ["198.51.100.7/32"],
+      "dukaan:backup": "none",
+    });
+    const resources = await recordResources(() => provision(without, artifacts), outputsOf);
+    const inBackups = ({ chain, type }: RecordedResource) => [...chain, type].join().includes("Backups");
+    expect(onReal.filter(inBackups)).toHaveLength(3);
+    expect(resources.filter(inBackups)).toEqual([]);
+    expect(resources.length).toBe(onReal.length - 3);
+  });
+
   it("keep the stateful ones under Environment, Region and Machine alone", () => {
     const chains = onLocal
       .filter(({ type }) => stateful.includes(type))

@@ -151,6 +151,12 @@ finish() {
 step=$1
 shift
 case $step in
-history | wal | begin | fetch | recover | finish) "$step" "$@" ;;
+history | wal) "$step" "$@" ;;
+begin | fetch | recover | finish)
+  # What a run whose caller was killed is doing goes on until it is done.
+  exec 9>/run/lock/dukaan-restore
+  flock -w 300 9 || fail "another restore is at work since 300 s"
+  "$step" "$@"
+  ;;
 *) fail "unknown step $step" ;;
 esac
