@@ -97,9 +97,9 @@ describe("when the server is lost with its disk", () => {
     backupsBefore = backups.length;
     expect(backupsBefore).toBeGreaterThan(1);
     await database("create table written_into_the_empty_one (id int); select pg_switch_wal()");
-    const up = await lab.dukaan("up");
-    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
-    expect(up.stdout).toMatch(/ATTENTION: backups are paused.*\.\/dukaan restore --latest/s);
+    const { changes, backupWarning } = JSON.parse(await succeeds("up", "--json")) as Up;
+    expect(Object.keys(changes)).toEqual(["same"]);
+    expect(backupWarning).toMatch(/backups are paused.*\.\/dukaan restore --latest/s);
     const refused = await lab.dukaan("backup");
     expect(refused.exitCode).toBe(3);
     expect(refused.stderr).toMatch(/backups are paused.*\.\/dukaan restore --latest/s);
@@ -119,11 +119,6 @@ describe("when the server is lost with its disk", () => {
     expect(next).toMatchObject({ state: "on", timeline: 3 });
     expect(next.missingWal).toBeUndefined();
     expect(next.backups.slice(backupsBefore).map(({ type }) => type)).toEqual(["diff", "full"]);
-  });
-
-  it("the next `up` has nothing to change", async () => {
-    const { changes } = JSON.parse(await succeeds("up", "--json")) as { changes: Record<string, number> };
-    expect(Object.keys(changes)).toEqual(["same"]);
   });
 });
 
@@ -165,6 +160,11 @@ async function succeeds(...words: string[]): Promise<string> {
   return result.stdout;
 }
 
+interface Up {
+  changes: Record<string, number>;
+  backupWarning?: string;
+}
+
 interface Listed {
   state: string;
   archiver: { sent: number; failed: number };
@@ -188,7 +188,7 @@ async function restore(...options: string[]): Promise<Restored> {
 }
 
 /** Buyers order for some seconds, while WAL is archived. @returns the journal of what they were told */
-async function orders(name: string, seconds = 4): Promise<string> {
+async function orders(name: string, seconds = 3): Promise<string> {
   const journal = join(folder, `${name}.jsonl`);
   const mix = { catalogue: 50, product: 10, cart: 10, order: 30 };
   const load = await startLoad({ url, ca, rate: 15, mix, journal });

@@ -66,7 +66,7 @@ function requireConsent(stack: StackContext, machine: string, { yes, destroyData
     `\`rebuild\` deletes the server ${machine} with its disk: what is only there, at stage droplet the whole database, is lost`,
     stack.local
       ? `If that is what you want: ./dukaan rebuild ${machine} --stack ${stack.name} --yes`
-      : `Make a backup first. If that is what you want: ./dukaan rebuild ${machine} --stack ${stack.name} --destroy-data ${machine}`,
+      : `Make a backup first (./dukaan backup); it comes back with ./dukaan restore --latest afterwards. If that is what you want: ./dukaan rebuild ${machine} --stack ${stack.name} --destroy-data ${machine}`,
     ExitCode.refused,
   );
 }
