@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { ensureHostPackages } from "../../../local/image/host-packages.js";
 import { ensureImage } from "../../../local/image/image.js";
@@ -42,7 +43,18 @@ interface VitestReport {
   numFailedTests: number;
   numPendingTests: number;
   numTodoTests: number;
-  testResults: { status: string; name: string; assertionResults: unknown[] }[];
+  testResults: {
+    status: string;
+    name: string;
+    message?: string;
+    assertionResults: { status: string; fullName: string; failureMessages?: string[] | null }[];
+  }[];
+}
+
+/** What the runners said, with a line for each failure. */
+interface Outcome {
+  counts: Counts;
+  failures: string[];
 }
 
 /**
@@ -61,7 +73,9 @@ export async function test(options: { only?: string }): Promise<void> {
   await prepare(chosen);
 
   const total: Counts = { passed: 0, failed: 0, skipped: 0 };
-  const add = (counts: Counts) => {
+  const failures: string[] = [];
+  const add = ({ counts, failures: more }: Outcome) => {
+    failures.push(...more);
     total.passed += counts.passed;
     total.failed += counts.failed;
     total.skipped += counts.skipped;
@@ -71,6 +85,8 @@ export async function test(options: { only?: string }): Promise<void> {
   add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
   for (const project of chosen) add(await runProject(project));
 
+  // Whoever reads only the end of a long log sees what failed.
+  if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.join("\n")}\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   if (total.failed > 0 || total.passed === 0) process.exitCode = ExitCode.failed;
 }
@@ -90,7 +106,7 @@ function choose(only: string | undefined): Project[] {
 }
 
 /** A tool that only says yes or no counts as one test. */
-async function check(title: string, script: string, args: string[]): Promise<Counts> {
+async function check(title: string, script: string, args: string[]): Promise<Outcome> {
   const started = Date.now();
   const result = await execa(process.execPath, [join(projectRoot, script), ...args], {
     cwd: projectRoot,
@@ -100,10 +116,13 @@ async function check(title: string, script: string, args: string[]): Promise<Cou
   });
   const ok = result.exitCode === 0;
   note(`${title}: ${ok ? "clean" : "FAILED"} (${seconds(started)})`);
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+  return {
+    counts: { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 },
+    failures: ok ? [] : [`  ${title}`],
+  };
 }
 
-async function runProject(project: Project): Promise<Counts> {
+async function runProject(project: Project): Promise<Outcome> {
   const started = Date.now();
   const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
   const file = join(folder, `${project}.json`);
@@ -130,7 +149,23 @@ async function runProject(project: Project): Promise<Counts> {
   note(
     `${project}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds(started)})`,
   );
-  return counts;
+  return { counts, failures: counts.failed > 0 ? describeFailures(project, report) : [] };
+}
+
+function describeFailures(project: Project, report: VitestReport | undefined): string[] {
+  const lines = (report?.testResults ?? []).flatMap((file) => {
+    const title = `  ${project}: ${relative(projectRoot, file.name)}`;
+    const tests = file.assertionResults.filter((entry) => entry.status === "failed");
+    if (tests.length === 0) return file.status === "failed" ? [`${title}: ${excerpt(file.message)}`] : [];
+    return tests.map((entry) => `${title}: ${entry.fullName}\n${excerpt(entry.failureMessages?.[0])}`);
+  });
+  return lines.length > 0 ? lines : [`  ${project}: an error outside of every test`];
+}
+
+/** The first lines of a message, indented. */
+function excerpt(message = ""): string {
+  const lines = stripVTControlCharacters(message).split("\n").slice(0, 12);
+  return lines.map((line) => `      ${line}`).join("\n");
 }
 
 /**
