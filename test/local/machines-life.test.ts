@@ -318,7 +318,8 @@ async function footprint(): Promise<string[]> {
     ["find", "/sys/fs/cgroup", "-type", "d", "-path", "*dukaan*"],
     ["ls", "/run", "/run/netns", "/run/dukaan", "/run/systemd/nspawn"],
     ["nft", "list", "ruleset"],
-    ["pgrep", "-af", "lxcfs|supervise.sh|systemd-nspawn"],
+    // Not zombies: how soon they are reaped after a machine's end is up to this computer's init.
+    ["pgrep", "--runstates", "DIRST", "-af", "lxcfs|supervise.sh|systemd-nspawn"],
   ];
   const listings = await Promise.all(
     commands.map(async ([program = "", ...args]) => (await execa(program, args, { reject: false })).stdout),
