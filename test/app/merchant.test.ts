@@ -77,7 +77,7 @@ describe("the dashboard", () => {
       stock: "9",
       stockBefore: "7",
     });
-    expect(saved.location).toBe("/admin/prices");
+    expect(saved.location).toBe("/admin/prices/products");
     const product = await shop.db
       .selectFrom("products")
       .select(["name", "price_paise", "stock", "version"])
@@ -132,7 +132,7 @@ describe("the dashboard", () => {
     for (const path of [
       "/s/escaping",
       `/s/escaping/p/${id}`,
-      "/admin/escaping",
+      "/admin/escaping/products",
       `/admin/escaping/products/${id}`,
     ]) {
       const { body } = await merchant.get(path);
@@ -147,12 +147,12 @@ describe("access", () => {
     const { merchant } = await openShop(shop.app, "guarded");
     const id = await addProduct(merchant, "guarded", { name: "Safe", price: "10", stock: 1 });
     const stranger = new Visitor(shop.app);
-    for (const path of ["/admin/guarded", `/admin/guarded/products/${id}`])
+    for (const path of ["/admin/guarded", "/admin/guarded/products", `/admin/guarded/products/${id}`])
       expect((await stranger.get(path)).location).toBe("/login");
     const form = { name: "Stolen", price: "1", stock: "1", stockBefore: "1" };
     for (const path of ["/admin/guarded/products", `/admin/guarded/products/${id}`])
       expect((await stranger.post(path, form)).location).toBe("/login");
-    expect((await merchant.get("/admin/guarded")).body).not.toContain("Stolen");
+    expect((await merchant.get("/admin/guarded/products")).body).not.toContain("Stolen");
   });
 
   test("another merchant's shop does not exist for a merchant", async () => {
@@ -161,13 +161,14 @@ describe("access", () => {
     const { merchant: other } = await openShop(shop.app, "yours");
     const form = { name: "Stolen", price: "1", stock: "1", stockBefore: "1" };
     expect((await other.get("/admin/mine")).status).toBe(404);
+    expect((await other.get("/admin/mine/products")).status).toBe(404);
     expect((await other.get(`/admin/mine/products/${id}`)).status).toBe(404);
     expect((await other.post("/admin/mine/products", form)).status).toBe(404);
     expect((await other.post(`/admin/mine/products/${id}`, form)).status).toBe(404);
     // Own shop in the address, the other's product behind it.
     expect((await other.get(`/admin/yours/products/${id}`)).status).toBe(404);
     expect((await other.post(`/admin/yours/products/${id}`, form)).status).toBe(404);
-    expect((await owner.merchant.get("/admin/mine")).body).not.toContain("Stolen");
+    expect((await owner.merchant.get("/admin/mine/products")).body).not.toContain("Stolen");
   });
 
   test("the key opens the dashboard from another device; signing out ends the session on the server", async () => {

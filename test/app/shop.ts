@@ -143,8 +143,8 @@ export async function addProduct(
 ): Promise<number> {
   const answer = await merchant.post(`/admin/${slug}/products`, { ...product, stock: String(product.stock) });
   if (answer.status !== 303) throw new Error(`No product was added: ${answer.status} ${answer.body}`);
-  const dashboard = await merchant.get(`/admin/${slug}`);
-  return Number(textOf(dashboard.body, new RegExp(`/admin/${slug}/products/(\\d+)`)));
+  const list = await merchant.get(`/admin/${slug}/products`);
+  return Number(textOf(list.body, new RegExp(`/admin/${slug}/products/(\\d+)`)));
 }
 
 /** What a page says at a place; fails when it is not there. */

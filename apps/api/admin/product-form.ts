@@ -2,7 +2,7 @@ import { PRODUCT_NAME_MAX, STOCK_MAX, type ProductInput } from "../catalogue/pro
 import { parseRupees } from "../money.js";
 import type { FieldErrors } from "../pages/form.js";
 import { parseTextLine } from "../text-line.js";
-import type { ProductForm } from "./pages.js";
+import type { ProductForm } from "./product-pages.js";
 
 /** Checks what a merchant entered about a product. */
 export function parseProduct(values: ProductForm): ProductInput | { errors: FieldErrors } {

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { SignInRequired } from "../admin/routes.js";
+import { SignInRequired } from "../admin/signed-in.js";
 import { isUnavailable } from "../database/errors.js";
 import { errorPage } from "../pages/error-page.js";
 import type { Layout } from "../pages/layout.js";

@@ -76,7 +76,7 @@ export function storeCreatedPage(layout: Layout, created: CreatedStore, publicUr
         </p>
         <p class="copy"><code>${adminKey}</code></p>
       </div>
-      <p><a class="button" href="/admin/${store.slug}">Add your first product</a></p>
+      <p><a class="button" href="/admin/${store.slug}/products/new">Add your first product</a></p>
     </section>`,
   });
 }
