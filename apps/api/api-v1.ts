@@ -6,9 +6,9 @@ import { findProduct, listProducts } from "./catalogue/products.js";
 import { parseProductId, ProductPath } from "./catalogue/routes.js";
 import type { App } from "./http/app.js";
 import { notFound, Problem } from "./http/problem.js";
+import { parseBuyer } from "./orders/buyer.js";
 import { placeOrder } from "./orders/checkout.js";
 import { findOrder } from "./orders/orders.js";
-import { parseBuyer } from "./orders/routes.js";
 import type { Services } from "./services.js";
 import { requireStore, StorePath } from "./stores/store-path.js";
 
@@ -49,8 +49,14 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
     productId: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
     quantity: Type.Integer({ minimum: 1, maximum: MAX_QUANTITY }),
   });
+  const address = Type.Object({
+    street: Type.String(),
+    landmark: Type.Optional(Type.String()),
+    city: Type.String(),
+    pin: Type.String(),
+  });
   const body = Type.Object({
-    buyer: Type.Object({ name: Type.String(), phone: Type.String() }),
+    buyer: Type.Object({ name: Type.String(), phone: Type.String(), address }),
     lines: Type.Array(line, { minItems: 1, maxItems: MAX_LINES }),
     expectedTotalPaise: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
   });
@@ -62,11 +68,12 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
         details: [{ path: "body/lines", reason: "must name each product once" }],
       });
-    const buyer = parseBuyer(request.body.buyer);
+    const { address: sent, ...person } = request.body.buyer;
+    const buyer = parseBuyer({ ...person, landmark: "", ...sent });
     if ("errors" in buyer)
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
         details: Object.entries(buyer.errors).map(([name, reason]) => ({
-          path: `body/buyer/${name}`,
+          path: name in person ? `body/buyer/${name}` : `body/buyer/address/${name}`,
           reason,
         })),
       });

@@ -268,7 +268,11 @@ describe("server.mjs", () => {
         headers: { "content-type": "application/json", "idempotency-key": "0123456789abcdef" },
       },
       JSON.stringify({
-        buyer: { name: "Ravi", phone: "9876543210" },
+        buyer: {
+          name: "Ravi",
+          phone: "9876543210",
+          address: { street: "12, 4th Cross", city: "Bengaluru", pin: "560038" },
+        },
         lines: [{ productId: 1, quantity: 1 }],
       }),
     );

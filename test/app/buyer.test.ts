@@ -9,7 +9,11 @@ beforeAll(async () => {
 });
 afterAll(async () => await shop.stop());
 
-const RAVI = { name: "Ravi Kumar", phone: "98765 43210" };
+const ADDRESS = { street: "12, 4th Cross, Indiranagar", city: "Bengaluru", pin: "560 038" };
+/** What he enters at the checkout. */
+const RAVI = { name: "Ravi Kumar", phone: "98765 43210", ...ADDRESS, landmark: "" };
+/** The same for the JSON API. */
+const RAVI_JSON = { name: RAVI.name, phone: RAVI.phone, address: ADDRESS };
 
 /** A shop with one product; returns the product's id. */
 async function shopWith(
@@ -49,10 +53,20 @@ describe("a purchase without JavaScript", () => {
 
     const checkout = await buyer.get("/s/sweets/checkout");
     const hidden = hiddenFields(checkout.body);
-    const refused = await buyer.post("/s/sweets/checkout", { ...hidden, name: "", phone: "12345" });
+    const wrong = {
+      name: "",
+      phone: "12345",
+      street: " ",
+      landmark: "x".repeat(81),
+      city: "Pune\u0007",
+      pin: "060001",
+    };
+    const refused = await buyer.post("/s/sweets/checkout", { ...hidden, ...wrong });
     expect(refused.status).toBe(422);
-    expect(refused.body).toContain('id="name-error"');
-    expect(refused.body).toContain('id="phone-error"');
+    for (const field of Object.keys(wrong)) expect(refused.body).toContain(`id="${field}-error"`);
+    // What was entered is still there, right or wrong.
+    expect(refused.body).toContain('value="060001"');
+    expect(refused.body).toContain('value="12345"');
     expect(hiddenFields(refused.body)).toEqual(hidden);
 
     const placed = await buyer.post("/s/sweets/checkout", { ...hidden, ...RAVI });
@@ -123,7 +137,7 @@ describe("a purchase without JavaScript", () => {
       method: "POST",
       url: "/api/v1/stores/own/orders",
       headers: { "idempotency-key": randomUUID() },
-      payload: { buyer: RAVI, lines: [{ productId: foreign, quantity: 1 }] },
+      payload: { buyer: RAVI_JSON, lines: [{ productId: foreign, quantity: 1 }] },
     });
     expect(order.statusCode).toBe(409);
     expect(await stockOf(foreign)).toBe(5);
@@ -148,7 +162,7 @@ const orderThroughApi = async (slug: string, payload: object, key: string = rand
 describe("orders at the same time", () => {
   test("50 buyers for the last 10 pieces: exactly 10 get one", async () => {
     const id = await shopWith("rush", { name: "Last ten", price: "99", stock: 10 });
-    const payload = { buyer: RAVI, lines: [{ productId: id, quantity: 1 }] };
+    const payload = { buyer: RAVI_JSON, lines: [{ productId: id, quantity: 1 }] };
     const answers = await Promise.all(Array.from({ length: 50 }, () => orderThroughApi("rush", payload)));
     const statuses = answers.map((answer) => answer.statusCode);
     expect(statuses.filter((status) => status === 201)).toHaveLength(10);
@@ -174,7 +188,7 @@ describe("orders at the same time", () => {
 
   test("one key used 20 times at once makes one order", async () => {
     const id = await shopWith("one-key", { name: "Once", price: "99", stock: 100 });
-    const payload = { buyer: RAVI, lines: [{ productId: id, quantity: 2 }] };
+    const payload = { buyer: RAVI_JSON, lines: [{ productId: id, quantity: 2 }] };
     const key = randomUUID();
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => orderThroughApi("one-key", payload, key)),
@@ -199,7 +213,7 @@ describe("orders at the same time", () => {
     const lines = [first, second].map((productId) => ({ productId, quantity: 1 }));
     const answers = await Promise.all(
       Array.from({ length: 40 }, (_, index) =>
-        orderThroughApi("crossed", { buyer: RAVI, lines: index % 2 ? lines : lines.toReversed() }),
+        orderThroughApi("crossed", { buyer: RAVI_JSON, lines: index % 2 ? lines : lines.toReversed() }),
       ),
     );
     expect(answers.map((answer) => answer.statusCode)).toEqual(Array.from({ length: 40 }, () => 201));
@@ -219,10 +233,13 @@ describe("orders at the same time", () => {
       },
       "body/lines",
     ],
-    [{ buyer: { name: "Ravi", phone: "1" } }, "body/buyer/phone"],
-    [{ buyer: { name: "", phone: "9876543210" } }, "body/buyer/name"],
+    [{ buyer: { ...RAVI_JSON, phone: "1" } }, "body/buyer/phone"],
+    [{ buyer: { ...RAVI_JSON, name: "" } }, "body/buyer/name"],
+    [{ buyer: { ...RAVI_JSON, address: { ...ADDRESS, pin: "56003" } } }, "body/buyer/address/pin"],
+    [{ buyer: { ...RAVI_JSON, address: { ...ADDRESS, city: "" } } }, "body/buyer/address/city"],
+    [{ buyer: { name: "Ravi", phone: "9876543210" } }, "body/buyer"],
   ])("refuses %j and names the field", async (wrong, path) => {
-    const payload = { buyer: RAVI, lines: [{ productId: 1, quantity: 1 }], ...wrong };
+    const payload = { buyer: RAVI_JSON, lines: [{ productId: 1, quantity: 1 }], ...wrong };
     const answer = await orderThroughApi("rush", payload);
     expect(answer.statusCode).toBe(400);
     expect(answer.json().error.details.map((detail: { path: string }) => detail.path)).toContain(path);

@@ -91,6 +91,9 @@ describe("the shop in a browser without JavaScript", () => {
       await page.goto(`${url}/s/asha-sarees/checkout`);
       await page.getByLabel("Your name").fill("Ravi");
       await page.getByLabel("Mobile number").fill("9876543210");
+      await page.getByLabel("House, street and area").fill("12, 4th Cross, Indiranagar");
+      await page.getByLabel("Town or city").fill("Bengaluru");
+      await page.getByLabel("PIN code").fill("560038");
       await page.getByRole("button", { name: /Place the order for ₹4,999\.50/ }).click();
       await page.getByRole("heading", { name: "Thank you, Ravi" }).waitFor();
       await page.screenshot({ path: join(screenshots, "6-order.png"), fullPage: true });

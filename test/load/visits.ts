@@ -39,6 +39,8 @@ const FORM = { "content-type": "application/x-www-form-urlencoded", "sec-fetch-s
 const ORDER_ATTEMPTS = 3;
 const PAUSE_BEFORE_RETRY_MS = 500;
 
+const ADDRESS = { street: "1, Load Street", city: "Bengaluru", pin: "560001" };
+
 /** Plays one visitor. */
 export async function visit(kind: VisitKind, town: Town, ask: Asker): Promise<void> {
   const { random } = town;
@@ -88,7 +90,7 @@ async function orderByForm(store: Store, town: Town, ask: Asker): Promise<void> 
   if (!page) return;
   const [key, total] = [hidden(page.body, "key")!, hidden(page.body, "total")!];
   const { order, phone } = attempt(town, store, [{ productId: product.id, quantity: 1 }], Number(total));
-  const form = { key, total, name: buyerName(town.run, order), phone };
+  const form = { key, total, name: buyerName(town.run, order), phone, ...ADDRESS, landmark: "" };
   await settle(town, order, async () => {
     const answer = await ask(
       "order",
@@ -116,7 +118,7 @@ async function orderByApi(store: Store, town: Town, ask: Asker): Promise<void> {
     path: `/api/v1/stores/${store.slug}/orders`,
     headers: { "content-type": "application/json", "idempotency-key": `load-${town.run}-${order}` },
     body: JSON.stringify({
-      buyer: { name: buyerName(town.run, order), phone },
+      buyer: { name: buyerName(town.run, order), phone, address: ADDRESS },
       lines,
       expectedTotalPaise: totalPaise,
     }),

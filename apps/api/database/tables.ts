@@ -1,4 +1,5 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+import type { Actor, OrderStatus } from "../orders/status.js";
 
 /** Kysely's view of the schema that the SQL files in migrations/ create. `bigint` arrives as a number. */
 export interface Tables {
@@ -7,6 +8,7 @@ export interface Tables {
   sessions: SessionsTable;
   orders: OrdersTable;
   order_lines: OrderLinesTable;
+  order_history: OrderHistoryTable;
   outbox: OutboxTable;
   feature_flags: FeatureFlagsTable;
 }
@@ -16,6 +18,7 @@ interface StoresTable {
   slug: string;
   name: string;
   admin_key_hash: Buffer | null;
+  whatsapp_phone: string | null;
   created_at: Generated<Date>;
 }
 
@@ -46,8 +49,21 @@ interface OrdersTable {
   buyer_name: string;
   buyer_phone: string;
   total_paise: number;
-  status: Generated<"placed">;
+  status: Generated<OrderStatus>;
   created_at: Generated<Date>;
+  /** `null` in orders that an earlier release placed, as are city and PIN. */
+  address_street: string | null;
+  address_landmark: string | null;
+  address_city: string | null;
+  address_pin: string | null;
+  payment_method: Generated<"cash-on-delivery">;
+}
+
+interface OrderHistoryTable {
+  order_id: number;
+  status: OrderStatus;
+  actor: Actor;
+  at: Generated<Date>;
 }
 
 interface OrderLinesTable {

@@ -1,16 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { sql, type Transaction } from "kysely";
+import type { Transaction } from "kysely";
 import type { CartLine } from "../cart/cart.js";
 import type { Database } from "../database/database.js";
 import { isRetryable, violatesUnique } from "../database/errors.js";
 import type { Tables } from "../database/tables.js";
-import { recordEvents, type ProductSnapshot } from "../outbox.js";
-
-export interface Buyer {
-  name: string;
-  /** `+91` and ten digits. */
-  phone: string;
-}
+import { recordEvents } from "../outbox.js";
+import type { Buyer } from "./buyer.js";
+import { changeStock, lockProducts } from "./stock.js";
 
 export interface CheckoutRequest {
   storeId: number;
@@ -77,7 +73,11 @@ async function attemptOrder(
   request: CheckoutRequest,
 ): Promise<CheckoutResult> {
   const requestHash = hashRequest(request);
-  const products = await lockProducts(transaction, request);
+  const products = await lockProducts(
+    transaction,
+    request.storeId,
+    request.lines.map((line) => line.productId),
+  );
 
   const earlier = await transaction
     .selectFrom("orders")
@@ -124,7 +124,7 @@ async function attemptOrder(
       })),
     )
     .execute();
-  const changed = await takeStock(transaction, request.lines);
+  const changed = await changeStock(transaction, request.lines, "take");
   await recordEvents(transaction, [
     {
       type: "order.placed",
@@ -140,29 +140,13 @@ async function attemptOrder(
   return { outcome: "placed", publicId: order.public_id };
 }
 
-// Always in the order of ids: two carts with the same products in another order then wait instead of deadlocking.
-async function lockProducts(
-  transaction: Transaction<Tables>,
-  request: CheckoutRequest,
-): Promise<Map<number, { name: string; pricePaise: number; stock: number }>> {
-  const ids = request.lines.map((line) => line.productId);
-  const rows = await transaction
-    .selectFrom("products")
-    .select(["id", "name", "price_paise as pricePaise", "stock"])
-    .where("store_id", "=", request.storeId)
-    .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
-    .orderBy("id")
-    .forNoKeyUpdate()
-    .execute();
-  return new Map(rows.map((row) => [row.id, row]));
-}
-
 async function insertOrder(
   transaction: Transaction<Tables>,
   request: CheckoutRequest,
   requestHash: Buffer,
   totalPaise: number,
 ): Promise<{ id: number; public_id: string }> {
+  const { name, phone, address } = request.buyer;
   return await transaction
     .insertInto("orders")
     .values({
@@ -170,36 +154,25 @@ async function insertOrder(
       store_id: request.storeId,
       idempotency_key: request.idempotencyKey,
       request_hash: requestHash,
-      buyer_name: request.buyer.name,
-      buyer_phone: request.buyer.phone,
+      buyer_name: name,
+      buyer_phone: phone,
+      address_street: address.street,
+      address_landmark: address.landmark ?? null,
+      address_city: address.city,
+      address_pin: address.pin,
       total_paise: totalPaise,
     })
     .returning(["id", "public_id"])
     .executeTakeFirstOrThrow();
 }
 
-async function takeStock(
-  transaction: Transaction<Tables>,
-  lines: readonly CartLine[],
-): Promise<ProductSnapshot[]> {
-  const { rows } = await sql<ProductSnapshot>`
-    UPDATE products
-    SET stock = products.stock - taken.quantity, version = version + 1, updated_at = now()
-    FROM unnest(
-      ${lines.map((line) => line.productId)}::bigint[],
-      ${lines.map((line) => line.quantity)}::integer[]
-    ) AS taken (id, quantity)
-    WHERE products.id = taken.id
-    RETURNING products.id AS "productId", store_id AS "storeId", name, price_paise AS "pricePaise", stock, version
-  `.execute(transaction);
-  return rows;
-}
-
 function hashRequest(request: CheckoutRequest): Buffer {
   const lines = request.lines
     .toSorted((a, b) => a.productId - b.productId)
     .map((line) => [line.productId, line.quantity]);
+  const { name, phone, address } = request.buyer;
+  const { street, landmark = null, city, pin } = address;
   return createHash("sha256")
-    .update(JSON.stringify([request.buyer.name, request.buyer.phone, lines]))
+    .update(JSON.stringify([name, phone, street, landmark, city, pin, lines]))
     .digest();
 }

@@ -1,4 +1,5 @@
 import type { Database } from "../database/database.js";
+import type { OrderStatus } from "./status.js";
 
 export interface OrderLine {
   productId: number;
@@ -11,7 +12,7 @@ export interface OrderLine {
 export interface Order {
   number: number;
   publicId: string;
-  status: "placed";
+  status: OrderStatus;
   totalPaise: number;
   createdAt: Date;
   buyerName: string;

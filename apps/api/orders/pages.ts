@@ -4,15 +4,13 @@ import { formatRupees } from "../money.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
+import { BUYER_NAME_MAX, CITY_MAX, LANDMARK_MAX, STREET_MAX, type BuyerTexts } from "./buyer.js";
 import type { Shortage } from "./checkout.js";
 import type { Order } from "./orders.js";
 
-export const BUYER_NAME_MAX = 80;
-
-export interface CheckoutForm {
+/** What the checkout's form holds; texts as they were entered. */
+export interface CheckoutForm extends BuyerTexts {
   idempotencyKey: string;
-  name: string;
-  phone: string;
 }
 
 /** The checkout: what is ordered, for how much, and by whom. */
@@ -46,33 +44,76 @@ export function checkoutPage(
       <form method="post" action="/s/${store.slug}/checkout">
         <input type="hidden" name="key" value="${form.idempotencyKey}" />
         <input type="hidden" name="total" value="${total}" />
-        !${textField(
-          {
-            name: "name",
-            label: "Your name",
-            value: form.name,
-            maxlength: BUYER_NAME_MAX,
-            autocomplete: "name",
-          },
-          errors,
-        )}
-        !${textField(
-          {
-            name: "phone",
-            label: "Mobile number",
-            value: form.phone,
-            type: "tel",
-            maxlength: 20,
-            autocomplete: "tel",
-            hint: "The shop calls this number about your order.",
-          },
-          errors,
-        )}
+        !${buyerFields(form, errors)}
+        <p class="notice">Cash on delivery: you pay ${formatRupees(total)} when you receive it.</p>
         <button class="button wide">Place the order for ${formatRupees(total)}</button>
       </form>
-      <p class="hint">You pay when you receive it.</p>
     </section>`,
   });
+}
+
+function buyerFields(form: CheckoutForm, errors: FieldErrors): string {
+  return [
+    textField(
+      { name: "name", label: "Your name", value: form.name, maxlength: BUYER_NAME_MAX, autocomplete: "name" },
+      errors,
+    ),
+    textField(
+      {
+        name: "phone",
+        label: "Mobile number",
+        value: form.phone,
+        type: "tel",
+        maxlength: 20,
+        autocomplete: "tel",
+        hint: "The shop calls this number about your order.",
+      },
+      errors,
+    ),
+    textField(
+      {
+        name: "street",
+        label: "House, street and area",
+        value: form.street,
+        maxlength: STREET_MAX,
+        autocomplete: "street-address",
+      },
+      errors,
+    ),
+    textField(
+      {
+        name: "landmark",
+        label: "Landmark (optional)",
+        value: form.landmark,
+        maxlength: LANDMARK_MAX,
+        required: false,
+        hint: "Such as: opposite the post office.",
+      },
+      errors,
+    ),
+    textField(
+      {
+        name: "city",
+        label: "Town or city",
+        value: form.city,
+        maxlength: CITY_MAX,
+        autocomplete: "address-level2",
+      },
+      errors,
+    ),
+    textField(
+      {
+        name: "pin",
+        label: "PIN code",
+        value: form.pin,
+        inputmode: "numeric",
+        maxlength: 7,
+        autocomplete: "postal-code",
+        hint: "Six digits.",
+      },
+      errors,
+    ),
+  ].join("");
 }
 
 /** Tells what a shop cannot deliver, and what to do. */

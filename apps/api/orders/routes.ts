@@ -9,10 +9,10 @@ import { notFound } from "../http/problem.js";
 import type { FieldErrors } from "../pages/form.js";
 import type { Services } from "../services.js";
 import { requireStore, StorePath } from "../stores/store-path.js";
-import { parseTextLine } from "../text-line.js";
-import { findOrderByKey, placeOrder, type Buyer } from "./checkout.js";
-import { findOrder, parsePhone } from "./orders.js";
-import { BUYER_NAME_MAX, checkoutPage, orderPage, shortageNotice } from "./pages.js";
+import { parseBuyer, type BuyerTexts } from "./buyer.js";
+import { findOrderByKey, placeOrder } from "./checkout.js";
+import { findOrder } from "./orders.js";
+import { checkoutPage, orderPage, shortageNotice } from "./pages.js";
 
 const OrderPath = Type.Object({ order: Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" }) });
 
@@ -21,7 +21,14 @@ const CheckoutBody = Type.Object({
   total: Type.String({ pattern: "^[0-9]{1,13}$" }),
   name: Type.String(),
   phone: Type.String(),
+  // A form that an earlier release sent has no address: the buyer is asked for it.
+  street: Type.Optional(Type.String()),
+  landmark: Type.Optional(Type.String()),
+  city: Type.Optional(Type.String()),
+  pin: Type.Optional(Type.String()),
 });
+
+const EMPTY: BuyerTexts = { name: "", phone: "", street: "", landmark: "", city: "", pin: "" };
 
 /** Checkout and the order's own page. */
 export function registerOrderRoutes(app: App, { db, environment, layout }: Services): void {
@@ -29,14 +36,15 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
     const store = await requireStore(db, request.params.slug);
     const lines = await pricedCart(store.id, readCart(request));
     if (lines.length === 0) return reply.redirect(`/s/${store.slug}/cart`, 303);
-    const form = { idempotencyKey: randomUUID(), name: "", phone: "" };
+    const form = { idempotencyKey: randomUUID(), ...EMPTY };
     return sendPrivatePage(reply, checkoutPage(layout, store, lines, form));
   });
 
   const schema = { params: StorePath, body: CheckoutBody };
   app.post("/s/:slug/checkout", { schema }, async (request, reply) => {
     const store = await requireStore(db, request.params.slug);
-    const { key, total, name, phone } = request.body;
+    const { key, total, ...entered } = request.body;
+    const texts = { ...EMPTY, ...entered };
     const cart = readCart(request);
 
     if (cart.length === 0) {
@@ -51,11 +59,11 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
       problem: { errors?: FieldErrors; notice?: string },
     ) => {
       const lines = await pricedCart(store.id, cart);
-      const page = checkoutPage(layout, store, lines, { idempotencyKey, name, phone }, problem);
+      const page = checkoutPage(layout, store, lines, { idempotencyKey, ...texts }, problem);
       return sendPrivatePage(reply.code(statusCode), page);
     };
 
-    const buyer = parseBuyer({ name, phone });
+    const buyer = parseBuyer(texts);
     if ("errors" in buyer) return await show(422, key, { errors: buyer.errors });
 
     const result = await placeOrder(db, {
@@ -89,19 +97,4 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
     const productIds = cart.map((line) => line.productId);
     return priceLines(cart, await findProducts(db, storeId, productIds));
   }
-}
-
-/** Checks what a buyer entered. */
-export function parseBuyer(values: { name: string; phone: string }): Buyer | { errors: FieldErrors } {
-  const name = parseTextLine(values.name, BUYER_NAME_MAX);
-  const phone = parsePhone(values.phone);
-  if (name && phone) return { name, phone };
-  return {
-    errors: {
-      ...(!name && { name: `Your name must be one line of 1 to ${BUYER_NAME_MAX} characters.` }),
-      ...(!phone && {
-        phone: "The number must be an Indian mobile number of ten digits, such as 98765 43210.",
-      }),
-    },
-  };
 }
