@@ -4,7 +4,7 @@ import { Certificate, type CertificateAuthority, Release } from "../providers/du
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { nginx } from "../src/roles/nginx/index.js";
-import { pgbouncer } from "../src/roles/pgbouncer/index.js";
+import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
 import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
 
@@ -65,7 +65,8 @@ export class AppServers extends pulumi.ComponentResource {
 
   private makePool(machine: Machine, { database }: AppServersArgs): pulumi.Output<string> {
     const definition = pgbouncer({
-      databaseHost: database.socketDirectory,
+      databaseHost: database.endpoint.host,
+      databaseAuthority: database.endpoint.authority,
       poolSize: database.sizing.poolSize,
       verifier: database.verifier,
     });
@@ -105,8 +106,10 @@ export class AppServers extends pulumi.ComponentResource {
     sessionSecret: pulumi.Output<string>,
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
-    const databaseUrl = (directory: string, port: number) =>
-      pulumi.interpolate`postgresql://shop:${database.password}@/shop?host=${directory}&port=${port}`;
+    const { host, authority } = database.endpoint;
+    const tls = authority === undefined ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
+    const databaseUrl = (where: string, port: number, options = "") =>
+      pulumi.interpolate`postgresql://shop:${database.password}@/shop?host=${where}&port=${port}${options}`;
     const release = new Release(
       `${machine.about.name}-api`,
       {
@@ -119,7 +122,7 @@ export class AppServers extends pulumi.ComponentResource {
         environment: {
           DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),
           // Migrations take locks for as long as a session lasts: past the pool.
-          MIGRATION_DATABASE_URL: databaseUrl(database.socketDirectory, 5432),
+          MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
           PUBLIC_URL: publicUrl,
           SESSION_SECRET: sessionSecret,
           NODE_OPTIONS: apiRole.nodeOptions(machine.about),

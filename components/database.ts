@@ -1,19 +1,21 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random/randomId.js";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
-import { postgresql } from "../src/roles/postgresql/index.js";
+import { Certificate, type CertificateAuthority } from "../providers/dukaan/sdk.js";
+import { type DatabaseNetwork, postgresql } from "../src/roles/postgresql/index.js";
 import { scramVerifier } from "../src/roles/postgresql/scram.js";
 import { type DatabaseSizing, databaseSizing } from "../src/roles/postgresql/sizing.js";
+import { privateRules } from "../src/topology/firewall.js";
+import { type Topology, servicesOn } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
 
 export interface DatabaseArgs {
   /** Where it runs. */
   machine: Machine;
-  /**
-   * The machine runs nothing else, so the database may have all of its memory.
-   * @default false
-   */
-  dedicated?: boolean;
+  /** Says what else runs there, and who connects from other machines. */
+  topology: Topology;
+  /** Signs the certificate with which it shows itself to other machines. */
+  authority: CertificateAuthority;
   /**
    * Command that sends a finished WAL file away; `%p` is its path.
    * @default WAL is not archived
@@ -21,16 +23,26 @@ export interface DatabaseArgs {
   archiveCommand?: string | undefined;
 }
 
+/** How clients reach a database. */
+export interface DatabaseEndpoint {
+  /** Its private address, or the directory of its socket. */
+  host: string;
+  /** PEM of the authority that signed its certificate; absent: it is on the same machine, and there is no TLS. */
+  authority?: pulumi.Output<string>;
+}
+
+/** PostgreSQL's port. */
+const port = 5432;
+
 /**
- * PostgreSQL 15 with the shop's database. Costs nothing but its share of a machine. If it stops, the app answers 503
+ * PostgreSQL 15 with the shop's database. Costs its machine, or its share of one. If it stops, the app answers 503
  * until it is back; if its machine is lost, what was not backed up is lost.
  *
  * @example
- * const database = new Database("database", { machine: environment.machine("app-1") }, { parent: environment });
+ * const database = new Database("database", { machine, topology, authority: environment.authority }, { parent: environment });
  */
 export class Database extends pulumi.ComponentResource {
-  /** Host for those on the same machine: the directory of its socket. */
-  readonly socketDirectory = "/run/postgresql";
+  readonly endpoint: DatabaseEndpoint;
   readonly sizing: DatabaseSizing;
   /** Password of the owner `shop`; secret. */
   readonly password: pulumi.Output<string>;
@@ -41,10 +53,16 @@ export class Database extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Database", name, {}, options);
-    this.sizing = databaseSizing(args.machine.about, args.dedicated ?? false);
+    const clients = clientsOf(args);
+    const { name: machine, privateAddress } = args.machine.about;
+    this.endpoint =
+      clients.length === 0
+        ? { host: "/run/postgresql" }
+        : { host: privateAddress, authority: args.authority.certificate };
+    this.sizing = databaseSizing(args.machine.about, !servicesOn(args.topology, machine).includes("api"));
     this.password = this.makePassword(name);
     this.verifier = this.makeVerifier(name);
-    this.ready = this.makeServer(args);
+    this.ready = this.makeServer(args, clients);
     this.registerOutputs({});
   }
 
@@ -62,8 +80,33 @@ export class Database extends pulumi.ComponentResource {
     return pulumi.secret(verifier);
   }
 
-  private makeServer({ machine, archiveCommand }: DatabaseArgs): pulumi.Output<string> {
+  private makeServer(args: DatabaseArgs, clients: readonly string[]): pulumi.Output<string> {
     const { sizing, verifier } = this;
-    return machine.role(this, postgresql({ sizing, verifier, archiveCommand })).digest;
+    const { machine, archiveCommand } = args;
+    const network = clients.length === 0 ? undefined : this.makeNetwork(args, clients);
+    return machine.role(this, postgresql({ sizing, verifier, archiveCommand, network })).digest;
   }
+
+  private makeNetwork({ machine, authority }: DatabaseArgs, clients: readonly string[]): DatabaseNetwork {
+    const { name, hostname, privateAddress } = machine.about;
+    const { certificate, privateKey } = new Certificate(
+      `${name}-postgresql`,
+      {
+        caCertificate: authority.certificate,
+        caPrivateKey: authority.privateKey,
+        commonName: hostname,
+        dnsNames: [],
+        ipAddresses: [privateAddress],
+        validityDays: 397,
+      },
+      { parent: this },
+    );
+    return { address: privateAddress, clients, certificate, privateKey };
+  }
+}
+
+/** Private addresses from which it is connected to; none where all of its clients are on its own machine. */
+function clientsOf({ topology, machine }: DatabaseArgs): string[] {
+  const rules = privateRules(topology, machine.about).filter((rule) => rule.port === port);
+  return [...new Set(rules.flatMap(({ sources }) => sources))];
 }

@@ -9,6 +9,7 @@ import type { Artifacts } from "./artifacts.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
+import { machinesOf } from "./topology/topology.js";
 
 /** What a stack tells those who use it. */
 export interface StackOutputs {
@@ -45,19 +46,28 @@ export interface MachineAddresses {
 export function provision(settings: Settings, artifacts: Artifacts): StackOutputs {
   const topology = topologyOf(settings);
   const environment = new Environment("shop", { settings, topology });
-  const entry = environment.machine("app-1");
+  const machinesFor = (service: string) =>
+    machinesOf(topology, service).map(({ name }) => environment.machine(name));
+  const [entry] = machinesFor("nginx");
+  const [databaseMachine] = machinesFor("postgresql");
+  if (!entry || !databaseMachine) throw new Error(`stage ${topology.stage} lacks nginx or PostgreSQL`);
   const url = pulumi.interpolate`https://${settings.domain ?? entry.ipv4}`;
 
   const database = new Database(
     "database",
-    { machine: entry, archiveCommand: settings.backup && archiveCommand },
+    {
+      machine: databaseMachine,
+      topology,
+      authority: environment.authority,
+      archiveCommand: settings.backup && archiveCommand,
+    },
     { parent: environment },
   );
-  const backups = makeBackups(settings, entry, database, environment);
+  const backups = makeBackups(settings, databaseMachine, database, environment);
   const app = new AppServers(
     "app",
     {
-      machines: [entry],
+      machines: machinesFor("api"),
       database,
       authority: environment.authority,
       publicUrl: url,

@@ -1,5 +1,6 @@
 import type { Settings } from "../src/settings/schema.js";
-import { type BuiltStage, type Stage, isBuilt } from "../src/topology/stages.js";
+import type { Tier } from "../src/topology/addresses.js";
+import { type Stage, isBuilt } from "../src/topology/stages.js";
 import type { Topology } from "../src/topology/topology.js";
 import { anycast } from "./anycast.js";
 import { cdn } from "./cdn.js";
@@ -8,15 +9,14 @@ import { fleet } from "./fleet.js";
 import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
 import { layOut } from "./layout.js";
-import type { RegionPlan, StagePlan } from "./plan.js";
+import { type RegionPlan, type Sizes, type StagePlan, fewest } from "./plan.js";
 import { redis } from "./redis.js";
 import { replicas } from "./replicas.js";
 import { search } from "./search.js";
 import { split } from "./split.js";
 
-const byStage: Record<BuiltStage, (settings: Settings) => Topology> = { droplet };
-
-const plans: Record<Exclude<Stage, "droplet">, StagePlan> = {
+const plans: Record<Stage, StagePlan> = {
+  droplet,
   split,
   fleet,
   replicas,
@@ -34,21 +34,28 @@ const plans: Record<Exclude<Stage, "droplet">, StagePlan> = {
  */
 export function topologyOf(settings: Settings): Topology {
   if (!isBuilt(settings.stage)) throw new RangeError(`stage ${settings.stage} is not built`);
-  return byStage[settings.stage](settings);
+  return layOut(settings, plans[settings.stage], [{ location: settings.location, sizes: sizesOf(settings) }]);
+}
+
+/** As few machines as the stage can have, of the sizes that the settings name. */
+function sizesOf({ stage, serverType, databaseServerType }: Settings): Sizes {
+  const tiers = Object.entries(fewest[stage]) as [Tier, number][];
+  return Object.fromEntries(
+    tiers.map(([tier, count]) => [
+      tier,
+      { count, serverType: tier === "database" ? databaseServerType : serverType },
+    ]),
+  );
 }
 
 /**
  * The topology of any stage, also of those that cannot be provisioned yet: for costs and diagrams.
- * @param regions the home first; the droplet takes its server's type from there
+ * @param regions the home first
  * @throws RangeError when there is no region, or a service of the stage has no machine
  */
 export function plannedTopology(
   settings: Settings,
   regions: readonly [RegionPlan, ...RegionPlan[]],
 ): Topology {
-  if (settings.stage === "droplet") {
-    const type = regions[0].sizes.app?.serverType ?? settings.serverType;
-    return droplet({ ...settings, serverType: type });
-  }
   return layOut(settings, plans[settings.stage], regions);
 }

@@ -1,8 +1,16 @@
 import type { Settings } from "../src/settings/schema.js";
 import { type Tier, machineAddress, regionRange, tierRange } from "../src/topology/addresses.js";
 import { dedicatedTypes, location, serverType } from "../src/topology/catalog.js";
-import { type Machine, type Region, type Topology, deepFreeze } from "../src/topology/topology.js";
-import type { RegionPlan, StagePlan, TierSize } from "./plan.js";
+import {
+  type Flow,
+  type Machine,
+  type Region,
+  type Service,
+  type Topology,
+  deepFreeze,
+} from "../src/topology/topology.js";
+import { tcp } from "./ground.js";
+import type { PlannedService, RegionPlan, StagePlan, TierSize } from "./plan.js";
 
 /**
  * Turns a plan and the sizes of its tiers into the topology: names and addresses follow from tier and number, so that
@@ -13,12 +21,14 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
   const places = regions.map((region, index) => placeOf(settings, region, index));
   const machines = regions.flatMap((region, index) => machinesOf(settings, plan, region, places[index]!));
   const inTier = (tier: Tier) => machines.filter((machine) => machine.tier === tier).map(({ name }) => name);
+  const backups = settings.backup && backupsTo(settings.backup.endpoint);
+  const planned = [...plan.services, ...(backups ? [backupsOf(plan)] : [])];
   const services = [
     { name: "system", machines: machines.map(({ name }) => name) },
-    ...plan.services.map(({ name, tier, stateful }) => {
+    ...planned.map(({ name, tier, stateful }): Service => {
       const where = inTier(tier);
       if (where.length === 0) throw new RangeError(`${plan.stage}: no machine for ${name} (tier ${tier})`);
-      return { name, machines: where, ...(stateful && { stateful }) };
+      return stateful ? { name, machines: where, stateful } : { name, machines: where };
     }),
   ];
   return deepFreeze<Topology>({
@@ -27,7 +37,7 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
     regions: places,
     machines,
     services,
-    flows: plan.flows,
+    flows: [...plan.flows, ...(backups ?? [])],
     outside: { world: ["0.0.0.0/0", "::/0"], operators: settings.operatorCidrs },
     entries: [
       {
@@ -53,6 +63,23 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       ),
     }),
   });
+}
+
+/** Backups are made where the database is. */
+function backupsOf({ stage, services }: StagePlan): PlannedService {
+  const database = services.find(({ name }) => name === "postgresql");
+  if (!database) throw new RangeError(`${stage} has no database to back up`);
+  return { name: "pgbackrest", tier: database.tier };
+}
+
+/** What backups exchange with others. @param endpoint of the object storage; the way to port 443 is open anyway */
+function backupsTo(endpoint: string): Flow[] {
+  const { port } = new URL(endpoint);
+  const from = "pgbackrest";
+  return [
+    { from, to: "postgresql", protocol: "unix", socket: "/run/postgresql/.s.PGSQL.5432", purpose: "backups" },
+    ...(port === "" ? [] : [tcp(from, "world", Number(port), "object storage")]),
+  ];
 }
 
 function placeOf(settings: Settings, { location: where, market, sizes }: RegionPlan, index: number): Region {
@@ -89,8 +116,8 @@ function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, 
         diskGB,
         image: settings.image,
         privateAddress: machineAddress(region.range, tier, index + 1),
-        // IPv6 costs nothing and carries SSH and package updates; IPv4 is for those whom the public reaches.
-        publicIpv4: entry,
+        // IPv6 costs nothing and carries SSH and package updates, for those who have it.
+        publicIpv4: entry || settings.publicIpv4 === "all",
         publicIpv6: true,
         dnsNames: entry && settings.domain !== undefined ? [settings.domain] : [],
       };

@@ -90,6 +90,8 @@ function layOutStage({ stage, target, usage, assumptions, regionCount }: Questio
     provider: "hetzner",
     location: "fsn1",
     serverType: "cx23",
+    databaseServerType: "cx23",
+    publicIpv4: "entries",
     image: "debian-12",
     operatorCidrs: [],
     operatorKeys: [],

@@ -55,13 +55,15 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
 
   const { local } = cloud;
   const { domain, changeToken, release, ...complete } = settings;
+  const serverType = complete.serverType ?? (local ? "local-512" : "cx23");
   return {
     settings: {
       ...complete,
       stack,
       // The rules have refused any other.
       provider: "hetzner",
-      serverType: complete.serverType ?? (local ? "local-512" : "cx23"),
+      serverType,
+      databaseServerType: complete.databaseServerType ?? serverType,
       local,
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,

@@ -58,25 +58,11 @@ export const rules: readonly Rule[] = [
         ]
       : [],
 
-  ({ settings: { serverType: name, location: place }, local }) => {
-    if (name === undefined) return [];
-    const path = "dukaan:serverType";
-    const type = serverType(name);
-    if (type.architecture === "arm") {
-      return [{ path, reason: `is ${name}, an ARM server`, remedy: "Use an x86 type, e.g. cx23." }];
-    }
-    if (type.local && !local) {
-      return [{ path, reason: `is ${name}, which only the local cloud has`, remedy: "Use e.g. cx23." }];
-    }
-    if (place === undefined || !type.zones || type.zones.includes(location(place).zone)) return [];
-    return [
-      {
-        path,
-        reason: `is ${name}, which is not offered in ${place}`,
-        remedy: `Use a type that ${place} has, e.g. cpx11, or a location in ${type.zones.join(", ")}.`,
-      },
-    ];
-  },
+  ({ settings: { serverType: name, location: place }, local }) =>
+    checkServerType("dukaan:serverType", name, place, local),
+
+  ({ settings: { databaseServerType: name, location: place }, local }) =>
+    checkServerType("dukaan:databaseServerType", name, place, local),
 
   ({ settings: { networkCidr } }) => {
     if (networkCidr === undefined) return [];
@@ -230,4 +216,28 @@ function isDomain(name: string): boolean {
 
 function quoted(value: string): string {
   return JSON.stringify(value);
+}
+
+function checkServerType(
+  path: string,
+  name: string | undefined,
+  place: string | undefined,
+  local: boolean,
+): Problem[] {
+  if (name === undefined) return [];
+  const type = serverType(name);
+  if (type.architecture === "arm") {
+    return [{ path, reason: `is ${name}, an ARM server`, remedy: "Use an x86 type, e.g. cx23." }];
+  }
+  if (type.local && !local) {
+    return [{ path, reason: `is ${name}, which only the local cloud has`, remedy: "Use e.g. cx23." }];
+  }
+  if (place === undefined || !type.zones || type.zones.includes(location(place).zone)) return [];
+  return [
+    {
+      path,
+      reason: `is ${name}, which is not offered in ${place}`,
+      remedy: `Use a type that ${place} has, e.g. cpx11, or a location in ${type.zones.join(", ")}.`,
+    },
+  ];
 }

@@ -31,6 +31,17 @@ export const settingsSchema = {
       type: "string",
       enum: serverTypes.map(({ name }) => name),
     },
+    databaseServerType: {
+      description: "Size of the database's server, from stage split on. Without one: the same as serverType.",
+      type: "string",
+      enum: serverTypes.map(({ name }) => name),
+    },
+    publicIpv4: {
+      description:
+        "Which servers have an IPv4 address beside IPv6: all, or only the entries, which the public reaches. It saves half a euro a month a server; then this computer and the object storage must have IPv6.",
+      enum: ["all", "entries"],
+      default: "all",
+    },
     image: {
       description: "Operating system of the servers.",
       enum: images,
@@ -96,14 +107,27 @@ export const settingsSchema = {
     },
   },
   // They all have a default.
-  required: ["stage", "provider", "location", "image", "operatorCidrs", "operatorKeys", "networkCidr"],
+  required: [
+    "stage",
+    "provider",
+    "location",
+    "publicIpv4",
+    "image",
+    "operatorCidrs",
+    "operatorKeys",
+    "networkCidr",
+  ],
   additionalProperties: false,
 } as const;
 
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
-export type RawSettings = Omit<XStatic<typeof settingsSchema>, "location" | "serverType" | "backup"> & {
+export type RawSettings = Omit<
+  XStatic<typeof settingsSchema>,
+  "location" | "serverType" | "databaseServerType" | "backup"
+> & {
   location: string;
   serverType?: string;
+  databaseServerType?: string;
 };
 
 /** Checked settings of one stack. */
@@ -114,6 +138,8 @@ export interface Settings {
   provider: "hetzner";
   location: string;
   serverType: string;
+  databaseServerType: string;
+  publicIpv4: "all" | "entries";
   image: (typeof images)[number];
   domain?: string;
   /** IPv4 and IPv6 ranges. */

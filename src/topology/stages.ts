@@ -15,11 +15,9 @@ export const stages = [
 export type Stage = (typeof stages)[number];
 
 /** The stages that this version can provision. */
-export const builtStages = ["droplet"] as const satisfies readonly Stage[];
-
-export type BuiltStage = (typeof builtStages)[number];
+export const builtStages: readonly Stage[] = ["droplet", "split"];
 
 /** @returns whether this version can provision the stage */
-export function isBuilt(stage: Stage): stage is BuiltStage {
-  return (builtStages as readonly Stage[]).includes(stage);
+export function isBuilt(stage: Stage): boolean {
+  return builtStages.includes(stage);
 }

@@ -10,6 +10,8 @@ const good: Record<string, unknown> = {
   "dukaan:provider": "hetzner",
   "dukaan:location": "nbg1",
   "dukaan:serverType": "cx23",
+  "dukaan:databaseServerType": "cx33",
+  "dukaan:publicIpv4": "entries",
   "dukaan:image": "debian-12",
   "dukaan:domain": "shop.example.com",
   "dukaan:operatorCidrs": ["198.51.100.7/32", "2001:db8::/48"],
@@ -32,7 +34,7 @@ const noList = fc.oneof(fc.constant("x"), fc.integer(), fc.constant([1]), fc.con
 const bad: Record<string, fc.Arbitrary<unknown>> = {
   stage: fc.oneof(
     noText,
-    fc.string().filter((text) => text !== "droplet"),
+    fc.string().filter((text) => text !== "droplet" && text !== "split"),
   ),
   provider: fc.oneof(
     noText,
@@ -40,6 +42,8 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   ),
   location: fc.oneof(noText, fc.string({ maxLength: 2 }), fc.constantFrom("FSN1", "fsn2", "eu-central")),
   serverType: fc.oneof(noText, fc.string({ maxLength: 3 }), fc.constantFrom("cax11", "local-512", "cx99")),
+  databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
+  publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),
   domain: fc.oneof(
     noText,

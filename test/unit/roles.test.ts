@@ -255,11 +255,48 @@ describe("scramVerifier", () => {
   });
 });
 
+describe("a database on a machine of its own", () => {
+  const clients = ["10.10.2.10", "10.10.2.11"];
+  const network = { address: "10.10.3.10", clients, certificate: "PEM", privateKey: "PEM" };
+  const database = postgresql({ sizing, verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC", network });
+
+  it("lets its clients in with TLS alone, from their private addresses alone", () => {
+    const rules = fileOf(database, "/etc/postgresql/15/main/pg_hba.conf")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"))
+      .map((line) => line.split(/\s+/).join(" "));
+    expect(rules).toEqual([
+      "local all postgres peer",
+      "local shop shop scram-sha-256",
+      "hostssl shop shop 10.10.2.10/32 scram-sha-256",
+      "hostssl shop shop 10.10.2.11/32 scram-sha-256",
+    ]);
+    const configuration = fileOf(database, "/etc/postgresql/15/main/postgresql.conf");
+    expect(configuration).toContain("listen_addresses = '10.10.3.10'");
+    expect(configuration).toContain("ssl = on");
+  });
+
+  it("is trusted by PgBouncer because of its certificate", () => {
+    const pool = pgbouncer({
+      databaseHost: "10.10.3.10",
+      databaseAuthority: "PEM",
+      poolSize: 5,
+      verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC",
+    });
+    const configuration = fileOf(pool, "/etc/pgbouncer/pgbouncer.ini");
+    expect(configuration).toContain("shop = host=10.10.3.10 port=5432");
+    expect(configuration).toContain("server_tls_sslmode = verify-full");
+    expect(fileOf(pool, "/etc/dukaan/database-ca.pem")).toBe("PEM");
+  });
+});
+
 describe("templates", () => {
   it("want every value, and every value used", () => {
     const path = "src/roles/pgbouncer/pgbouncer.ini";
-    expect(() => renderTemplate(path, { databaseHost: "/run/postgresql" })).toThrow("names {{poolSize}}");
-    expect(() => renderTemplate(path, { databaseHost: "", poolSize: 5, more: 1 })).toThrow(
+    expect(() => renderTemplate(path, { databaseHost: "/run/postgresql", tls: "" })).toThrow(
+      "names {{poolSize}}",
+    );
+    expect(() => renderTemplate(path, { databaseHost: "", poolSize: 5, tls: "", more: 1 })).toThrow(
       "does not name more",
     );
   });

@@ -19,6 +19,8 @@ describe("parseSettings", () => {
       provider: "hetzner",
       location: "fsn1",
       serverType: "local-512",
+      databaseServerType: "local-512",
+      publicIpv4: "all",
       image: "debian-12",
       operatorCidrs: ["0.0.0.0/0", "::/0"],
       operatorKeys: [],

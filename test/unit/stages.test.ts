@@ -16,6 +16,8 @@ const settings = (stage: Stage): Settings => ({
   provider: "hetzner",
   location: "fsn1",
   serverType: "cx23",
+  databaseServerType: "cx23",
+  publicIpv4: "entries",
   image: "debian-12",
   operatorCidrs: [],
   operatorKeys: [],
@@ -73,7 +75,7 @@ describe.each(stages)("the plan of stage %s", (stage) => {
     }
   });
 
-  it("lets the public reach its entry alone by IPv4", () => {
+  it("gives IPv4 to its entry alone, if that is wanted", () => {
     const entry = topology.entries[0]?.service ?? "";
     expect(topology.machines.filter(({ publicIpv4 }) => publicIpv4)).toEqual(machinesOf(topology, entry));
   });
@@ -108,7 +110,8 @@ describe("from stage to stage", () => {
 
   it("provisions only what is built", () => {
     expect(() => topologyOf(settings("anycast"))).toThrow("stage anycast is not built");
-    expect(plannedTopology(settings("droplet"), [{ location: "fsn1", sizes: {} }])).toEqual(
+    const sizes = { app: { count: 1, serverType: "cx23" } };
+    expect(plannedTopology(settings("droplet"), [{ location: "fsn1", sizes }])).toEqual(
       topologyOf(settings("droplet")),
     );
   });

@@ -12,6 +12,8 @@ const settings: Settings = {
   provider: "hetzner",
   location: "fsn1",
   serverType: "local-512",
+  databaseServerType: "local-512",
+  publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: ["198.51.100.7/32"],
   operatorKeys: [],

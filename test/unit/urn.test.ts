@@ -55,6 +55,12 @@ const real = settingsOf({
   "dukaan:backup": backup,
 });
 
+const split = settingsOf({
+  "hcloud:endpoint": "http://127.0.0.1:8470/v1",
+  "dukaan:backup": backup,
+  "dukaan:stage": "split",
+});
+
 /** Losing one of these loses data, or addresses that others rely on. (So does the passphrase of the backups.) */
 const stateful = [
   "hcloud:index/network:Network",
@@ -69,6 +75,42 @@ let onReal: RecordedResource[];
 beforeAll(async () => {
   onLocal = await recordResources(() => provision(local, artifacts), outputsOf);
   onReal = await recordResources(() => provision(real, artifacts), outputsOf);
+});
+
+describe("resources of stage split", () => {
+  it("are the droplet's stateful ones, unchanged, and the database's machine", async () => {
+    const onSplit = await recordResources(() => provision(split, artifacts), outputsOf);
+    const inputsOf = (resources: RecordedResource[], type: string) =>
+      new Map(
+        resources
+          .filter((one) => one.type === type)
+          // The recorder numbers what it records, from 1000 on.
+          .map(({ urn, inputs }) => [urn, JSON.stringify(inputs).replaceAll(/\b1\d{3}\b/g, "id")]),
+      );
+    for (const type of stateful) {
+      const before = inputsOf(onLocal, type);
+      const after = inputsOf(onSplit, type);
+      for (const [urn, inputs] of before) expect(after.get(urn), urn).toBe(inputs);
+    }
+    const table = onSplit
+      .filter(({ name }) => name.startsWith("database-1"))
+      .map(({ chain, type, name }) => [...chain.map(short), `${short(type)} ${name}`].join(" / "))
+      .toSorted();
+    expect(table).toMatchInlineSnapshot(`
+      [
+        "Environment / Backups / Role database-1-backup",
+        "Environment / Database / Certificate database-1-postgresql",
+        "Environment / Database / Role database-1-postgresql",
+        "Environment / Region / Machine / PrimaryIp database-1-ipv4",
+        "Environment / Region / Machine / PrimaryIp database-1-ipv6",
+        "Environment / Region / Machine / Role database-1-base",
+        "Environment / Region / Machine / Server database-1",
+        "Environment / Region / Machine / ServerNetwork database-1",
+        "Environment / Region / Machine / SshKey database-1",
+        "Environment / Region / Machine database-1",
+      ]
+    `);
+  });
 });
 
 describe("resources of stage droplet", () => {

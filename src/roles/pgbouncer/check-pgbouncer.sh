@@ -1,5 +1,6 @@
 #!/bin/sh
-# Starts PgBouncer on a scratch socket with the configuration in directory $1: it cannot check one otherwise.
+# Starts PgBouncer on a scratch socket with the configuration in directory $1 and the database's authority in file $2: it
+# cannot check one otherwise.
 set -eu
 scratch=$(mktemp -d)
 pid=
@@ -11,6 +12,7 @@ trap finish EXIT
 
 sed -e "s|^unix_socket_dir = .*|unix_socket_dir = $scratch|" \
   -e "s|^auth_file = .*|auth_file = $scratch/userlist.txt|" \
+  -e "s|^server_tls_ca_file = .*|server_tls_ca_file = $2|" \
   "$1/pgbouncer.ini" >"$scratch/pgbouncer.ini"
 cp "$1/userlist.txt" "$scratch/userlist.txt"
 chown -R postgres: "$scratch"

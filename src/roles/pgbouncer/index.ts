@@ -7,9 +7,17 @@ const here = "src/roles/pgbouncer";
 /** The client is for the check, and for an operator at PgBouncer's console. */
 export const packages = ["pgbouncer", "postgresql-client-15"];
 
+/** Who signs for a database on another machine; for all here who connect to it. */
+export const databaseAuthorityFile = "/etc/dukaan/database-ca.pem";
+
 export interface PgbouncerArgs {
-  /** Host or socket directory of PostgreSQL. */
+  /** Private address or socket directory of PostgreSQL. */
   databaseHost: string;
+  /**
+   * PEM of the authority that signed PostgreSQL's certificate.
+   * @default the database is on the same machine, without TLS
+   */
+  databaseAuthority?: pulumi.Input<string> | undefined;
   /** Connections to keep to the database. */
   poolSize: number;
   /** SCRAM verifier of the role `shop`, the same that PostgreSQL has. */
@@ -17,7 +25,12 @@ export interface PgbouncerArgs {
 }
 
 /** PgBouncer in transaction mode on a Unix socket: the app's connections are many and idle, the database's few and busy. */
-export function pgbouncer({ databaseHost, poolSize, verifier }: PgbouncerArgs): RoleDefinition {
+export function pgbouncer({
+  databaseHost,
+  databaseAuthority,
+  poolSize,
+  verifier,
+}: PgbouncerArgs): RoleDefinition {
   return {
     name: "pgbouncer",
     packages,
@@ -32,7 +45,14 @@ export function pgbouncer({ databaseHost, poolSize, verifier }: PgbouncerArgs): 
     files: [
       {
         path: "/etc/pgbouncer/pgbouncer.ini",
-        content: renderTemplate(`${here}/pgbouncer.ini`, { databaseHost, poolSize }),
+        content: renderTemplate(`${here}/pgbouncer.ini`, {
+          databaseHost,
+          poolSize,
+          tls:
+            databaseAuthority === undefined
+              ? "server_tls_sslmode = disable"
+              : `server_tls_sslmode = verify-full\nserver_tls_ca_file = ${databaseAuthorityFile}`,
+        }),
         owner: "root",
         group: "postgres",
         mode: "0640",
@@ -45,6 +65,17 @@ export function pgbouncer({ databaseHost, poolSize, verifier }: PgbouncerArgs): 
         mode: "0640",
         secret: true,
       },
+      ...(databaseAuthority === undefined
+        ? []
+        : [
+            {
+              path: databaseAuthorityFile,
+              content: databaseAuthority,
+              owner: "root",
+              group: "root",
+              mode: "0644",
+            },
+          ]),
       {
         path: "/etc/systemd/system/pgbouncer.service.d/10-dukaan.conf",
         content: renderTemplate(`${here}/unit.conf`),
@@ -60,7 +91,14 @@ export function pgbouncer({ databaseHost, poolSize, verifier }: PgbouncerArgs): 
         mode: "0755",
       },
     ],
-    validate: [["sh", "{root}/usr/local/lib/dukaan/check-pgbouncer", "{root}/etc/pgbouncer"]],
+    validate: [
+      [
+        "sh",
+        "{root}/usr/local/lib/dukaan/check-pgbouncer",
+        "{root}/etc/pgbouncer",
+        `{root}${databaseAuthorityFile}`,
+      ],
+    ],
     services: [{ name: "pgbouncer.service", enabled: true, onChange: "reload" }],
     checks: [
       {

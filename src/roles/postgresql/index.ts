@@ -5,6 +5,10 @@ import type { DatabaseSizing } from "./sizing.js";
 
 const here = "src/roles/postgresql";
 const cluster = "/etc/postgresql/15/main";
+const certificateFile = "/etc/dukaan/postgresql/server.crt";
+const keyFile = "/etc/dukaan/postgresql/server.key";
+const unitDirectory = "/etc/systemd/system/postgresql@15-main.service.d";
+const file = { owner: "root", group: "postgres", mode: "0640" };
 
 export interface PostgresqlArgs {
   sizing: DatabaseSizing;
@@ -15,19 +19,38 @@ export interface PostgresqlArgs {
    * @default WAL is not archived
    */
   archiveCommand?: string | undefined;
+  /**
+   * For clients on other machines.
+   * @default only those on the same machine connect, over the Unix socket
+   */
+  network?: DatabaseNetwork | undefined;
+}
+
+/** How clients on other machines come in: with TLS, and over the private network alone. */
+export interface DatabaseNetwork {
+  /** Private address to listen at. */
+  address: string;
+  /** Private addresses that may connect. */
+  clients: readonly string[];
+  /** PEM, with that address in its names. */
+  certificate: pulumi.Input<string>;
+  /** PEM, secret. */
+  privateKey: pulumi.Input<string>;
 }
 
 /** A piece of WAL is sent when it is full or, if anything was written, after so many seconds: the RPO. */
 const archiveTimeoutSeconds = 60;
 
-/** PostgreSQL 15 with the database `shop` and its owner, reachable over its Unix socket alone. */
-export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs): RoleDefinition {
-  const file = { owner: "root", group: "postgres", mode: "0640" };
+/** PostgreSQL 15 with the database `shop` and its owner. */
+export function postgresql({ sizing, verifier, archiveCommand, network }: PostgresqlArgs): RoleDefinition {
   const asPostgres = ["runuser", "-u", "postgres", "--"];
   return {
     name: "postgresql",
     packages: ["postgresql-15"],
-    directories: [{ path: "/etc/dukaan/postgresql", owner: "root", group: "postgres", mode: "0750" }],
+    directories: [
+      { path: "/etc/dukaan/postgresql", owner: "root", group: "postgres", mode: "0750" },
+      ...(network ? [{ path: unitDirectory, owner: "root", group: "root", mode: "0755" }] : []),
+    ],
     files: [
       {
         path: `${cluster}/postgresql.conf`,
@@ -49,10 +72,18 @@ export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs)
                   `archive_command = '${archiveCommand}'`,
                   `archive_timeout = ${archiveTimeoutSeconds}`,
                 ].join("\n"),
+          listening: network === undefined ? "listen_addresses = ''" : listening(network),
         }),
         ...file,
       },
-      { path: `${cluster}/pg_hba.conf`, content: renderTemplate(`${here}/pg_hba.conf`), ...file },
+      {
+        path: `${cluster}/pg_hba.conf`,
+        content: renderTemplate(`${here}/pg_hba.conf`, {
+          remote: (network?.clients ?? []).map(remote).join("\n"),
+        }),
+        ...file,
+      },
+      ...(network ? networkFiles(network) : []),
       {
         path: "/etc/dukaan/postgresql/setup.sql",
         content: pulumi
@@ -106,4 +137,33 @@ export function postgresql({ sizing, verifier, archiveCommand }: PostgresqlArgs)
       },
     ],
   };
+}
+
+function listening({ address }: DatabaseNetwork): string {
+  return [
+    `listen_addresses = '${address}'`,
+    "ssl = on",
+    `ssl_cert_file = '${certificateFile}'`,
+    `ssl_key_file = '${keyFile}'`,
+    "ssl_min_protocol_version = 'TLSv1.3'",
+  ].join("\n");
+}
+
+/** Without TLS, or with a password in the clear, nobody comes in. */
+function remote(address: string): string {
+  return `hostssl shop      shop      ${address}/32  scram-sha-256`;
+}
+
+function networkFiles({ certificate, privateKey }: DatabaseNetwork): NonNullable<RoleDefinition["files"]> {
+  return [
+    { path: certificateFile, content: certificate, ...file },
+    { path: keyFile, content: privateKey, ...file, secret: true },
+    {
+      path: `${unitDirectory}/10-dukaan.conf`,
+      content: renderTemplate(`${here}/unit.conf`),
+      owner: "root",
+      group: "root",
+      mode: "0644",
+    },
+  ];
 }
