@@ -102,7 +102,7 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
 
   const orderPath = Type.Object({ order: Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" }) });
   app.get("/api/v1/orders/:order", { schema: { params: orderPath } }, async (request, reply) => {
-    const order = await findOrder(db, request.params.order);
+    const order = await findOrder(db, { publicId: request.params.order });
     if (!order) throw notFound("There is no such order.");
     const { publicId: id, number, status, totalPaise, createdAt, store, lines } = order;
     return sendJson(reply, { id, number, status, totalPaise, createdAt, store: store.slug, lines });

@@ -1,5 +1,6 @@
 import type { Transaction } from "kysely";
 import type { Tables } from "./database/tables.js";
+import type { Actor, OrderStatus } from "./orders/status.js";
 
 /** A product as events carry it: complete, so that a consumer needs no question back; newer `version` wins. */
 export interface ProductSnapshot {
@@ -23,6 +24,10 @@ export type DomainEvent =
         totalPaise: number;
         lines: { productId: number; quantity: number; pricePaise: number }[];
       };
+    }
+  | {
+      type: `order.${Exclude<OrderStatus, "placed">}`;
+      payload: { orderId: number; storeId: number; actor: Actor };
     };
 
 /** Writes events to the outbox in the transaction that causes them: both happen, or neither does. */
@@ -49,7 +54,7 @@ function aggregate(event: DomainEvent): {
 } {
   if (event.type === "store.created")
     return { aggregate_type: "store", aggregate_id: String(event.payload.storeId) };
-  if (event.type === "order.placed")
-    return { aggregate_type: "order", aggregate_id: String(event.payload.orderId) };
-  return { aggregate_type: "product", aggregate_id: String(event.payload.productId) };
+  if ("productId" in event.payload)
+    return { aggregate_type: "product", aggregate_id: String(event.payload.productId) };
+  return { aggregate_type: "order", aggregate_id: String(event.payload.orderId) };
 }

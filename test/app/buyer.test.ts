@@ -292,16 +292,24 @@ test("no page needs more than three queries", async () => {
   const form = { ...hiddenFields((await merchant.get("/s/counted/checkout")).body), ...RAVI };
   const { location: order } = await merchant.post("/s/counted/checkout", form);
   await merchant.post("/s/counted/cart", { product: String(id), quantity: "1" });
+  const list = await merchant.get("/admin/counted/orders");
+  const merchantsOrder = textOf(list.body, /href="(\/admin\/counted\/orders\/\d+)"/);
 
   const query = vi.spyOn(Client.prototype, "query");
-  const counts: Record<string, number> = {};
-  const pages = ["/", "/s/counted", `/s/counted/p/${id}`, "/s/counted/cart", "/s/counted/checkout", order!];
-  for (const path of [...pages, "/login", "/admin/counted", `/admin/counted/products/${id}`]) {
+  const count = async (path: string, counted: (statement: unknown) => boolean) => {
     query.mockClear();
     expect((await merchant.get(path)).status).toBe(200);
-    counts[path.replace(/\d+$/, "")] = query.mock.calls.length;
+    return query.mock.calls.filter(([statement]) => counted(statement)).length;
+  };
+  const pages = ["/", "/s/counted", `/s/counted/p/${id}`, "/s/counted/cart", "/s/counted/checkout", order!];
+  for (const path of [...pages, "/login", "/admin/counted/products", `/admin/counted/products/${id}`]) {
+    const queries = await count(path, () => true);
+    expect(queries, path).toBeLessThanOrEqual(3);
+    if (path === "/s/counted") expect(queries).toBe(2);
   }
+  // What may take long stands in a transaction with its own time limit; BEGIN, SET and COMMIT ask for nothing.
+  const asks = (statement: unknown) => !/^(start transaction|SET LOCAL|commit)/.test(String(statement));
+  for (const path of ["/admin/counted", "/admin/counted/orders", merchantsOrder])
+    expect(await count(path, asks), path).toBeLessThanOrEqual(3);
   query.mockRestore();
-  expect(counts["/s/counted"]).toBe(2);
-  expect(Math.max(...Object.values(counts))).toBeLessThanOrEqual(3);
 });

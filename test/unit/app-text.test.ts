@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { formatRupees, MAX_PRICE_PAISE, parseRupees, rupeesForInput } from "../../apps/api/money.js";
-import { parsePhone } from "../../apps/api/orders/orders.js";
+import { parsePhone } from "../../apps/api/phone.js";
 import { isSlug, slugFromName } from "../../apps/api/stores/slug.js";
 import { parseTextLine } from "../../apps/api/text-line.js";
 

@@ -2,16 +2,17 @@ import { Type } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
-import { latestOrders } from "../orders/orders.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
 import { findStoreByAdminKey } from "../stores/stores.js";
-import { dashboardPage, loginPage } from "./pages.js";
+import { readDashboard } from "./dashboard.js";
+import { dashboardPage } from "./dashboard-page.js";
+import { registerOrderAdminRoutes } from "./order-routes.js";
+import { loginPage } from "./pages.js";
 import { registerProductRoutes } from "./product-routes.js";
 import { clearSessionCookie, readSessionCookie, setSessionCookie } from "./session-cookie.js";
 import { merchantStore } from "./signed-in.js";
-
-const ORDERS = 20;
+import { registerWhatsappRoutes } from "./whatsapp-routes.js";
 
 /** What only a store's merchant may see and do. Every route but signing in asks {@link merchantStore} first. */
 export function registerAdminRoutes(app: App, services: Services): void {
@@ -41,10 +42,13 @@ export function registerAdminRoutes(app: App, services: Services): void {
 
   app.get("/admin/:slug", { schema: { params: StorePath } }, async (request, reply) => {
     const store = await merchantStore(services, request, request.params.slug);
-    return sendPrivatePage(reply, dashboardPage(layout, store, await latestOrders(db, store.id, ORDERS)));
+    const dashboard = await readDashboard(db, store.id);
+    return sendPrivatePage(reply, dashboardPage(layout, store, dashboard, environment.publicUrl));
   });
 
   registerProductRoutes(app, services);
+  registerOrderAdminRoutes(app, services);
+  registerWhatsappRoutes(app, services);
 
   async function closeSession(request: FastifyRequest): Promise<void> {
     const token = readSessionCookie(request, environment);

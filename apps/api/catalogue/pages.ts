@@ -76,12 +76,18 @@ export function productPage(layout: Layout, store: Store, product: Product): str
   });
 }
 
-/** Links to the neighbouring pages of a list. */
-export function pageLinks(path: string, page: Page<unknown>): string {
+/** Links to the neighbouring pages of a list. @param filter what else stands in the list's address */
+export function pageLinks(
+  path: string,
+  page: Page<unknown>,
+  filter: Readonly<Record<string, string>> = {},
+): string {
   if (!page.newer && !page.older) return "";
+  const address = (cursor: string) =>
+    `${path}?${new URLSearchParams({ ...filter, page: cursor }).toString()}`;
   return html`<nav class="pages" aria-label="Pages">
-    !${page.newer ? html`<a class="button quiet" rel="prev" href="${path}?page=${page.newer}">Newer</a>` : ""}
-    !${page.older ? html`<a class="button quiet" rel="next" href="${path}?page=${page.older}">Older</a>` : ""}
+    !${page.newer ? html`<a class="button quiet" rel="prev" href="${address(page.newer)}">Newer</a>` : ""}
+    !${page.older ? html`<a class="button quiet" rel="next" href="${address(page.older)}">Older</a>` : ""}
   </nav>`;
 }
 

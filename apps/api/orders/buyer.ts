@@ -1,6 +1,6 @@
 import type { FieldErrors } from "../pages/form.js";
+import { parsePhone, PHONE_RULE } from "../phone.js";
 import { parseTextLine } from "../text-line.js";
-import { parsePhone } from "./orders.js";
 
 /** Who orders, and where it goes. */
 export interface Buyer {
@@ -51,9 +51,7 @@ export function parseBuyer(texts: BuyerTexts): Buyer | { errors: FieldErrors } {
   return {
     errors: {
       ...(!name && { name: `Your name must be one line of 1 to ${BUYER_NAME_MAX} characters.` }),
-      ...(!phone && {
-        phone: "The number must be an Indian mobile number of ten digits, such as 98765 43210.",
-      }),
+      ...(!phone && { phone: PHONE_RULE }),
       ...(!street && { street: `The house and street must be one line of 1 to ${STREET_MAX} characters.` }),
       ...(hasLandmark &&
         !landmark && { landmark: `The landmark must be one line of at most ${LANDMARK_MAX} characters.` }),

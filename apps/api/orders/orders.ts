@@ -1,5 +1,7 @@
+import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { Database } from "../database/database.js";
-import type { OrderStatus } from "./status.js";
+import type { Address } from "./buyer.js";
+import type { Actor, OrderStatus } from "./status.js";
 
 export interface OrderLine {
   productId: number;
@@ -8,77 +10,88 @@ export interface OrderLine {
   quantity: number;
 }
 
-/** An order as its buyer sees it. */
+/** Names one order: by the id that its buyer was given, or by its number within a merchant's store. */
+export type OrderKey = { publicId: string } | { storeId: number; number: number };
+
+/** The columns that {@link OrderKey} stands for. */
+export function keyColumns(key: OrderKey) {
+  return "publicId" in key
+    ? { "orders.public_id": key.publicId }
+    : { "orders.store_id": key.storeId, "orders.id": key.number };
+}
+
+/** A status that an order has reached. */
+export interface Step {
+  status: OrderStatus;
+  actor: Actor;
+  at: Date;
+}
+
 export interface Order {
   number: number;
   publicId: string;
   status: OrderStatus;
   totalPaise: number;
+  paymentMethod: "cash-on-delivery";
   createdAt: Date;
   buyerName: string;
-  store: { slug: string; name: string };
+  /** `+91` and ten digits. */
+  buyerPhone: string;
+  /** Absent in orders that were placed before addresses were asked for. */
+  address: Address | undefined;
+  store: { slug: string; name: string; whatsappPhone: string | null };
   lines: OrderLine[];
+  /** What happened so far, oldest first; it begins with the placing. */
+  history: Step[];
 }
 
-/** The order with this unguessable id. */
-export async function findOrder(db: Database, publicId: string): Promise<Order | undefined> {
-  const order = await db
+/** An order with everything that belongs to it, in one query. */
+export async function findOrder(db: Database, key: OrderKey): Promise<Order | undefined> {
+  const row = await db
     .selectFrom("orders")
     .innerJoin("stores", "stores.id", "orders.store_id")
-    .select([
+    .select((order) => [
       "orders.id as number",
       "orders.public_id as publicId",
       "orders.status",
       "orders.total_paise as totalPaise",
+      "orders.payment_method as paymentMethod",
       "orders.created_at as createdAt",
       "orders.buyer_name as buyerName",
+      "orders.buyer_phone as buyerPhone",
+      "address_street as street",
+      "address_landmark as landmark",
+      "address_city as city",
+      "address_pin as pin",
       "stores.slug",
       "stores.name",
+      "stores.whatsapp_phone as whatsappPhone",
+      jsonArrayFrom(
+        order
+          .selectFrom("order_lines")
+          .select(["product_id as productId", "name", "price_paise as pricePaise", "quantity"])
+          .whereRef("order_id", "=", "orders.id")
+          .orderBy("product_id"),
+      ).as("lines"),
+      jsonArrayFrom(
+        order
+          .selectFrom("order_history")
+          .select(["status", "actor", "at"])
+          .whereRef("order_id", "=", "orders.id")
+          .orderBy("at"),
+      ).as("moves"),
     ])
-    .where("orders.public_id", "=", publicId)
+    .where((where) => where.and(keyColumns(key)))
     .executeTakeFirst();
-  if (!order) return undefined;
-  const lines = await db
-    .selectFrom("order_lines")
-    .select(["product_id as productId", "name", "price_paise as pricePaise", "quantity"])
-    .where("order_id", "=", order.number)
-    .orderBy("product_id")
-    .execute();
-  const { slug, name, ...rest } = order;
-  return { ...rest, store: { slug, name }, lines };
-}
-
-/** An order in the merchant's list. */
-export interface OrderSummary {
-  number: number;
-  publicId: string;
-  totalPaise: number;
-  createdAt: Date;
-  buyerName: string;
-  buyerPhone: string;
-}
-
-/** A store's latest orders, newest first. */
-export async function latestOrders(db: Database, storeId: number, limit: number): Promise<OrderSummary[]> {
-  return await db
-    .selectFrom("orders")
-    .select([
-      "id as number",
-      "public_id as publicId",
-      "total_paise as totalPaise",
-      "created_at as createdAt",
-      "buyer_name as buyerName",
-      "buyer_phone as buyerPhone",
-    ])
-    .where("store_id", "=", storeId)
-    .orderBy("id", "desc")
-    .limit(limit)
-    .execute();
-}
-
-/** An Indian mobile number as `+91` and ten digits; `undefined` when the text is none. Accepts spaces, hyphens, 0 or +91. */
-export function parsePhone(text: string): string | undefined {
-  const digits = text.trim().replaceAll(/[\s()-]/g, "");
-  const match = /^(?:\+?91|0)?([6-9]\d{9})$/.exec(digits);
-  return match ? `+91${match[1]}` : undefined;
+  if (!row) return undefined;
+  const { slug, name, whatsappPhone, street, landmark, city, pin, moves, ...rest } = row;
+  return {
+    ...rest,
+    store: { slug, name, whatsappPhone },
+    address: street && city && pin ? { street, ...(landmark && { landmark }), city, pin } : undefined,
+    history: [
+      { status: "placed", actor: "buyer", at: row.createdAt },
+      ...moves.map(({ status, actor, at }) => ({ status, actor, at: new Date(at) })),
+    ],
+  };
 }

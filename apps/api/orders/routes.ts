@@ -12,7 +12,9 @@ import { requireStore, StorePath } from "../stores/store-path.js";
 import { parseBuyer, type BuyerTexts } from "./buyer.js";
 import { findOrderByKey, placeOrder } from "./checkout.js";
 import { findOrder } from "./orders.js";
-import { checkoutPage, orderPage, shortageNotice } from "./pages.js";
+import { checkoutPage, shortageNotice } from "./checkout-page.js";
+import { orderPage } from "./order-page.js";
+import { moveOrder } from "./transitions.js";
 
 const OrderPath = Type.Object({ order: Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" }) });
 
@@ -88,9 +90,23 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
   });
 
   app.get("/o/:order", { schema: { params: OrderPath } }, async (request, reply) => {
-    const order = await findOrder(db, request.params.order);
+    const order = await findOrder(db, { publicId: request.params.order });
     if (!order) throw notFound("There is no order at this address.");
-    return sendPrivatePage(reply, orderPage(layout, order));
+    return sendPrivatePage(reply, orderPage(layout, order, environment.publicUrl));
+  });
+
+  app.post("/o/:order/cancel", { schema: { params: OrderPath } }, async (request, reply) => {
+    const publicId = request.params.order;
+    const move = { from: "placed", to: "cancelled", actor: "buyer" } as const;
+    const result = await moveOrder(db, { publicId }, move);
+    if (result.outcome === "not-found") throw notFound("There is no order at this address.");
+    // Cancelled by an earlier click: this is what was wanted.
+    if (result.outcome === "moved" || result.status === "cancelled")
+      return reply.redirect(`/o/${publicId}`, 303);
+    const order = await findOrder(db, { publicId });
+    if (!order) throw notFound("There is no order at this address.");
+    const notice = "The shop has accepted the order already, so it was not cancelled. Please ask the shop.";
+    return sendPrivatePage(reply.code(409), orderPage(layout, order, environment.publicUrl, notice));
   });
 
   async function pricedCart(storeId: number, cart: ReturnType<typeof readCart>): Promise<PricedLine[]> {

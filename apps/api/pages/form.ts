@@ -8,7 +8,7 @@ export interface Field {
   label: string;
   value?: string;
   hint?: string;
-  type?: "text" | "password" | "tel" | "number";
+  type?: "text" | "password" | "tel" | "number" | "date";
   inputmode?: "decimal" | "numeric";
   autocomplete?: string;
   maxlength?: number;

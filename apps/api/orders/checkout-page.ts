@@ -6,7 +6,6 @@ import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 import { BUYER_NAME_MAX, CITY_MAX, LANDMARK_MAX, STREET_MAX, type BuyerTexts } from "./buyer.js";
 import type { Shortage } from "./checkout.js";
-import type { Order } from "./orders.js";
 
 /** What the checkout's form holds; texts as they were entered. */
 export interface CheckoutForm extends BuyerTexts {
@@ -125,43 +124,4 @@ export function shortageNotice(shortages: readonly Shortage[]): string {
         : `Only ${available} of ${name} left. Please change the quantity in the cart.`,
     )
     .join(" ");
-}
-
-/** An order for whoever knows its address: the buyer. */
-export function orderPage(layout: Layout, order: Order): string {
-  return layout({
-    title: `Order ${order.number} – ${order.store.name}`,
-    store: order.store,
-    area: "shop",
-    main: html`<section class="narrow">
-      <p class="badge good">Order placed</p>
-      <h1>Thank you, ${order.buyerName}</h1>
-      <p>
-        ${order.store.name} has your order <strong>${order.number}</strong> of ${formatTime(order.createdAt)}.
-        Keep the address of this page to come back to it.
-      </p>
-      <ul class="lines">
-        !${order.lines.map(
-          (line) =>
-            html`<li>
-              <span class="what">${line.quantity} × ${line.name}</span>
-              <strong class="sum">${formatRupees(line.quantity * line.pricePaise)}</strong>
-            </li> `,
-        )}
-      </ul>
-      <p class="total"><span>Total</span> <strong>${formatRupees(order.totalPaise)}</strong></p>
-      <p class="actions"><a class="button" href="/s/${order.store.slug}">Back to the shop</a></p>
-    </section>`,
-  });
-}
-
-const indianTime = new Intl.DateTimeFormat("en-IN", {
-  dateStyle: "medium",
-  timeStyle: "short",
-  timeZone: "Asia/Kolkata",
-});
-
-/** A moment in Indian time, for people. */
-export function formatTime(time: Date): string {
-  return indianTime.format(time);
 }

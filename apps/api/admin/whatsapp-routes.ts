@@ -1,0 +1,71 @@
+import { Type } from "@fastify/type-provider-typebox";
+import { html } from "ghtml";
+import type { App } from "../http/app.js";
+import { sendPrivatePage } from "../http/caching.js";
+import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { formatPhone, parsePhone, PHONE_RULE } from "../phone.js";
+import type { Services } from "../services.js";
+import { StorePath } from "../stores/store-path.js";
+import type { Store } from "../stores/stores.js";
+import { merchantStore } from "./signed-in.js";
+
+/** The WhatsApp number that buyers of a shop may write to; there is none until the merchant enters it. */
+export function registerWhatsappRoutes(app: App, services: Services): void {
+  const { db, layout } = services;
+
+  app.get("/admin/:slug/whatsapp", { schema: { params: StorePath } }, async (request, reply) => {
+    const store = await merchantStore(services, request, request.params.slug);
+    const { whatsapp_phone: phone } = await db
+      .selectFrom("stores")
+      .select("whatsapp_phone")
+      .where("id", "=", store.id)
+      .executeTakeFirstOrThrow();
+    return sendPrivatePage(reply, page(store, phone === null ? "" : formatPhone(phone)));
+  });
+
+  const body = Type.Object({ phone: Type.String() });
+  app.post("/admin/:slug/whatsapp", { schema: { params: StorePath, body } }, async (request, reply) => {
+    const store = await merchantStore(services, request, request.params.slug);
+    const text = request.body.phone.trim();
+    const phone = text === "" ? null : parsePhone(text);
+    if (phone === undefined)
+      return sendPrivatePage(
+        reply.code(422),
+        page(store, text, { phone: `${PHONE_RULE} Leave it empty to show none.` }),
+      );
+    await db.updateTable("stores").set({ whatsapp_phone: phone }).where("id", "=", store.id).execute();
+    return reply.redirect(`/admin/${store.slug}`, 303);
+  });
+
+  function page(store: Store, phone: string, errors: FieldErrors = {}): string {
+    return layout({
+      title: `WhatsApp – ${store.name}`,
+      store,
+      area: "admin",
+      main: html`<section class="narrow">
+        <p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
+        <h1>WhatsApp number</h1>
+        <p>
+          Whoever has ordered can send you the order on WhatsApp. With a number here the message goes straight
+          to it, and buyers see the number. Leave it empty to show none.
+        </p>
+        !${errorSummary(errors)}
+        <form method="post" action="/admin/${store.slug}/whatsapp">
+          !${textField(
+            {
+              name: "phone",
+              label: "WhatsApp number",
+              value: phone,
+              type: "tel",
+              maxlength: 20,
+              autocomplete: "tel",
+              required: false,
+            },
+            errors,
+          )}
+          <button class="button wide">Save</button>
+        </form>
+      </section>`,
+    });
+  }
+}
