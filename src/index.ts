@@ -23,6 +23,7 @@ export const {
   release,
   held,
   addresses,
+  services,
   ssh,
   deployKey,
   knownHosts,

@@ -22,6 +22,8 @@ export interface StackOutputs {
   held?: string;
   /** By machine. */
   addresses: Record<string, MachineAddresses>;
+  /** Names of the machines that run a service, e.g. `{ "api": ["app-1"] }`. */
+  services: Record<string, readonly string[]>;
   /** Targets for ssh by machine, e.g. `{ "app-1": "root@203.0.113.10" }`; they want the deploy key. */
   ssh: Record<string, pulumi.Output<string>>;
   /** Opens every machine; OpenSSH PEM, secret. */
@@ -86,6 +88,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       ...(ipv6 && { ipv6 }),
       private: about.privateAddress,
     })),
+    services: Object.fromEntries(topology.services.map(({ name, machines }) => [name, machines])),
     ssh: byMachine(environment, ({ ipv4, ipv6 }) => pulumi.interpolate`root@${ipv4 ?? ipv6}`),
     deployKey: environment.deployKey.privateKey,
     knownHosts: knownHosts(environment.machines),

@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import {
   type Backup,
   type PgBackRestInfo,
@@ -6,8 +5,8 @@ import {
   readTimeline,
   type Timeline,
 } from "../backup/history.js";
-import { chooseMachine, type SshAccess } from "./commands/ssh.js";
-import { CliError, ExitCode } from "./errors.js";
+import { askMachine, machinesRunning, runOnMachine, type SshAccess } from "./commands/ssh.js";
+import { CliError } from "./errors.js";
 
 /** How the backups of a machine are; what /usr/local/lib/dukaan/backup-state prints. */
 export interface BackupState {
@@ -41,15 +40,21 @@ const library = "/usr/local/lib/dukaan";
 /** The machine that the database is on, over SSH; its own programs do the work (src/roles/backup). */
 export class DatabaseMachine {
   readonly #access: SshAccess;
+  /** Its name in the topology. */
+  readonly name: string;
+  readonly #target: string;
 
   constructor(access: SshAccess) {
     this.#access = access;
+    [this.name, this.#target] = Object.entries(machinesRunning(access, "postgresql"))[0]!;
   }
 
   /** Whether it answers, and has all that a restore needs. */
   async isComplete(): Promise<boolean> {
-    const { exitCode } = await this.#ask(
-      ["test", "-x", `${library}/restore-database`, "-a", "-e", "/opt/dukaan/releases/api/current"],
+    const { exitCode } = await askMachine(
+      this.#access,
+      this.#target,
+      ["test", "-x", `${library}/restore-database`],
       ["-o", "ConnectTimeout=5"],
     );
     return exitCode === 0;
@@ -109,9 +114,9 @@ export class DatabaseMachine {
   async backUp(type: "full" | "diff"): Promise<void> {
     const unit = `dukaan-backup@${type}.service`;
     // The first one may have been started just now.
-    const { exitCode } = await this.#ask(["systemctl", "start", unit]);
+    const { exitCode } = await askMachine(this.#access, this.#target, ["systemctl", "start", unit]);
     if (exitCode === 0) return;
-    const { stdout } = await this.#ask([
+    const { stdout } = await askMachine(this.#access, this.#target, [
       "journalctl",
       "--unit",
       unit,
@@ -127,38 +132,6 @@ export class DatabaseMachine {
 
   /** Runs a command there. @throws CliError with what it said when it fails */
   async run(command: string[]): Promise<string> {
-    const { exitCode, stdout, stderr } = await this.#ask(command);
-    if (exitCode === 0) return stdout.trim();
-    const said = (stderr || stdout).trim();
-    if (exitCode === 255) {
-      throw new CliError(
-        `the machine does not answer: ${said}`,
-        "Run ./dukaan up, which mends it.",
-        ExitCode.failed,
-      );
-    }
-    throw new CliError(
-      said || `${command.slice(0, 2).join(" ")} ended with ${exitCode}`,
-      "Correct the cause and run the same command again.",
-    );
-  }
-
-  async #ask(
-    command: string[],
-    options: string[] = [],
-  ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-    // Where there is none of its own, it is on the one machine there is.
-    const name = "database-1" in this.#access.targets ? "database-1" : undefined;
-    const target = chooseMachine(this.#access, name);
-    const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-    const { exitCode, stdout, stderr } = await execa(
-      "ssh",
-      [...options, ...this.#access.options, target, line],
-      {
-        reject: false,
-        stdin: "ignore",
-      },
-    );
-    return { exitCode: exitCode ?? 255, stdout, stderr };
+    return await runOnMachine(this.#access, this.#target, command);
   }
 }

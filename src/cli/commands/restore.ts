@@ -1,5 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { type Backup, backupsOf, chooseBackup, missingWal, type Timeline } from "../../backup/history.js";
+import { AppMachines } from "../app-machines.js";
 import { keepBundle } from "../bundles.js";
 import { DatabaseMachine, type Recovered } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
@@ -11,7 +12,7 @@ import { exportState, refresh } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps, type Step } from "../steps.js";
-import { sshAccess } from "./ssh.js";
+import { sshAccess, type SshAccess } from "./ssh.js";
 
 interface RestoreOptions {
   stack: string;
@@ -28,6 +29,7 @@ interface Progress {
   session?: Session;
   /** The machine was gone, so the database on it now is an empty one. */
   anew?: boolean;
+  app?: AppMachines;
   machine?: DatabaseMachine;
   timeline?: Timeline;
   backup?: Backup;
@@ -57,7 +59,9 @@ export async function restore(options: RestoreOptions): Promise<void> {
         context.session = await openSession({ ...options, startCloud: true }, report);
         context.anew = await ensureMachine(context.session, report);
         retitle(context.anew ? "Machine made anew, with an empty database" : "Machine is there");
-        context.machine = new DatabaseMachine(await sshAccess(context.session));
+        const access = await sshAccess(context.session);
+        context.app = new AppMachines(access);
+        context.machine = new DatabaseMachine(access);
       },
     },
     {
@@ -72,6 +76,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
         context.missing = missingWal(context.timeline, backup, await machine.archivedWal());
         if (context.missing !== undefined && at === undefined && !options.acceptGap)
           throw incomplete(context.missing, "nothing was changed");
+        await machine.restoreStep("room", String(backup.databaseBytes));
         context.backup = backup;
         retitle(`Backup to start from: ${backup.type} of ${backup.stop.toISOString().slice(0, 19)}Z`);
       },
@@ -80,7 +85,8 @@ export async function restore(options: RestoreOptions): Promise<void> {
       title: "Shop and database stopped, the present database moved aside",
       run: async (context) => {
         closed = Date.now();
-        context.aside = await context.machine!.restoreStep("begin", String(context.backup!.databaseBytes));
+        await context.app!.stop();
+        context.aside = await context.machine!.restoreStep("begin");
       },
     },
     {
@@ -108,6 +114,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
       title: "Shop open",
       run: async (context) => {
         await context.machine!.restoreStep("finish");
+        await context.app!.start();
         context.shop = (await readOutputs(context.session!.pulumi, {
           secrets: false,
         })) as unknown as ShopOutputs;
@@ -126,7 +133,10 @@ export async function restore(options: RestoreOptions): Promise<void> {
       },
     },
   ];
-  const { shop, recovered, aside, backup } = (await runSteps<Progress>({}, steps)) as Required<Progress>;
+  const { shop, recovered, aside, backup, machine } = (await runSteps<Progress>(
+    {},
+    steps,
+  )) as Required<Progress>;
   const seconds = { total: (opened - started) / 1000, closed: (opened - closed) / 1000 };
   if (options.json) {
     const result = { url: shop.url, at, backup: backup.label, ...recovered, aside, seconds };
@@ -141,7 +151,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
       ...(aside === ""
         ? []
         : [
-            `The database that was there is kept in ${aside}; when nobody needs it: ./dukaan ssh -- rm -r ${aside}`,
+            `The database that was there is kept in ${aside}; when nobody needs it: ./dukaan ssh ${machine.name} -- rm -r ${aside}`,
           ]),
       "",
     ].join("\n"),
@@ -180,7 +190,7 @@ async function confirm({ yes, stack }: RestoreOptions, at: Date | undefined): Pr
     throw new CliError("nothing was changed", "Type yes to go on.", ExitCode.refused);
 }
 
-/** Runs `up` when the machine is gone or incomplete. @returns whether it was gone: what is on it now is new */
+/** Runs `up` when a machine is gone or incomplete. @returns whether the database's was gone: what is on it now is new */
 async function ensureMachine(session: Session, report: (message: string) => void): Promise<boolean> {
   const { pulumi, stack } = session;
   if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
@@ -192,12 +202,16 @@ async function ensureMachine(session: Session, report: (message: string) => void
     report("asking the cloud whether the servers are there");
     await refresh(pulumi, before);
     left = await serversOf(session);
-    if (left.length === before.length && (await new DatabaseMachine(await sshAccess(session)).isComplete()))
-      return false;
+    if (left.length === before.length && (await areComplete(await sshAccess(session)))) return false;
   }
   await keepBundle();
   await runOperation(pulumi, "up", report);
-  return before.length === 0 || left.length < before.length;
+  const [database] = (await sshAccess(session)).services["postgresql"] ?? [];
+  return !left.some((urn) => urn.endsWith(`::${database}`));
+}
+
+async function areComplete(access: SshAccess): Promise<boolean> {
+  return (await new DatabaseMachine(access).isComplete()) && (await new AppMachines(access).areComplete());
 }
 
 async function serversOf({ pulumi }: Session): Promise<string[]> {

@@ -4,7 +4,7 @@ import { query, readOutputs, runOperation } from "../pulumi.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
-import { sshAccess, type SshAccess } from "./ssh.js";
+import { machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RollbackOptions {
   stack: string;
@@ -49,7 +49,9 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       run: async (context, _report, retitle) => {
         const { access, shop } = context as Required<Progress>;
         const served = await Promise.all(
-          Object.entries(access.targets).map(([name, target]) => goBack(access, name, target, shop.release)),
+          Object.entries(machinesRunning(access, "api")).map(([name, target]) =>
+            goBack(access, name, target, shop.release),
+          ),
         );
         const [first] = served;
         if (!first || served.some(({ bundle }) => bundle !== first.bundle))
@@ -110,6 +112,7 @@ export async function releaseHold(session: Session): Promise<void> {
     if (error instanceof CliError && error.exitCode === ExitCode.precondition) return undefined;
     throw error;
   });
-  for (const target of Object.values(access?.targets ?? {}))
-    await execa("ssh", [...access!.options, target, "rm -f /opt/dukaan/releases/api/.failed"]);
+  if (!access) return;
+  for (const target of Object.values(machinesRunning(access, "api")))
+    await runOnMachine(access, target, ["rm", "-f", "/opt/dukaan/releases/api/.failed"]);
 }

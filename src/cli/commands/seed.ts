@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
-import { chooseMachine, noOpenSsh, sshAccess } from "./ssh.js";
+import { machinesRunning, noOpenSsh, sshAccess } from "./ssh.js";
 
 interface SeedOptions {
   stack: string;
@@ -24,7 +24,7 @@ export async function seed(options: SeedOptions): Promise<void> {
   const products = wholeNumber("--products", options.products, 1_000);
   const session = await openSession(options);
   const access = await sshAccess(session);
-  const machine = chooseMachine(access, Object.keys(access.targets)[0]);
+  const machine = Object.values(machinesRunning(access, "api"))[0]!;
   const words = [
     "--stores",
     String(stores),

@@ -9,6 +9,8 @@ import { openSession, type Session } from "../session.js";
 export interface SshAccess {
   /** Machine name → "root@203.0.113.10". */
   targets: Record<string, string>;
+  /** Service → names of the machines that run it. */
+  services: Record<string, string[]>;
   /** Options for ssh: the stack's key and the pinned host keys. */
   options: string[];
 }
@@ -38,10 +40,11 @@ export async function ssh(
 export async function sshAccess(session: Session, outputs?: Record<string, unknown>): Promise<SshAccess> {
   const found = (outputs ?? (await readOutputs(session.pulumi, { secrets: true }))) as {
     ssh?: Record<string, string>;
+    services?: Record<string, string[]>;
     deployKey?: string;
     knownHosts?: string;
   };
-  if (!found.ssh || !found.deployKey || !found.knownHosts) {
+  if (!found.ssh || !found.services || !found.deployKey || !found.knownHosts) {
     throw new CliError("the stack has no machines yet", "Run ./dukaan up first.", ExitCode.precondition);
   }
   const folder = join(session.stack.directory, "ssh");
@@ -52,6 +55,7 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
   await writeFile(knownHosts, found.knownHosts, { mode: 0o600 });
   return {
     targets: found.ssh,
+    services: found.services,
     options: [
       "-i",
       key,
@@ -64,6 +68,55 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
       ].flatMap((option) => ["-o", option]),
     ],
   };
+}
+
+/**
+ * The machines that run a service, as ssh targets by name.
+ * @throws CliError when there is none
+ */
+export function machinesRunning({ targets, services }: SshAccess, service: string): Record<string, string> {
+  const names = services[service] ?? [];
+  const found = Object.entries(targets).filter(([name]) => names.includes(name));
+  if (found.length === 0) {
+    throw new CliError(
+      `no machine of the stack runs ${service}`,
+      "Run ./dukaan up, which mends it.",
+      ExitCode.precondition,
+    );
+  }
+  return Object.fromEntries(found);
+}
+
+/** One command on a machine; `exitCode` is 255 when it does not answer. */
+export async function askMachine(
+  access: SshAccess,
+  target: string,
+  command: string[],
+  options: string[] = [],
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
+  const { exitCode, stdout, stderr } = await execa("ssh", [...options, ...access.options, target, line], {
+    reject: false,
+    stdin: "ignore",
+  });
+  return { exitCode: exitCode ?? 255, stdout, stderr };
+}
+
+/**
+ * Runs a command on a machine and returns what it printed.
+ * @throws CliError with what it said when it fails
+ */
+export async function runOnMachine(access: SshAccess, target: string, command: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await askMachine(access, target, command);
+  if (exitCode === 0) return stdout.trim();
+  const said = (stderr || stdout).trim();
+  if (exitCode === 255) {
+    throw new CliError(`the machine does not answer: ${said}`, "Run ./dukaan up, which mends it.");
+  }
+  throw new CliError(
+    said || `${command.slice(0, 2).join(" ")} ended with ${exitCode}`,
+    "Correct the cause and run the same command again.",
+  );
 }
 
 /** @throws CliError (usage) that names the machines there are */

@@ -33,6 +33,12 @@ export function api({ memoryMiB }: Pick<Machine, "memoryMiB">): RoleDefinition {
         ...root,
         mode: "0755",
       },
+      {
+        path: "/usr/local/lib/dukaan/current-release",
+        content: renderTemplate(`${here}/current-release.sh`),
+        ...root,
+        mode: "0755",
+      },
     ],
     activate: [["systemd-tmpfiles", "--create", "/etc/tmpfiles.d/dukaan.conf"]],
   };

@@ -4,15 +4,15 @@
 #
 #   history [TIMELINE]             prints a timeline's number, by default the latest, and the text of its history file
 #   wal                            prints the names of all WAL files in the backups
-#   begin BYTES                    stops the shop and PostgreSQL and moves the present database aside, unless there is no
-#                                  room for one of BYTES beside it; prints where it is then
+#   room BYTES                     fails if there is no room for a database of BYTES beside the present one
+#   begin                          stops PostgreSQL and moves the present database aside; prints where it is then
 #   fetch LABEL TIMELINE [TARGET]  copies the backup LABEL and tells PostgreSQL how far to recover: along TIMELINE up to
 #                                  TARGET ("2026-01-31 12:00:00.000+00"), or as far as there is WAL
 #   recover [anyway]               starts PostgreSQL and waits until it accepts writes. If there is no WAL up to the target
 #                                  it stops before it has changed anything, or with `anyway` takes what there is. Prints
 #                                  {"reached", "restoredTo"}
-#   finish                         sets passwords and grants as the program wants them now, migrates the schema, starts
-#                                  the shop and the schedule of backups
+#   finish                         sets passwords and grants as the program wants them now, and starts the schedule of
+#                                  backups
 set -eu
 export LC_ALL=C.UTF-8
 data=/var/lib/postgresql/15/main
@@ -20,7 +20,6 @@ binaries=/usr/lib/postgresql/15/bin
 unit=postgresql@15-main.service
 state=/var/lib/dukaan/restore
 backups=/var/lib/dukaan/backup
-release=/opt/dukaan/releases/api/current
 
 fail() {
   echo "$*" >&2
@@ -61,15 +60,17 @@ history() { # timeline
 
 schedule() { systemctl "$1" dukaan-backup-full.timer dukaan-backup-diff.timer dukaan-backup-gap.path; }
 
-begin() { # bytes
-  if ! is_unfinished; then
-    free=$(($(df --output=avail --block-size=1 "$data" | tail -n 1)))
-    needed=$(($1 + 268435456)) # and some for WAL
-    [ "$free" -gt "$needed" ] ||
-      fail "there is no room to keep the present database aside: $((free >> 20)) MiB are free, $((needed >> 20)) MiB are needed"
-  fi
+room() { # bytes
+  if is_unfinished; then return; fi
+  free=$(($(df --output=avail --block-size=1 "$data" | tail -n 1)))
+  needed=$(($1 + 268435456)) # and some for WAL
+  [ "$free" -gt "$needed" ] ||
+    fail "there is no room to keep the present database aside: $((free >> 20)) MiB are free, $((needed >> 20)) MiB are needed"
+}
+
+begin() {
   schedule stop
-  systemctl stop 'dukaan-backup@*.service' 'dukaan-api@*.service'
+  systemctl stop 'dukaan-backup@*.service'
   # A clean stop sends the last WAL to the storage first.
   systemctl stop "$unit"
   if as_postgres "$binaries/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; then fail "PostgreSQL does not stop"; fi
@@ -128,22 +129,9 @@ recover() { # anyway
   ask "select json_build_object('reached', true, 'restoredTo', pg_last_xact_replay_timestamp())"
 }
 
-start_shop() {
-  [ ! -e "$release" ] || systemctl start "dukaan-api@$(basename "$(readlink -f "$release")").service"
-}
-
 finish() {
   # The database remembers the password of its day.
   as_postgres psql --no-psqlrc --quiet --file=/etc/dukaan/postgresql/setup.sql
-  if [ -e "$release" ]; then
-    (
-      set -a
-      . "$release/env"
-      set +a
-      exec runuser -u dukaan --preserve-environment -- "$release/node" "$release/migrate.mjs"
-    ) >/dev/null
-  fi
-  start_shop
   /usr/local/lib/dukaan/prepare-backups
   schedule start
 }
@@ -151,7 +139,7 @@ finish() {
 step=$1
 shift
 case $step in
-history | wal) "$step" "$@" ;;
+history | wal | room) "$step" "$@" ;;
 begin | fetch | recover | finish)
   # What a run whose caller was killed is doing goes on until it is done.
   exec 9>/run/lock/dukaan-restore
