@@ -21,6 +21,7 @@ const owners: Record<string, { type: ResourceType; table: string; kind: string }
   networks: { type: "network", table: "networks", kind: "network" },
   firewalls: { type: "firewall", table: "firewalls", kind: "firewall" },
   primary_ips: { type: "primary_ip", table: "primary_ips", kind: "primary IP" },
+  volumes: { type: "volume", table: "volumes", kind: "volume" },
 };
 
 /** /actions, and the same below every resource. */

@@ -27,6 +27,8 @@ import { serverActionRoutes } from "./server-actions.js";
 import { serverNetworkRoutes } from "./server-networks.js";
 import { serverRoutes } from "./servers.js";
 import { sshKeyRoutes } from "./ssh-keys.js";
+import { volumeActionRoutes } from "./volume-actions.js";
+import { volumeRoutes } from "./volumes.js";
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -79,6 +81,8 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         serverRoutes,
         serverActionRoutes,
         serverNetworkRoutes,
+        volumeRoutes,
+        volumeActionRoutes,
       ]) {
         routes(api, cloud);
       }

@@ -6,6 +6,7 @@ import { firewallSpec } from "./firewall-rows.js";
 import { networkOf, type NetworkJobs } from "./network-jobs.js";
 import { publicAddressesOf } from "./primary-ip-rows.js";
 import { findServer, serverTypeOf, setStatus, type ServerRow } from "./server-rows.js";
+import { volumeJobs } from "./volume-actions.js";
 
 /** How long a guest may take to switch itself off: for shutdown it goes on by itself after that, for reboot it fails. */
 const shutdownSeconds = 10;
@@ -150,6 +151,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
       }),
     },
     ...networks.routerJobs(),
+    ...volumeJobs(cloud),
   };
 }
 

@@ -9,7 +9,6 @@ const products: Record<string, string> = {
   floating_ips: "floating IPs",
   load_balancer_types: "load balancers",
   load_balancers: "load balancers",
-  volumes: "volumes",
   zones: "DNS zones",
 };
 

@@ -9,6 +9,7 @@ const kinds = {
   primary_ips: "primary IP",
   servers: "server",
   ssh_keys: "SSH key",
+  volumes: "volume",
 } as const;
 
 /** @throws ApiError uniqueness_error when another resource of the table (not `ownId`) has the name */

@@ -160,6 +160,20 @@ export const PrimaryIp = Type.Object({
   assignee_id: Nullable(Id),
 });
 
+export const Volume = Type.Object({
+  id: Id,
+  name: Type.String(),
+  server: Nullable(Id),
+  status: Type.Enum(["available", "creating"]),
+  location: Location,
+  size: Type.Integer(),
+  format: Nullable(Type.String()),
+  protection: Protection,
+  labels: Labels,
+  linux_device: Type.String(),
+  created: Time,
+});
+
 export const FirewallRule = Type.Object({
   description: Nullable(Type.String()),
   direction: Type.Enum(["in", "out"]),

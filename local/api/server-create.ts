@@ -1,7 +1,7 @@
 import { Type, type Static } from "typebox";
 import { timestamp, type Action } from "../state/actions.js";
 import type { Cloud } from "./cloud.js";
-import { invalidInput, notFound, refused, unavailable } from "./errors.js";
+import { invalidInput, notFound, refused } from "./errors.js";
 import { requireFirewallLimit } from "./firewall-actions.js";
 import { findFirewall } from "./firewall-rows.js";
 import { checkLabels } from "./labels.js";
@@ -13,6 +13,7 @@ import { Body, Id, IdOrName, Labels, Nullable } from "./schemas.js";
 import { attach } from "./server-networks.js";
 import { findServer } from "./server-rows.js";
 import { findSshKey } from "./ssh-keys.js";
+import { attachReferences, findUnlockedVolume, giveVolume } from "./volume-rows.js";
 
 export const ServerInput = Body({
   name: Type.String(),
@@ -58,7 +59,6 @@ export function createServer(cloud: Cloud, input: Input): NewServer {
   const labels = checkLabels(input.labels ?? {});
   const userData = input.user_data ?? "";
   if (Buffer.byteLength(userData) > 32 * 1024) throw invalidInput({ user_data: ["must not exceed 32 KiB"] });
-  if (input.volumes?.length) throw unavailable("volumes");
   requireHostName(input.name);
   requireFreeName(state, "servers", input.name);
   const given = givenAddresses(cloud, input);
@@ -96,6 +96,9 @@ export function createServer(cloud: Cloud, input: Input): NewServer {
       id,
     );
   }
+  for (const volumeId of input.volumes ?? []) {
+    giveVolume(state, findUnlockedVolume(cloud, volumeId, "volumes"), server, "volumes");
+  }
   requireFirewallLimit(cloud, id);
 
   const start = input.start_after_create ?? true;
@@ -110,6 +113,10 @@ export function createServer(cloud: Cloud, input: Input): NewServer {
   const nextActions = (input.networks ?? []).map((network) =>
     actions.start("attach_to_network", [self, { type: "network", id: network }]),
   );
+  for (const volume of input.volumes ?? []) {
+    const automount = String(input.automount ?? false);
+    nextActions.push(actions.start("attach_volume", attachReferences(id, volume), { automount }));
+  }
   if (start) nextActions.push(actions.start("start_server", [self]));
   return { id, action, nextActions };
 }

@@ -7,6 +7,7 @@ import { firewallsOf } from "./firewall-rows.js";
 import { readLabels } from "./labels.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { primaryIpOf, readPointers } from "./primary-ip-rows.js";
+import { volumesOf } from "./volume-rows.js";
 import type { ServerResource, ServerStatus, ServerType } from "./schemas.js";
 
 export interface ServerRow {
@@ -117,7 +118,7 @@ export function toServerResource(cloud: Cloud, row: ServerRow): ServerResource {
     included_traffic: type.prices.find((price) => price.location === row.location)?.included_traffic ?? 0,
     protection: { delete: row.protection_delete === 1, rebuild: row.protection_rebuild === 1 },
     labels: readLabels(row.labels),
-    volumes: [],
+    volumes: volumesOf(state, row.id).map(({ id }) => id),
     load_balancers: [],
     primary_disk_size: row.primary_disk_size,
     placement_group:

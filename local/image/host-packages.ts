@@ -11,6 +11,7 @@ const HOST_PACKAGES: Record<string, string> = {
   nftables: "/usr/sbin/nft",
   iproute2: "/usr/sbin/ip",
   e2fsprogs: "/usr/sbin/mkfs.ext4",
+  xfsprogs: "/usr/sbin/mkfs.xfs",
   "util-linux": "/usr/bin/nsenter",
   procps: "/usr/sbin/sysctl",
   "debian-archive-keyring": "/usr/share/keyrings/debian-archive-keyring.gpg",

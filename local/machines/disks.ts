@@ -100,7 +100,8 @@ export async function loopDevices(path: string): Promise<{ device: string; file:
   return found.filter(({ file }) => file.startsWith(path));
 }
 
-async function requireFreeSpace(folder: string): Promise<void> {
+/** @throws HostError when the computer is about to be full */
+export async function requireFreeSpace(folder: string): Promise<void> {
   if (!existsSync(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize >= LEAST_FREE_BYTES) return;

@@ -39,11 +39,32 @@ export interface Host {
   /** Removes a private network; its machines must have been detached. */
   removeNetwork(id: string): Promise<void>;
 
+  /** Ids of the private networks on this computer. */
+  networks(): Promise<string[]>;
+
   /** Gives a machine an interface in a private network, or updates its addresses there. */
   attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void>;
 
   /** Takes that interface away. */
   detachNetwork(machineId: string, networkId: string): Promise<void>;
+
+  /** Makes a volume, empty or with an empty file system. No-op when it is there. */
+  createVolume(volume: VolumeSpec): Promise<void>;
+
+  /** Grows a volume, also while a machine uses it; its file system stays as it is. Never shrinks. */
+  resizeVolume(id: string, sizeBytes: number): Promise<void>;
+
+  /** Removes a volume with its data; it must have been detached. No-op when there is none. */
+  removeVolume(id: string): Promise<void>;
+
+  /** Gives a machine a volume, now or at its next start; `automount`: mounted there at /mnt/HC_Volume_<id>. */
+  attachVolume(machineId: string, volumeId: string, automount: boolean): Promise<void>;
+
+  /** Takes it away: unmounted or, where it is in use, pulled out. */
+  detachVolume(machineId: string, volumeId: string): Promise<void>;
+
+  /** Ids of the volumes on this computer. */
+  volumes(): Promise<string[]>;
 
   /**
    * The firewall before the machine's public interface, stateful, replaced as a whole; `undefined`: no firewall.
@@ -106,6 +127,13 @@ export interface NetworkAttachment {
   ip: string;
   aliasIps: string[];
   macAddress: string;
+}
+
+export interface VolumeSpec {
+  id: string;
+  sizeBytes: number;
+  /** Undefined: no file system. */
+  format?: "ext4" | "xfs" | undefined;
 }
 
 export interface FirewallSpec {

@@ -10,6 +10,7 @@ export interface Instance {
   /** Kept over a restart of the computer: disks, records, seeds, consoles. */
   machinesFolder: string;
   networksFolder: string;
+  volumesFolder: string;
   /** Gone after a restart of the computer: process ids, exit statuses, the lxcfs mount. */
   runFolder: string;
   /** Name of the world's namespace, and of the host's end of the link to it. */
@@ -59,6 +60,7 @@ export function instanceOf(name: string, slot: number, home: string): Instance {
     slot,
     machinesFolder: `${home}/${name}/machines`,
     networksFolder: `${home}/${name}/networks`,
+    volumesFolder: `${home}/${name}/volumes`,
     runFolder: `${RUN_ROOT}/${name}`,
     world: `dk-${name}`,
     addresses: addressesOf(slot),

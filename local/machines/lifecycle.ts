@@ -14,7 +14,8 @@ import { cutCable, plugIn, unplug } from "./machine-links.js";
 import { namespacesOf } from "./namespaces.js";
 import { isRunning, killAll, startInit, takeExit } from "./nspawn.js";
 import { connect, disconnect } from "./private-networks.js";
-import { type MachineRecord, readNetwork } from "./records.js";
+import { type MachineRecord, readMachine, readMachines, readNetwork, unfinishedMachines } from "./records.js";
+import { plugVolumes, releaseVolume } from "./volume-devices.js";
 
 /** An instance, and the means to limit its machines. */
 export interface Computer {
@@ -33,7 +34,7 @@ export async function boot({ instance, groups }: Computer, machine: MachineRecor
     const network = await readNetwork(instance, attachment.networkId);
     if (network !== undefined) await connect(instance, machine.id, network, attachment);
   }
-  await startInit(instance, groups, machine);
+  await startInit(instance, groups, machine, await plugVolumes(instance, machine.volumes ?? []));
 }
 
 /** Cuts the power. Peers see silence: the cable goes first. */
@@ -54,6 +55,9 @@ export async function clearAway({ instance, groups }: Computer, id: string): Pro
     groups.remove(machineGroup(instance, id)),
     disconnectAll(instance, id),
   ]);
+  for (const volume of (await readMachine(instance, id))?.volumes ?? []) {
+    await releaseVolume(instance, volume.id);
+  }
 }
 
 /** Takes away a machine with its disk. */
@@ -63,8 +67,20 @@ export async function discard(computer: Computer, id: string): Promise<void> {
   await rm(machineFolder(computer.instance, id), { recursive: true, force: true });
 }
 
+/** Removes machines that were never finished, or are no longer known. */
+export async function removeOrphans(computer: Computer, onLog: (message: string) => void): Promise<void> {
+  const { instance } = computer;
+  const known = new Set((await readMachines(instance)).map(({ id }) => id));
+  const present = [...(await machinesOnComputer(computer)), ...(await unfinishedMachines(instance))];
+  for (const id of [...new Set(present)].filter((each) => !known.has(each))) {
+    onLog(`machine ${id}: removing what an interrupted operation left`);
+    if (/^[0-9]{1,14}$/.test(id)) await discard(computer, id);
+    else await rm(machineFolder(instance, id), { recursive: true, force: true });
+  }
+}
+
 /** Machines of which something is on this computer: control groups or namespaces. */
-export async function machinesOnComputer({ instance, groups }: Computer): Promise<string[]> {
+async function machinesOnComputer({ instance, groups }: Computer): Promise<string[]> {
   const inGroups = (await groups.children(instance.name)).filter((name) => /^[0-9]+$/.test(name));
   const prefix = machineNamespace(instance, "");
   const inNamespaces = (await namespacesOf(instance)).filter((name) => name.startsWith(prefix));

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Attachments } from "./attachments.js";
@@ -16,9 +16,10 @@ import {
   type NetworkAttachment,
   type NetworkSpec,
   type PublicAddresses,
+  type VolumeSpec,
 } from "./host.js";
 import { type Instance, instanceOf, machineFolder, servicesGroup } from "./instance.js";
-import { boot, clearAway, type Computer, cutPower, discard, machinesOnComputer } from "./lifecycle.js";
+import { boot, clearAway, type Computer, cutPower, discard, removeOrphans } from "./lifecycle.js";
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
 import { namespaceExists } from "./namespaces.js";
@@ -35,6 +36,8 @@ import * as records from "./records.js";
 import { checkRequirements } from "./requirements.js";
 import { writeSeed } from "./seed.js";
 import { tearDown } from "./teardown.js";
+import { volumesOnComputer } from "./volume-devices.js";
+import { Volumes } from "./volumes.js";
 import { worldUp } from "./world.js";
 
 export interface LinuxHostOptions {
@@ -63,6 +66,7 @@ class LinuxHost implements Host {
   readonly #queue = new KeyedQueue();
   readonly #listeners: ExitListener[] = [];
   readonly #attachments: Attachments;
+  readonly #volumes: Volumes;
   readonly #watch: ExitWatch;
   #found: Computer | undefined;
 
@@ -70,6 +74,7 @@ class LinuxHost implements Host {
     this.#options = options;
     this.#instance = instanceOf(options.instance, options.slot, options.home);
     this.#attachments = new Attachments(this.#instance, this.#queue);
+    this.#volumes = new Volumes(this.#instance, this.#queue);
     this.#watch = new ExitWatch(this.#instance, (id) =>
       this.#lookAfter(id).catch((error: unknown) => options.onLog(`machine ${id}: ${String(error)}`)),
     );
@@ -87,12 +92,13 @@ class LinuxHost implements Host {
     await lxcfsUp(instance, computer.groups);
     await worldUp(instance);
     await killStraySupervisors(instance);
-    await this.#removeOrphans(computer);
+    await removeOrphans(computer, this.#options.onLog);
     await this.#attachments.restore();
     await this.#applyFirewall();
     await this.#watch.start();
     await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
     await this.#attachments.repair();
+    await this.#volumes.repair();
   }
 
   async down(): Promise<void> {
@@ -204,6 +210,10 @@ class LinuxHost implements Host {
     await this.#attachments.removeNetwork(id);
   }
 
+  async networks(): Promise<string[]> {
+    return (await records.readNetworks(this.#instance)).map(({ id }) => id);
+  }
+
   async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
     await this.#queue.run(machineId, async () => {
       await this.#attachments.attach(await this.#machine(machineId), attachment);
@@ -215,6 +225,35 @@ class LinuxHost implements Host {
       const machine = await records.readMachine(this.#instance, machineId);
       if (machine !== undefined) await this.#attachments.detach(machine, networkId);
     });
+  }
+
+  async createVolume(volume: VolumeSpec): Promise<void> {
+    await this.#volumes.create(volume);
+  }
+
+  async resizeVolume(id: string, sizeBytes: number): Promise<void> {
+    await this.#volumes.resize(id, sizeBytes);
+  }
+
+  async removeVolume(id: string): Promise<void> {
+    await this.#volumes.remove(id);
+  }
+
+  async attachVolume(machineId: string, volumeId: string, automount: boolean): Promise<void> {
+    await this.#queue.run(machineId, async () => {
+      await this.#volumes.attach(await this.#machine(machineId), volumeId, automount);
+    });
+  }
+
+  async detachVolume(machineId: string, volumeId: string): Promise<void> {
+    await this.#queue.run(machineId, async () => {
+      const machine = await records.readMachine(this.#instance, machineId);
+      if (machine !== undefined) await this.#volumes.detach(machine, volumeId);
+    });
+  }
+
+  async volumes(): Promise<string[]> {
+    return volumesOnComputer(this.#instance);
   }
 
   async machines(): Promise<MachineStatus[]> {
@@ -241,6 +280,9 @@ class LinuxHost implements Host {
       throw error;
     }
     this.#watch.add(id);
+    await this.#volumes
+      .started(machine)
+      .catch((error: unknown) => this.#options.onLog(`machine ${id}: ${String(error)}`));
     for (const { networkId } of machine.attachments) await this.#attachments.route(networkId);
   }
 
@@ -275,19 +317,6 @@ class LinuxHost implements Host {
     await this.#queue.run(id, async () => {
       if (!(await isRunning(this.#instance, id))) await clearAway(await this.#computer(), id);
     });
-  }
-
-  /** Machines that were never finished, or are no longer known. */
-  async #removeOrphans(computer: Computer): Promise<void> {
-    const known = new Set((await records.readMachines(this.#instance)).map(({ id }) => id));
-    const present = await machinesOnComputer(computer);
-    const unfinished = await records.unfinishedMachines(this.#instance);
-    const orphans = [...new Set([...present, ...unfinished])].filter((id) => !known.has(id));
-    for (const id of orphans) {
-      this.#options.onLog(`machine ${id}: removing what an interrupted operation left`);
-      if (/^[0-9]{1,14}$/.test(id)) await discard(computer, id);
-      else await rm(machineFolder(this.#instance, id), { recursive: true, force: true });
-    }
   }
 
   async #applyFirewall(): Promise<void> {

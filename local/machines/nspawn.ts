@@ -57,11 +57,16 @@ async function isMounted(point: string, kind: (mount: Mount) => boolean): Promis
   return (await mounts()).some((mount) => mount.point === point && kind(mount));
 }
 
-/** Starts the machine's init and waits until it runs. Its namespace and control groups must be there. */
+/**
+ * Starts the machine's init and waits until it runs. Its namespace and control groups must be there.
+ *
+ * @param volumes from plugVolumes
+ */
 export async function startInit(
   instance: Instance,
   groups: ControlGroups,
   machine: MachineRecord,
+  volumes: string,
 ): Promise<void> {
   const { id } = machine;
   const root = await rootOf(instance, machine);
@@ -74,7 +79,14 @@ export async function startInit(
     const supervisor = spawn(
       "unshare",
       // What is unmounted on this computer later is not kept busy by a copy of it here; nothing gets out from here.
-      ["--mount", "--propagation", "slave", supervise, ...files, ...nspawnCommand(instance, machine)],
+      [
+        "--mount",
+        "--propagation",
+        "slave",
+        supervise,
+        ...files,
+        ...nspawnCommand(instance, machine, volumes),
+      ],
       {
         detached: true,
         stdio: ["ignore", log, log],
@@ -104,7 +116,7 @@ export async function startInit(
   }
 }
 
-function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
+function nspawnCommand(instance: Instance, machine: MachineRecord, volumes: string): string[] {
   const { id, name } = machine;
   return [
     "systemd-nspawn",
@@ -125,6 +137,8 @@ function nspawnCommand(instance: Instance, machine: MachineRecord): string[] {
     `--bind-ro=${lxcfsFolder(instance)}:/run/lxcfs`,
     // The kernel's has 64 characters at most, a server's name 253; cloud-init sets its first part, too.
     `--hostname=${name.split(".")[0]}`,
+    // What its init makes device nodes of.
+    `--setenv=VOLUMES=${volumes}`,
     `--machine=${machineNamespace(instance, id)}`,
     `--directory=${rootMount(instance, id)}`,
     "/usr/lib/dukaan/init",

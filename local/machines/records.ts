@@ -14,6 +14,16 @@ export interface MachineRecord {
   addresses: PublicAddresses;
   attachments: RecordedAttachment[];
   firewall?: FirewallSpec | undefined;
+  /** Absent: none. */
+  volumes?: RecordedVolume[] | undefined;
+}
+
+export interface RecordedVolume {
+  id: string;
+  /** Name of the device in the machine, e.g. "sdb". */
+  device: string;
+  /** Still to be mounted and put into fstab, once the machine runs. */
+  automount: boolean;
 }
 
 export interface RecordedAttachment extends NetworkAttachment {

@@ -22,9 +22,15 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
   await lxcfsDown(instance);
   await worldDown(instance);
   for (const point of (await mountsOf(instance)).toReversed()) await succeeds("umount", ["-l", point]);
-  await detachLoopDevices(`${instance.machinesFolder}/`);
+  for (const folder of [instance.machinesFolder, instance.volumesFolder])
+    await detachLoopDevices(`${folder}/`);
   await groups.remove(instance.name);
-  for (const folder of [instance.machinesFolder, instance.networksFolder, instance.runFolder]) {
+  for (const folder of [
+    instance.machinesFolder,
+    instance.networksFolder,
+    instance.volumesFolder,
+    instance.runFolder,
+  ]) {
     if (existsSync(folder)) await rm(folder, { recursive: true });
   }
   await releaseSlot(instance.name, async () => {

@@ -12,15 +12,16 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
   const processes = await groups.processes(instance.name);
   const children = await groups.children(instance.name);
   const points = await mountsOf(instance);
-  const loops = await loopDevices(`${instance.machinesFolder}/`);
-  const folders = [instance.machinesFolder, instance.networksFolder, instance.runFolder].filter((folder) =>
+  const { machinesFolder, networksFolder, volumesFolder, runFolder } = instance;
+  const loops = await Promise.all([machinesFolder, volumesFolder].map((folder) => loopDevices(`${folder}/`)));
+  const folders = [machinesFolder, networksFolder, volumesFolder, runFolder].filter((folder) =>
     existsSync(folder),
   );
   return [
     ...(await Promise.all(processes.map(async (pid) => `process ${pid} ${await commandLine(pid)}`))),
     ...children.map((child) => `control group ${instance.name}/${child}`),
     ...points.map((point) => `mount ${point}`),
-    ...loops.map(({ device, file }) => `loop device ${device} on ${file}`),
+    ...loops.flat().map(({ device, file }) => `loop device ${device} on ${file}`),
     ...(await namespacesOf(instance)).map((name) => `network namespace ${name}`),
     ...(existsSync(`/sys/class/net/${instance.world}`) ? [`network interface ${instance.world}`] : []),
     ...folders.map((folder) => `folder ${folder}`),

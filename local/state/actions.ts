@@ -2,7 +2,7 @@ import type { State } from "./database.js";
 import { readJson } from "./json.js";
 import { KeyedQueue } from "./queue.js";
 
-export type ResourceType = "server" | "network" | "firewall" | "primary_ip";
+export type ResourceType = "server" | "network" | "firewall" | "primary_ip" | "volume";
 
 export interface ResourceReference {
   id: number;
@@ -65,11 +65,13 @@ const locking = new Set([
   "add_to_placement_group",
   "assign_primary_ip",
   "attach_to_network",
+  "attach_volume",
   "change_alias_ips",
   "change_server_type",
   "create_server",
   "delete_server",
   "detach_from_network",
+  "detach_volume",
   "reboot_server",
   "remove_from_placement_group",
   "reset_server",

@@ -130,4 +130,18 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (firewall_id, selector)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  CREATE TABLE volumes (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    location TEXT NOT NULL,
+    server_id INTEGER REFERENCES servers ON DELETE SET NULL,
+    format TEXT,
+    protection_delete INTEGER NOT NULL DEFAULT 0,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

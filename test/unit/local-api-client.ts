@@ -29,6 +29,8 @@ interface Answer {
     primary_ips?: Static<typeof schemas.PrimaryIp>[];
     placement_group?: Static<typeof schemas.PlacementGroup>;
     placement_groups?: Static<typeof schemas.PlacementGroup>[];
+    volume?: Static<typeof schemas.Volume>;
+    volumes?: Static<typeof schemas.Volume>[];
     ssh_key?: Static<typeof schemas.SshKey>;
     ssh_keys?: Static<typeof schemas.SshKey>[];
     locations?: Static<typeof schemas.Location>[];
@@ -47,6 +49,7 @@ const shapes: Record<string, TSchema> = {
   firewall: schemas.Firewall,
   primary_ip: schemas.PrimaryIp,
   placement_group: schemas.PlacementGroup,
+  volume: schemas.Volume,
   ssh_key: schemas.SshKey,
   image: schemas.Image,
   location: schemas.Location,

@@ -5,6 +5,7 @@ import type {
   MachineStatus,
   NetworkAttachment,
   NetworkSpec,
+  VolumeSpec,
 } from "../../local/machines/host.js";
 import { HostError } from "../../local/machines/host.js";
 
@@ -18,7 +19,10 @@ interface Machine {
 /** A computer that only keeps what it was told: for tests of the API's own behaviour. */
 export class MemoryHost implements Host {
   readonly machinesById = new Map<string, Machine>();
-  readonly networks = new Map<string, NetworkSpec>();
+  readonly networksById = new Map<string, NetworkSpec>();
+  readonly volumesById = new Map<string, VolumeSpec>();
+  /** Machine, by volume. */
+  readonly attached = new Map<string, string>();
   readonly calls: string[] = [];
   /** Delay of each call in milliseconds. */
   delay = 0;
@@ -47,7 +51,7 @@ export class MemoryHost implements Host {
 
   async down(): Promise<void> {
     this.machinesById.clear();
-    this.networks.clear();
+    this.networksById.clear();
   }
 
   async createMachine(spec: MachineSpec): Promise<void> {
@@ -75,6 +79,7 @@ export class MemoryHost implements Host {
   async removeMachine(id: string): Promise<void> {
     await this.#called("removeMachine", id);
     this.machinesById.delete(id);
+    for (const [volume, machine] of this.attached) if (machine === id) this.attached.delete(volume);
   }
 
   async resizeMachine(id: string, limits: MachineSpec["limits"]): Promise<void> {
@@ -92,7 +97,7 @@ export class MemoryHost implements Host {
 
   async setNetwork(network: NetworkSpec): Promise<void> {
     await this.#called("setNetwork", network.id);
-    this.networks.set(network.id, network);
+    this.networksById.set(network.id, network);
   }
 
   async removeNetwork(id: string): Promise<void> {
@@ -100,12 +105,16 @@ export class MemoryHost implements Host {
     for (const machine of this.machinesById.values()) {
       if (machine.attachments.has(id)) throw new HostError(`${id} is in use`, "Detach its machines.");
     }
-    this.networks.delete(id);
+    this.networksById.delete(id);
+  }
+
+  async networks(): Promise<string[]> {
+    return [...this.networksById.keys()];
   }
 
   async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
     await this.#called("attachNetwork", machineId);
-    if (!this.networks.has(attachment.networkId)) throw new HostError("no such network", "Set it first.");
+    if (!this.networksById.has(attachment.networkId)) throw new HostError("no such network", "Set it first.");
     this.#machine(machineId).attachments.set(attachment.networkId, attachment);
   }
 
@@ -117,6 +126,43 @@ export class MemoryHost implements Host {
   async setFirewall(id: string, firewall: FirewallSpec | undefined): Promise<void> {
     await this.#called("setFirewall", id);
     this.#machine(id).firewall = firewall;
+  }
+
+  async createVolume(volume: VolumeSpec): Promise<void> {
+    await this.#called("createVolume", volume.id);
+    if (!this.volumesById.has(volume.id)) this.volumesById.set(volume.id, volume);
+  }
+
+  async resizeVolume(id: string, sizeBytes: number): Promise<void> {
+    await this.#called("resizeVolume", id);
+    this.volumesById.set(id, { ...this.#volume(id), sizeBytes });
+  }
+
+  async removeVolume(id: string): Promise<void> {
+    await this.#called("removeVolume", id);
+    this.volumesById.delete(id);
+  }
+
+  async attachVolume(machineId: string, volumeId: string, automount: boolean): Promise<void> {
+    await this.#called("attachVolume", `${volumeId} to ${machineId}${automount ? ", mounted" : ""}`);
+    this.#machine(machineId);
+    this.#volume(volumeId);
+    this.attached.set(volumeId, machineId);
+  }
+
+  async detachVolume(machineId: string, volumeId: string): Promise<void> {
+    await this.#called("detachVolume", `${volumeId} from ${machineId}`);
+    if (this.attached.get(volumeId) === machineId) this.attached.delete(volumeId);
+  }
+
+  async volumes(): Promise<string[]> {
+    return [...this.volumesById.keys()];
+  }
+
+  #volume(id: string): VolumeSpec {
+    const volume = this.volumesById.get(id);
+    if (!volume) throw new HostError(`there is no volume ${id}`, "Create it first.");
+    return volume;
   }
 
   async machines(): Promise<MachineStatus[]> {

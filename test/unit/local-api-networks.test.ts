@@ -120,7 +120,7 @@ describe("a network", () => {
       command: "add_route",
       status: "success",
     });
-    expect(cloud.host.networks.get(String(id))).toEqual({
+    expect(cloud.host.networksById.get(String(id))).toEqual({
       id: String(id),
       ipRange: "10.0.0.0/16",
       routes: [route],
@@ -129,7 +129,7 @@ describe("a network", () => {
     const other = { ...route, gateway: "10.0.1.8" };
     expect(problem(await act(id, "delete_route", other))).toBe("404 not_found");
     await cloud.finished((await act(id, "delete_route", route)).body.action);
-    expect(cloud.host.networks.get(String(id))?.routes).toEqual([]);
+    expect(cloud.host.networksById.get(String(id))?.routes).toEqual([]);
   });
 
   test("grows, but does not shrink or move", async () => {
@@ -146,7 +146,7 @@ describe("a network", () => {
     const server = await cloud.server({ networks: [id] });
     expect((await read(id))?.servers).toEqual([server.id]);
     expect((await cloud.delete(`/networks/${id}`)).status).toBe(204);
-    expect(cloud.host.networks.has(String(id))).toBe(false);
+    expect(cloud.host.networksById.has(String(id))).toBe(false);
     expect(cloud.host.machinesById.get(String(server.id))?.attachments.size).toBe(0);
     expect((await cloud.get(`/servers/${server.id}`)).body.server?.private_net).toEqual([]);
   });

@@ -123,7 +123,7 @@ describe("a new server", () => {
     [{ labels: { "": "x" } }, "422 invalid_input: labels"],
     [{ labels: { a: 1 } }, "422 invalid_input: labels.a"],
     [{ user_data: "a".repeat(32 * 1024 + 1) }, "422 invalid_input: user_data"],
-    [{ volumes: [1] }, "503 unavailable"],
+    [{ volumes: [1] }, "404 not_found: volumes"],
     [{ datacenter: "fsn1-dc14" }, "422 invalid_input: datacenter"],
   ])("is refused with %o", async (input, expected) => {
     const before = (await cloud.get("/servers?per_page=50")).body.meta?.pagination["total_entries"];
