@@ -1,5 +1,6 @@
-import { log } from "@pulumi/pulumi";
+import { RunError, log } from "@pulumi/pulumi";
 import { findArtifacts } from "./artifacts.js";
+import { overBudgetVariable, whyOverBudget } from "./budget.js";
 import { projectRoot } from "./project.js";
 import { provision } from "./provision.js";
 import { readSettings } from "./settings/read.js";
@@ -13,6 +14,13 @@ if (settings.release !== undefined) {
   const bundle = settings.release.slice(0, 12);
   void log.warn(
     `the app stays at bundle ${bundle} since a rollback; ./dukaan up --release latest deploys what is built`,
+  );
+}
+
+const tooDear = process.env[overBudgetVariable] === undefined ? whyOverBudget(settings) : undefined;
+if (tooDear !== undefined) {
+  throw new RunError(
+    `${tooDear}\nNothing was changed. Raise dukaan:monthlyBudget, take smaller servers, or set ${overBudgetVariable}=yes to go above it.`,
   );
 }
 

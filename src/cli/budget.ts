@@ -1,10 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
-import { topologyOf } from "../../stacks/index.js";
-import { overBudget } from "../cost/budget.js";
+import { whyOverBudget } from "../budget.js";
 import { parseSettings } from "../settings/parse.js";
-import { readPricing } from "./commands/cost.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { StackContext } from "./stack.js";
 
@@ -33,9 +31,8 @@ export async function requireBudget(
     "dukaan:backup": "none",
   });
   // Wrong settings are told, all of them, by the program itself, which changes nothing then.
-  if (settings?.monthlyBudget === undefined) return;
-  const pricing = await readPricing({ hours: "730", currency: "EUR" });
-  const reason = overBudget(topologyOf(settings), settings.monthlyBudget, pricing);
+  if (!settings) return;
+  const reason = whyOverBudget(settings);
   if (reason === undefined) return;
   throw new CliError(
     reason,

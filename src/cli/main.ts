@@ -160,6 +160,7 @@ program
   .option("--compare", "all usages beside each other")
   .option("--html <file>", "write a report with charts")
   .option("--markdown <file>", "write the project's page of figures (docs/cost.md)")
+  .option("-s, --stack <name>", "size machines by dukaan:capacity of Pulumi.<name>.yaml")
   .option("--prices <file>", "another catalogue of prices")
   .option("--assumptions <file>", "other assumptions, YAML or JSON; docs/cost.md")
   .option("--bom <file>", "price a list of one's own, YAML or JSON; docs/cost.md")
@@ -169,6 +170,7 @@ program
   .addOption(new Option("--currency <code>", "of the result").choices(["USD", "EUR"]).default("USD"))
   .option("--hours <n>", "how long things run in a month", "730")
   .option("--free-tiers", "take AWS's free tiers off")
+  .option("--commitment <name>", 'prices of committed machines, e.g. "1y", where the catalogue has them')
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/cost.js")).cost(options));
 

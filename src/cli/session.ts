@@ -1,5 +1,6 @@
 import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/client.js";
 import { ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
+import { overBudgetVariable } from "../budget.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { Pulumi } from "./pulumi.js";
@@ -34,6 +35,8 @@ export async function openSession(
     DUKAAN_NODE: process.execPath,
     DUKAAN_NODE_RUNTIME: JSON.stringify(runtime),
     DUKAAN_BUNDLES: keptBundles,
+    // `up` has asked by itself, before anything is made; the other commands make nothing that was not there.
+    [overBudgetVariable]: "yes",
   };
   const pulumi = { executable: tools.pulumi, env, stack };
   if (!cloud) return { stack, pulumi };

@@ -1,40 +1,11 @@
+import { type Capacity, defaultCapacity } from "../settings/capacity.js";
 import { type Market, geographies, markets } from "../topology/regions.js";
-import { check } from "./catalogue/catalogue.js";
+import { check } from "./check.js";
 import type { Usage } from "./usage.js";
-
-/**
- * CPU time of one piece of work on one core, in milliseconds; memory in GiB. Not measured on the servers that are priced:
- * the order of magnitude is that of the bundled shop under its load test on a development machine, rounded up. Replace
- * them with what `test/load` measures on yours (`--assumptions FILE`).
- */
-export interface Capacity {
-  /** A page rendered with data from the database. */
-  appMs: number;
-  /** A page taken from Redis. */
-  appCachedMs: number;
-  /** A request through nginx, TLS included. */
-  edgeMs: number;
-  /** The database's part of a rendered page. */
-  databaseReadMs: number;
-  /** The database's part of an order. */
-  databaseOrderMs: number;
-  /** A search by SQL. */
-  databaseSearchMs: number;
-  /** A search by the search engine. */
-  searchMs: number;
-  workerMs: number;
-  /** How busy a core may be in the busiest hour, 0 to 1. */
-  utilisation: number;
-  /** Towards the public; Hetzner's cloud guarantees none. */
-  gbitPerMachine: number;
-  /** Share of the database that should fit into memory, 0 to 1. */
-  databaseHotShare: number;
-  /** What the parts need at least. */
-  memoryGiB: Record<"app" | "edge" | "database" | "cache" | "broker" | "search" | "worker" | "node", number>;
-}
 
 /** Everything that is neither price nor topology. */
 export interface Assumptions {
+  /** By default that of the settings. */
   capacity: Capacity;
   /** The regions of the last stage; the home first. */
   regions: Market[];
@@ -44,6 +15,8 @@ export interface Assumptions {
   natGBPerMachine: number;
   /** New connections among requests, 0 to 1. */
   newConnectionShare: number;
+  /** Of buyers' resolvers that have not kept the answer. */
+  dnsQueriesPerPage: number;
   /** Logs kept compressed, against their size, 0 to 1. */
   logCompression: number;
   /** Root disk of an EC2 instance. */
@@ -57,24 +30,12 @@ export interface Assumptions {
 }
 
 export const defaultAssumptions: Assumptions = {
-  capacity: {
-    appMs: 8,
-    appCachedMs: 1.5,
-    edgeMs: 0.15,
-    databaseReadMs: 5,
-    databaseOrderMs: 15,
-    databaseSearchMs: 60,
-    searchMs: 8,
-    workerMs: 1,
-    utilisation: 0.6,
-    gbitPerMachine: 2,
-    databaseHotShare: 0.2,
-    memoryGiB: { app: 2, edge: 1, database: 2, cache: 1, broker: 4, search: 4, worker: 2, node: 8 },
-  },
+  capacity: defaultCapacity,
   regions: [...markets],
   zones: 3,
   natGBPerMachine: 5,
   newConnectionShare: 0.1,
+  dnsQueriesPerPage: 0.2,
   logCompression: 0.1,
   rootDiskGB: 30,
   setupMonths: 24,

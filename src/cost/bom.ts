@@ -1,4 +1,5 @@
-import { type Catalogue, check, findPrice, InputError } from "./catalogue/catalogue.js";
+import { type Catalogue, findPrice } from "./catalogue/catalogue.js";
+import { InputError, amount, check, text } from "./check.js";
 import { type Category, type Item, categories } from "./item.js";
 
 /** One line of somebody's own list. */
@@ -16,9 +17,6 @@ interface Line {
   category?: Category;
   what?: string;
 }
-
-const text = { type: "string", minLength: 1 } as const;
-const amount = { type: "number", minimum: 0 } as const;
 
 const bomSchema = {
   type: "object",

@@ -27,9 +27,9 @@ export interface Item {
   what: string;
   /**
    * The plain machine or disk of the same size, the same number of times: its price is put down to `category`, what is
-   * above it to the managed mark-up.
+   * above it to the managed mark-up. `standsFor`: the machine that it really is, which has no price here.
    */
-  base?: { service: string; sku: string };
+  base?: { service: string; sku: string; standsFor?: string };
 }
 
 /** What has no price, by its whole name. */

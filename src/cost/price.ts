@@ -13,6 +13,8 @@ export interface Pricing {
   setupMonths: number;
   /** ISO date; prices a year older than this are marked. */
   today: string;
+  /** Machines are committed to, e.g. "1y": prices named `m6i.large:1y` count where the catalogue has them. */
+  commitment?: string;
 }
 
 export interface PricedItem extends Item {
@@ -43,8 +45,11 @@ export interface Bill {
 /** Sums up a list of materials. Quantities of the same SKU run through its brackets together. */
 export function priceItems(items: readonly Item[], pricing: Pricing): Bill {
   const notPriced: string[] = [];
-  const priced = merge(items).flatMap((item): PricedItem[] => {
-    const result = priceItem(item, pricing);
+  const merged = merge(items);
+  const totals = new Map<string, number>();
+  for (const item of merged) totals.set(skuOf(item), (totals.get(skuOf(item)) ?? 0) + item.quantity);
+  const priced = merged.flatMap((item): PricedItem[] => {
+    const result = priceItem(item, totals.get(skuOf(item))!, pricing);
     if (!result) notPriced.push(skuOf(item));
     return result ? [result] : [];
   });
@@ -94,15 +99,18 @@ function merge(items: readonly Item[]): Item[] {
   return [...merged.values()];
 }
 
-function priceItem(item: Item, pricing: Pricing): PricedItem | undefined {
-  const found = findPrice(pricing.catalogue, item);
+/** @param total of the SKU, in whichever categories: brackets know of no categories, each has its share of the price */
+function priceItem(item: Item, total: number, pricing: Pricing): PricedItem | undefined {
+  const committed = committedPrice(item, pricing);
+  const found = committed ?? findPrice(pricing.catalogue, item);
   if (!found) return undefined;
   const { price } = found;
   if (price.unit !== item.unit) {
     throw new Error(`${skuOf(item)} is priced by ${price.unit}, and ${item.unit} was asked for`);
   }
-  const inOwn = charge(item.quantity, found, pricing);
-  if (inOwn === undefined) return undefined;
+  const ofAll = charge(total, found, pricing);
+  if (ofAll === undefined) return undefined;
+  const inOwn = (ofAll * item.quantity) / total;
   const amount = convert(inOwn, price.currency, pricing.currency, pricing.eurUsd);
   return {
     ...item,
@@ -110,7 +118,15 @@ function priceItem(item: Item, pricing: Pricing): PricedItem | undefined {
     unitPrice: inOwn / item.quantity,
     unitCurrency: price.currency,
     parts: partsOf(item, amount, pricing),
-    marks: marksOf(found, pricing.today),
+    marks: [
+      ...marksOf(found, pricing.today),
+      ...(item.base?.standsFor
+        ? [`mark-up against ${item.base.sku}, as ${item.base.standsFor} has no price`]
+        : []),
+      ...(isCommittable(item) && pricing.commitment !== undefined && !committed
+        ? [`not priced: commitment ${pricing.commitment}; on demand instead`]
+        : []),
+    ],
   };
 }
 
@@ -121,6 +137,16 @@ function charge(quantity: number, { price }: Found, { hours, setupMonths }: Pric
   // Hetzner charges by the hour until the month's price is reached.
   if (price.unit === "month-cap") return cost * Math.min(1, hours / price.capHours!);
   return cost;
+}
+
+/** Machines of AWS can be committed to, plain ones and those below a managed service. */
+function isCommittable({ provider, category, unit }: Item): boolean {
+  return provider === "aws" && category === "compute" && unit.endsWith("hour");
+}
+
+function committedPrice(item: Item, { catalogue, commitment }: Pricing): Found | undefined {
+  if (commitment === undefined || !isCommittable(item)) return undefined;
+  return findPrice(catalogue, { ...item, sku: `${item.sku}:${commitment}` });
 }
 
 function partsOf(item: Item, amount: number, pricing: Pricing): PricedItem["parts"] {

@@ -1,4 +1,5 @@
-import type { Assumptions, Capacity } from "./assumptions.js";
+import type { Capacity } from "../settings/capacity.js";
+import type { Assumptions } from "./assumptions.js";
 import { type Question, type Target, estimate, targets } from "./estimate.js";
 import type { Usage } from "./usage.js";
 
@@ -51,6 +52,7 @@ const inputs: readonly Input[] = [
   ofUsage("pageViews"),
   ofUsage("peakFactor"),
   ofUsage("requestsPerPage"),
+  ofUsage("imagesPerPage"),
   ofUsage("pageKB"),
   ofUsage("imageKB"),
   ofUsage("ordersPerThousandPages"),

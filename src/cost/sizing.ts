@@ -2,13 +2,15 @@ import { type RegionPlan, type TierSize, fewest } from "../../stacks/plan.js";
 import type { Tier } from "../topology/addresses.js";
 import { location, serverType } from "../topology/catalog.js";
 import { type Stage, stages } from "../topology/stages.js";
-import type { Capacity } from "./assumptions.js";
+import type { Capacity } from "../settings/capacity.js";
 import { type Usage, volumesOf } from "./usage.js";
 
 /** What a tier needs in the busiest hour, all its machines together. */
 export interface Need {
   cores: number;
   memoryGiB: number;
+  /** What each machine must have, however many there are. */
+  machineGiB: number;
   /** To the public, in Gbit a second. */
   gbit: number;
 }
@@ -53,7 +55,7 @@ export function sizeRegion(
   for (const [name, count] of Object.entries(fewest[stage])) {
     const tier = name as Tier;
     const ladder = ladderOf(stage, tier, cloud === "hetzner" ? where.location : undefined);
-    const need = needs[tier] ?? { cores: 0.1, memoryGiB: 2, gbit: 0 };
+    const need = needs[tier] ?? { cores: 0.1, memoryGiB: 2, machineGiB: 2, gbit: 0 };
     const single = growsInSize.has(tier) || stage === "droplet";
     const size = single
       ? growInSize(need, ladder, count, capacity)
@@ -99,6 +101,7 @@ export function needsOf(
   const part = (name: keyof Capacity["memoryGiB"], needed: number, memory = 0): Need => ({
     cores: needed,
     memoryGiB: Math.max(memoryGiB[name], memory),
+    machineGiB: memoryGiB[name],
     gbit: 0,
   });
   const gbit = gbitOf(egressGB, usage.peakFactor);
@@ -118,9 +121,9 @@ export function needsOf(
 
   if (stage === "droplet") return { app: sum([forApp, database]) };
   if (!has("kubernetes")) return { app: forApp, database, edge, cache, broker, worker, search, cdn };
-  const system = { cores: 0, memoryGiB: memoryGiB.node, gbit: 0 };
-  const node = sum([edge, forApp, cache, broker, worker, search, system]);
-  return { database, cdn, node, control: { cores: 1, memoryGiB: 4, gbit: 0 } };
+  const parts = sum([edge, forApp, cache, broker, worker, search, part("node", 0)]);
+  const node = { ...parts, machineGiB: memoryGiB.node };
+  return { database, cdn, node, control: { cores: 1, memoryGiB: 4, machineGiB: 4, gbit: 0 } };
 }
 
 /** @param egressGB of a month; binary GB are 8.59 Gbit */
@@ -132,6 +135,7 @@ function sum(needs: readonly Need[]): Need {
   return needs.reduce((a, b) => ({
     cores: a.cores + b.cores,
     memoryGiB: a.memoryGiB + b.memoryGiB,
+    machineGiB: a.machineGiB + b.machineGiB,
     gbit: a.gbit + b.gbit,
   }));
 }
@@ -142,9 +146,10 @@ interface Choice {
   overloaded: boolean;
 }
 
-/** How many of a size carry a need. */
+/** How many of a size carry a need; no number of them when each is too small. */
 function neededOf(need: Need, name: string, { gbitPerMachine }: Capacity): number {
   const { cores, memoryMiB } = serverType(name);
+  if (memoryMiB < need.machineGiB * 1024) return Infinity;
   const ratios = [need.cores / cores, need.memoryGiB / (memoryMiB / 1024), need.gbit / gbitPerMachine];
   return Math.max(1, ...ratios.map(Math.ceil));
 }
@@ -160,8 +165,10 @@ function growInNumber(need: Need, ladder: readonly string[], least: number, capa
   const found = ladder.find((name) => neededOf(need, name, capacity) + spare <= least);
   if (found !== undefined) return { count: least, serverType: found, overloaded: false };
   // A single balancer cannot be multiplied; everything else can, by the smallest size that needs the fewest.
-  if (least === 1) return { count: 1, serverType: ladder.at(-1)!, overloaded: true };
   const fewestOf = Math.min(...ladder.map((name) => neededOf(need, name, capacity)));
+  if (least === 1 || fewestOf === Infinity) {
+    return { count: least, serverType: ladder.at(-1)!, overloaded: true };
+  }
   const smallest = ladder.find((name) => neededOf(need, name, capacity) === fewestOf)!;
   return { count: fewestOf + spare, serverType: smallest, overloaded: false };
 }

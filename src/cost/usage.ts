@@ -8,6 +8,8 @@ export interface Usage {
   peakFactor: number;
   /** Requests that one page view makes: itself, its images, its styles. */
   requestsPerPage: number;
+  /** Images among them, which the object storage has. */
+  imagesPerPage: number;
   /** HTML, styles and scripts of a page view, compressed, that the browser does not have yet. */
   pageKB: number;
   /** Images of a page view that the browser does not have yet. */
@@ -20,6 +22,8 @@ export interface Usage {
   edgeHitRate: number;
   databaseGB: number;
   imagesGB: number;
+  /** Images that merchants upload in a month. */
+  imageUploads: number;
   /** Pages worth keeping in Redis. */
   cacheGB: number;
   indexGB: number;
@@ -62,6 +66,7 @@ const expected: Usage = {
   pageViews: 30_000_000,
   peakFactor: 4,
   requestsPerPage: 12,
+  imagesPerPage: 10,
   pageKB: 40,
   imageKB: 360,
   ordersPerThousandPages: 4,
@@ -70,6 +75,7 @@ const expected: Usage = {
   edgeHitRate: 0.85,
   databaseGB: 60,
   imagesGB: 150,
+  imageUploads: 100_000,
   cacheGB: 6,
   indexGB: 10,
   logKB: 0.4,
@@ -94,6 +100,7 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
     pageViews: 1_000_000,
     databaseGB: 5,
     imagesGB: 10,
+    imageUploads: 5000,
     cacheGB: 0.5,
     indexGB: 1,
   },
@@ -103,6 +110,7 @@ export const usages: Readonly<Record<UsageName, Usage>> = {
     pageViews: 1_000_000_000,
     databaseGB: 300,
     imagesGB: 1500,
+    imageUploads: 1_000_000,
     cacheGB: 40,
     indexGB: 80,
   },

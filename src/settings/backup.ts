@@ -1,4 +1,5 @@
 import type { Problem } from "./schema.js";
+import { fromJson, isRecord } from "./structured.js";
 
 /** Where backups go and how often. Absent in the settings: there are none. */
 export interface BackupSettings {
@@ -167,19 +168,6 @@ function checkField(name: string, field: Field, value: unknown): Omit<Problem, "
   if (typeof value === type && field.allowed.test(text)) return undefined;
   const shown = field.secret ? "" : ` ${JSON.stringify(value).slice(0, 80)}`;
   return { reason: `is${shown}, not ${field.what}`, remedy };
-}
-
-function fromJson(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text);
-    return value;
-  } catch {
-    return text;
-  }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The checks have passed for all of its fields. */

@@ -1,6 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
 import { parseBackup } from "./backup.js";
+import { parseCapacity } from "./capacity.js";
 import { type Candidate, rules } from "./rules.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
@@ -37,8 +38,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const problems = unknownKeys(raw);
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
-    // It has parts, some of them secret.
-    if (name === "backup") continue;
+    // They have parts, some of them secret.
+    if (name === "backup" || name === "capacity") continue;
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
@@ -50,7 +51,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
-  problems.push(...ofBackup);
+  const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
+  problems.push(...ofBackup, ...ofCapacity);
   if (problems.length > 0 || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
@@ -69,6 +71,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || local ? {} : { domain }),
       ...(backup && { backup }),
+      ...(capacity && { capacity }),
       ...(release === undefined ? {} : { release }),
       ...(changeToken === undefined ? {} : { changeToken }),
     },

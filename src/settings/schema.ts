@@ -2,6 +2,7 @@ import type { XStatic } from "typebox/schema";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 import type { BackupSettings } from "./backup.js";
+import type { Capacity } from "./capacity.js";
 
 /**
  * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
@@ -87,6 +88,10 @@ export const settingsSchema = {
       description:
         "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
     },
+    capacity: {
+      description:
+        "What one piece of work costs and what machines need at least: ./dukaan cost sizes machines by it, see ./capacity.ts.",
+    },
     release: {
       description:
         "Digest of the app's bundle that the stack stays at, whatever is built. Set by ./dukaan rollback, taken away by ./dukaan up --release latest.",
@@ -123,7 +128,7 @@ export const settingsSchema = {
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
 export type RawSettings = Omit<
   XStatic<typeof settingsSchema>,
-  "location" | "serverType" | "databaseServerType" | "backup"
+  "location" | "serverType" | "databaseServerType" | "backup" | "capacity"
 > & {
   location: string;
   serverType?: string;
@@ -150,6 +155,8 @@ export interface Settings {
   networkCidr: string;
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
+  /** Absent: the defaults. */
+  capacity?: Capacity;
   /** Digest of the bundle that the app stays at. */
   release?: string;
   /** Euros a month, see the schema. */

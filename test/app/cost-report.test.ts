@@ -52,9 +52,11 @@ describe("the cost report in a browser", () => {
     expect(await tables.first().locator("tbody tr").count()).toBe(10);
     expect(await tables.first().locator("tbody tr").first().locator("td").allInnerTexts()).toEqual([
       "droplet",
-      "$78.59",
-      "$76.64",
+      "$77.90",
+      "$76.16",
       "$14.52",
+      // 77.90 / 14.52.
+      "5.4×",
     ]);
   });
 

@@ -1,11 +1,12 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
+import { ensureToolchain } from "../../toolchain/index.js";
 
 // What a person gets wrong before anything is there: told at once, all of it, and nothing is changed.
 
@@ -104,6 +105,52 @@ describe("./dukaan up with an access that does not work", () => {
     expect(nobody.stderr).toMatch(/the cloud at http:\/\/127\.0\.0\.1:9\/v1 does not answer: .+/);
     expect(nobody.stderr).toContain("Check hcloud:endpoint");
     await expectNothing();
+  });
+});
+
+describe("plain pulumi above the budget", () => {
+  it("fails before it makes anything, unless it is told otherwise", async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), "dukaan-budget-"));
+    try {
+      const config = join(elsewhere, "Pulumi.prod.yaml");
+      const settings = {
+        "dukaan:operatorCidrs": ["198.51.100.7/32"],
+        "dukaan:backup": "none",
+        "dukaan:serverType": "cx33",
+        "dukaan:monthlyBudget": 5,
+      };
+      await writeFile(config, JSON.stringify({ config: settings }));
+      const { pulumi, env: tools } = await ensureToolchain();
+      const env = {
+        ...tools,
+        PULUMI_BACKEND_URL: `file://${elsewhere}`,
+        PULUMI_CONFIG_PASSPHRASE: "x",
+        PULUMI_OPTION_CONFIG_FILE: config,
+        HCLOUD_TOKEN: token,
+      };
+      const run = (more: Record<string, string>, args: string[], cwd = projectRoot) =>
+        execa(pulumi, [...args, "--stack", "prod", "--non-interactive"], {
+          cwd,
+          env: { ...env, ...more },
+          reject: false,
+          all: true,
+        });
+      // It writes its salt beside the Pulumi.yaml of its folder: not into the checkout.
+      await writeFile(join(elsewhere, "Pulumi.yaml"), "name: dukaan\nruntime: nodejs\n");
+      await run({}, ["stack", "init", "--no-select"], elsewhere);
+      const refused = await run({}, ["up", "--yes", "--skip-preview"]);
+      expect(refused.exitCode).not.toBe(0);
+      expect(refused.all).toContain("it would cost €8.99 a month, more than dukaan:monthlyBudget (€5)");
+      expect(refused.all).toMatch(/Nothing was changed\. .*DUKAAN_OVER_BUDGET=yes/);
+      expect(refused.all).not.toMatch(/hcloud:|random:|dukaan:index|\n\s+at /);
+      // Then the program goes on, to what else is missing here.
+      const allowed = await run({ DUKAAN_OVER_BUDGET: "yes" }, ["preview"]);
+      expect(allowed.all).not.toContain("monthlyBudget");
+      expect(allowed.all).toContain("DUKAAN_NODE_RUNTIME is not set");
+      expect(await readFile(join(projectRoot, "Pulumi.prod.yaml"), "utf8")).toBe(prod);
+    } finally {
+      await rm(elsewhere, { recursive: true, force: true });
+    }
   });
 });
 

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { whyOverBudget } from "../../src/budget.js";
 import { requireBudget } from "../../src/cli/budget.js";
 import { ExitCode } from "../../src/cli/errors.js";
 import { overBudget } from "../../src/cost/budget.js";
@@ -32,6 +33,20 @@ describe("overBudget", () => {
   it("does not take an unknown price for none", () => {
     const topology = topologyWith({ "dukaan:serverType": "ccx53" });
     expect(overBudget(topology, 10_000, pricing)).toMatch(/not priced: hetzner\/cloud\/CCX53@fsn1/);
+  });
+});
+
+describe("whyOverBudget, which the program asks before it makes anything", () => {
+  const why = (raw: Record<string, unknown>) =>
+    whyOverBudget(parseSettings("prod", { ...base, ...raw }).settings!);
+
+  it("holds a real stack to its budget, and nothing else", () => {
+    const large = { "dukaan:serverType": "cx33" };
+    expect(why({ ...large, "dukaan:monthlyBudget": 5 })).toMatch(/^it would cost €8\.99 a month/);
+    expect(why({ ...large, "dukaan:monthlyBudget": 9 })).toBeUndefined();
+    expect(why(large)).toBeUndefined();
+    const local = { "hcloud:endpoint": "http://127.0.0.1:8470/v1" };
+    expect(why({ ...large, ...local, "dukaan:monthlyBudget": 5 })).toBeUndefined();
   });
 });
 

@@ -6,7 +6,7 @@ import { defaultAssumptions as assumptions } from "../../src/cost/assumptions.js
 import { parseBom } from "../../src/cost/bom.js";
 import { compareAll } from "../../src/cost/compare.js";
 import { estimate } from "../../src/cost/estimate.js";
-import { previewDifference } from "../../src/cost/preview.js";
+import { previewDifference } from "../../src/cost/preview/preview.js";
 import { priceItems } from "../../src/cost/price.js";
 import { costDocument } from "../../src/cost/report/document.js";
 import { comparisonText, money, notesText } from "../../src/cost/report/text.js";
@@ -61,9 +61,10 @@ describe("a bill of one's own", () => {
 });
 
 describe("a pending preview", () => {
+  const place = { hetzner: "fsn1", aws: "us-east-1", hours: 730 };
   const preview = JSON.parse(read("test/unit/cost-preview.json")) as { steps: Record<string, unknown>[] };
   const priced = (steps: unknown) => {
-    const { before, after, unknown } = previewDifference({ steps }, "fsn1");
+    const { before, after, unknown } = previewDifference({ steps }, place);
     const total = (items: typeof before) => priceItems(items, { ...pricing, currency: "EUR" }).total;
     return { before: total(before), after: total(after), unknown };
   };
@@ -105,8 +106,92 @@ describe("a pending preview", () => {
       urn: "urn::a::b::c::float",
       newState: { type: "hcloud:index/floatingIp:FloatingIp" },
     };
-    expect(priced([step]).unknown).toEqual(["floatingIp:FloatingIp float"]);
-    expect(() => previewDifference({ resources: [] }, "fsn1")).toThrow("has no steps");
+    expect(priced([step]).unknown).toEqual(["hcloud:index/floatingIp:FloatingIp float"]);
+    const elsewhere = { ...step, newState: { type: "gcp:compute/instance:Instance" } };
+    expect(priced([elsewhere]).unknown).toEqual(["gcp:compute/instance:Instance float"]);
+    const withBackups = {
+      ...step,
+      newState: { type: "hcloud:index/server:Server", inputs: { serverType: "cx23", backups: true } },
+    };
+    expect(priced([withBackups]).unknown).toHaveLength(1);
+    expect(() => previewDifference({ resources: [] }, place)).toThrow("has no steps");
+  });
+});
+
+describe("a pending preview on AWS", () => {
+  const place = { hetzner: "fsn1", aws: "us-east-1", hours: 730 };
+  const create = (type: string, inputs: Record<string, unknown>) => ({
+    op: "create",
+    urn: `urn:pulumi:prod::dukaan::${type}::it`,
+    newState: { type, inputs },
+  });
+  const monthly = (type: string, inputs: Record<string, unknown> = {}) => {
+    const { after, unknown } = previewDifference({ steps: [create(type, inputs)] }, place);
+    expect(unknown).toEqual([]);
+    const bill = priceItems(after, pricing);
+    expect(bill.notPriced).toEqual([]);
+    return bill.total;
+  };
+
+  it.each([
+    // 730 × 0.0816; its disk 30 × 0.08.
+    [
+      "aws:ec2/instance:Instance",
+      { instanceType: "m7g.large", rootBlockDevice: { volumeSize: 30, volumeType: "gp3" } },
+      59.568 + 2.4,
+    ],
+    ["aws:ebs/volume:Volume", { type: "gp3", size: 100 }, 8],
+    ["aws:ec2/eip:Eip", {}, 3.65],
+    ["aws:ec2/natGateway:NatGateway", {}, 32.85],
+    ["aws:lb/loadBalancer:LoadBalancer", { loadBalancerType: "network" }, 16.425],
+    // 730 × 0.336; 100 × 0.23.
+    [
+      "aws:rds/instance:Instance",
+      {
+        instanceClass: "db.m7g.large",
+        engine: "postgres",
+        multiAz: true,
+        storageType: "gp3",
+        allocatedStorage: 100,
+      },
+      245.28 + 23,
+    ],
+    // 2 × 730 × 0.1264.
+    [
+      "aws:elasticache/replicationGroup:ReplicationGroup",
+      { nodeType: "cache.m7g.large", engine: "valkey", numCacheClusters: 2 },
+      184.544,
+    ],
+    // 3 × 730 × 0.21; 3 × 50 × 0.10.
+    [
+      "aws:msk/cluster:Cluster",
+      {
+        numberOfBrokerNodes: 3,
+        brokerNodeGroupInfo: {
+          instanceType: "kafka.m5.large",
+          storageInfo: { ebsStorageInfo: { volumeSize: 50 } },
+        },
+      },
+      459.9 + 15,
+    ],
+    // 3 × 730 × 0.135.
+    [
+      "aws:opensearch/domain:Domain",
+      { clusterConfig: { instanceType: "m7g.large.search", instanceCount: 3 } },
+      295.65,
+    ],
+    ["aws:eks/cluster:Cluster", {}, 73],
+    ["aws:globalaccelerator/accelerator:Accelerator", {}, 18.25],
+    ["aws:route53/zone:Zone", {}, 0.5],
+    ["aws:ec2/vpc:Vpc", {}, 0],
+    ["aws:iam/role:Role", {}, 0],
+  ])("%s is priced", (type, inputs, expected) => {
+    expect(monthly(type, inputs)).toBeCloseTo(expected, 6);
+  });
+
+  it("says what it does not know", () => {
+    const steps = [create("aws:redshift/cluster:Cluster", {})];
+    expect(previewDifference({ steps }, place).unknown).toEqual(["aws:redshift/cluster:Cluster it"]);
   });
 });
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { defaultCapacity, memoryParameters, workParameters } from "../../src/settings/capacity.js";
 import { describeProblems, parseSettings } from "../../src/settings/parse.js";
 
 const token = { "hcloud:token": "t".repeat(64) };
@@ -145,5 +146,45 @@ describe("parseSettings", () => {
         "    → Did you mean droplet?",
       ].join("\n"),
     );
+  });
+});
+
+describe("dukaan:capacity", () => {
+  const parsed = (capacity: unknown) => parseSettings("lab", { ...local, "dukaan:capacity": capacity });
+
+  it("changes what it names, as an object or as Pulumi hands it over", () => {
+    const given = { appMs: 5, memoryGiB: { app: 1.5 } };
+    for (const value of [given, JSON.stringify(given)]) {
+      expect(parsed(value).settings?.capacity).toEqual({
+        ...defaultCapacity,
+        appMs: 5,
+        memoryGiB: { ...defaultCapacity.memoryGiB, app: 1.5 },
+      });
+    }
+  });
+
+  it("says where every default comes from", () => {
+    for (const parameters of [workParameters, memoryParameters]) {
+      for (const { value, least, most, source } of Object.values(parameters)) {
+        expect(source).toMatch(/\w{4}/);
+        expect(value).toBeGreaterThanOrEqual(least);
+        expect(value).toBeLessThanOrEqual(most);
+      }
+    }
+  });
+
+  it("refuses what it does not know, all at once", () => {
+    const wrong = { appMs: -1, utilisation: "much", sharks: 1, memoryGiB: { app: 0, moon: 1 } };
+    expect(problemsOf({ ...local, "dukaan:capacity": wrong })).toEqual({
+      "dukaan:capacity.appMs": "is -1, not a number from 0 to 60000 | Use e.g. 2.6, the default.",
+      "dukaan:capacity.utilisation": 'is "much", not a number from 0.05 to 1 | Use e.g. 0.6, the default.',
+      "dukaan:capacity.sharks": expect.stringMatching(/^is not a setting; there are appMs, .*memoryGiB \|/),
+      "dukaan:capacity.memoryGiB.app": "is 0, not a number from 0.25 to 1024 | Use e.g. 2, the default.",
+      "dukaan:capacity.memoryGiB.moon": expect.stringMatching(/^is not a setting; there are app, edge/),
+    });
+    expect(problemsOf({ ...local, "dukaan:capacity": [1] })).toHaveProperty(["dukaan:capacity"]);
+    expect(problemsOf({ ...local, "dukaan:capacity": { memoryGiB: 4 } })).toHaveProperty([
+      "dukaan:capacity.memoryGiB",
+    ]);
   });
 });

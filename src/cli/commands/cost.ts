@@ -1,32 +1,31 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { parse } from "yaml";
-import { type Assumptions, defaultAssumptions, override } from "../../cost/assumptions.js";
+import { writeFile } from "node:fs/promises";
 import { parseBom } from "../../cost/bom.js";
-import { type Currency, InputError, parseCatalogue } from "../../cost/catalogue/catalogue.js";
+import { InputError } from "../../cost/check.js";
 import { compareAll, notPricedIn } from "../../cost/compare.js";
 import { type Estimate, type Target, estimate, targets } from "../../cost/estimate.js";
-import { previewDifference } from "../../cost/preview.js";
+import { previewDifference } from "../../cost/preview/preview.js";
 import { type Pricing, priceItems } from "../../cost/price.js";
 import { costDocument } from "../../cost/report/document.js";
 import { htmlReport } from "../../cost/report/html.js";
 import {
-  categoriesText,
+  categoriesTable,
   comparisonText,
   itemsText,
   money,
   notesText,
-  ratiosText,
+  ratiosTable,
+  table,
   totalOf,
   tornadoText,
 } from "../../cost/report/text.js";
 import { breakEvens, costByRegions, costByTraffic, tornado } from "../../cost/sensitivity.js";
-import { type Usage, type UsageName, usageNames, usages } from "../../cost/usage.js";
-import { projectRoot } from "../../project.js";
+import type { UsageName } from "../../cost/usage.js";
+import { awsRegions } from "../../topology/regions.js";
 import type { Stage } from "../../topology/stages.js";
+import { type Ground, type GroundOptions, configOf, readGround, readStructured } from "../cost-inputs.js";
 import { CliError, ExitCode } from "../errors.js";
 
-export interface CostOptions {
+export interface CostOptions extends GroundOptions {
   stage?: Stage;
   target?: Target;
   usage: UsageName;
@@ -34,22 +33,10 @@ export interface CostOptions {
   json?: boolean;
   html?: string;
   markdown?: string;
-  prices?: string;
-  assumptions?: string;
   bom?: string;
   diff?: string;
   local?: boolean;
-  eurusd?: string;
-  currency: Currency;
-  hours: string;
   freeTiers?: boolean;
-}
-
-/** What all of the command's answers rest on. */
-interface Ground {
-  pricing: Pricing;
-  usages: Record<UsageName, Usage>;
-  assumptions: Assumptions;
 }
 
 /** Says what a stage costs, or somebody's own list, or what a pending preview would change. Changes nothing. */
@@ -66,42 +53,6 @@ export async function cost(options: CostOptions): Promise<void> {
     if (error instanceof InputError) throw new CliError(error.message, error.remedy, ExitCode.usage);
     throw error;
   }
-}
-
-/** The catalogue and its date as they are, or as the options say. */
-export async function readPricing(
-  options: Pick<CostOptions, "prices" | "eurusd" | "hours" | "currency">,
-): Promise<Pricing> {
-  const file = options.prices ?? join(projectRoot, "src", "cost", "catalogue", "prices.json");
-  const catalogue = parseCatalogue(await readStructured(file), file);
-  return {
-    catalogue,
-    currency: options.currency,
-    eurUsd:
-      options.eurusd === undefined
-        ? catalogue.eurUsd.rate
-        : numberOption("--eurusd", options.eurusd, 0.1, 10),
-    hours: numberOption("--hours", options.hours, 1, 744),
-    setupMonths: defaultAssumptions.setupMonths,
-    today: new Date().toISOString().slice(0, 10),
-  };
-}
-
-async function readGround(options: CostOptions): Promise<Ground> {
-  const pricing = await readPricing(options);
-  const file = options.assumptions;
-  const changes = file === undefined ? {} : await readStructured(file);
-  const overridden = usageNames.map((name) =>
-    override(usages[name], defaultAssumptions, changes, file ?? "assumptions"),
-  );
-  const { assumptions } = overridden[0]!;
-  return {
-    pricing: { ...pricing, setupMonths: assumptions.setupMonths },
-    usages: Object.fromEntries(
-      usageNames.map((name, index) => [name, overridden[index]!.usage]),
-    ) as Ground["usages"],
-    assumptions,
-  };
 }
 
 function oneStage(stage: Stage, { pricing, usages: all, assumptions }: Ground, options: CostOptions): void {
@@ -136,8 +87,10 @@ function oneStage(stage: Stage, { pricing, usages: all, assumptions }: Ground, o
   const side =
     options.target === undefined
       ? [
-          categoriesText(estimates),
-          ratiosText(estimates["aws-managed"].bill, estimates.hetzner.bill, ["aws-managed", "hetzner"]),
+          table(categoriesTable(estimates)),
+          table(
+            ratiosTable(estimates["aws-managed"].bill, estimates.hetzner.bill, ["aws-managed", "hetzner"]),
+          ),
         ]
       : [];
   write([head, ...side, ...details, notesText(wanted.map((target) => estimates[target]))]);
@@ -183,26 +136,22 @@ async function difference(stack: string, { pricing }: Ground, options: CostOptio
     process.stderr.write(`${message}\n`),
   );
   const preview: unknown = JSON.parse(await query(pulumi, ["preview", "--json"]));
-  const location = await stackLocation(pulumi.stack.configFile);
-  const { before, after, unknown } = previewDifference(preview, location);
+  const { "dukaan:location": set } = await configOf(pulumi.stack.configFile);
+  const location = typeof set === "string" ? set : "fsn1";
+  const place = { hetzner: location, aws: awsRegions[location] ?? "eu-central-1", hours: pricing.hours };
+  const { before, after, unknown } = previewDifference(preview, place);
   const [now, then] = [priceItems(before, pricing), priceItems(after, pricing)];
   if (options.json) return print({ before: now, after: then, unknown });
   const change =
-    now.total === undefined || then.total === undefined
+    now.total === undefined || then.total === undefined || unknown.length > 0
       ? "withheld: not everything has a price"
       : `${then.total >= now.total ? "+" : ""}${money(then.total - now.total, pricing.currency)} a month`;
   write([
     `Stack ${stack}: ${totalOf({ bill: now, overloaded: [] })} → ${totalOf({ bill: then, overloaded: [] })} (${change}), without traffic and object storage`,
-    ratiosText(then, now, ["after", "before"]),
+    table(ratiosTable(then, now, ["after", "before"])),
     ...[...now.notPriced, ...then.notPriced, ...unknown].map((sku) => `not priced: ${sku}`),
     ...(pulumi.stack.local ? ["It runs on the local cloud: this is what Hetzner would charge."] : []),
   ]);
-}
-
-async function stackLocation(configFile: string): Promise<string> {
-  const settings = (await readStructured(configFile)) as { config?: Record<string, unknown> } | null;
-  const found = settings?.config?.["dukaan:location"];
-  return typeof found === "string" ? found : "fsn1";
 }
 
 async function report(
@@ -249,36 +198,6 @@ function ratesText(pricing: Pricing): string {
 
 function rateDate({ catalogue, eurUsd }: Pricing): string {
   return eurUsd === catalogue.eurUsd.rate ? catalogue.eurUsd.date : "as given";
-}
-
-/** @returns what is in a YAML or JSON file */
-async function readStructured(file: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InputError(`${file} cannot be read: ${reason}`, "Give the path of a YAML or JSON file.");
-  }
-  try {
-    return (file.endsWith(".json") ? JSON.parse(text) : parse(text)) as unknown;
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new InputError(
-      `${file} is not ${file.endsWith(".json") ? "JSON" : "YAML"}: ${reason}`,
-      "Correct it.",
-    );
-  }
-}
-
-function numberOption(name: string, given: string, from: number, to: number): number {
-  const value = Number(given);
-  if (given.trim() !== "" && value >= from && value <= to) return value;
-  throw new CliError(
-    `${name} is ${JSON.stringify(given)}`,
-    `Give a number from ${from} to ${to}.`,
-    ExitCode.usage,
-  );
 }
 
 function print(value: unknown): void {

@@ -1,3 +1,4 @@
+import { overBudgetVariable } from "../../budget.js";
 import { openSession } from "../session.js";
 
 /** Prints what plain `pulumi`, the hcloud CLI and Terraform need, as shell assignments or JSON; starts the local cloud that they talk to. */
@@ -5,6 +6,8 @@ export async function env(options: { stack: string; local?: boolean; json?: bool
   const { pulumi } = await openSession({ ...options, startCloud: true }, (message) =>
     process.stderr.write(`${message}\n`),
   );
+  // Plain pulumi is held to the budget by the program.
+  Reflect.deleteProperty(pulumi.env, overBudgetVariable);
   if (options.json) {
     process.stdout.write(`${JSON.stringify(pulumi.env, undefined, 2)}\n`);
     return;

@@ -1,4 +1,4 @@
-import { Errors } from "typebox/schema";
+import { InputError, amount, check, date, positive, text } from "../check.js";
 
 /** ISO 4217 codes of what providers bill in. */
 export type Currency = "USD" | "EUR";
@@ -46,11 +46,6 @@ export interface Catalogue {
   eurUsd: { rate: number; date: string; source: string };
   prices: Price[];
 }
-
-const text = { type: "string", minLength: 1 } as const;
-const date = { type: "string", pattern: "^\\d{4}-\\d{2}-\\d{2}$" } as const;
-const amount = { type: "number", minimum: 0 } as const;
-const positive = { type: "number", exclusiveMinimum: 0 } as const;
 
 export const catalogueSchema = {
   type: "object",
@@ -114,16 +109,6 @@ export const catalogueSchema = {
   additionalProperties: false,
 } as const;
 
-/** A file that a person wrote is not what it should be. */
-export class InputError extends Error {
-  constructor(
-    message: string,
-    readonly remedy: string,
-  ) {
-    super(message);
-  }
-}
-
 /**
  * Checks a catalogue read from a file.
  * @param name what to call it in errors
@@ -154,21 +139,6 @@ export function parseCatalogue(value: unknown, name: string): Catalogue {
     }
   }
   return catalogue;
-}
-
-/**
- * @param schema JSON Schema
- * @throws InputError with path and what is allowed
- */
-export function check(schema: object, value: unknown, name: string): void {
-  const [, [error]] = Errors(schema, value);
-  if (!error) return;
-  const path = error.instancePath === "" ? "/" : error.instancePath;
-  // What additionalProperties refuses is told as a schema that nothing passes.
-  const unknown = error.message === "schema is false";
-  const more = "params" in error ? ` (${JSON.stringify(error.params)})` : "";
-  const reason = unknown ? "is not known here" : `${error.message}${more}`;
-  throw new InputError(`${name}: ${path} ${reason}`, "Correct it; docs/cost.md shows the format.");
 }
 
 /** A price, and whether it is another region's. */

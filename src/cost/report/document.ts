@@ -1,3 +1,4 @@
+import { memoryParameters, workParameters } from "../../settings/capacity.js";
 import { markets } from "../../topology/regions.js";
 import type { Stage } from "../../topology/stages.js";
 import { defaultAssumptions } from "../assumptions.js";
@@ -7,7 +8,7 @@ import type { Pricing } from "../price.js";
 import { breakEvens, costByRegions, costByTraffic, tornado } from "../sensitivity.js";
 import { type Usage, usageNames, usages } from "../usage.js";
 import { howTo } from "./how-to.js";
-import { money, ratioRow, short, totalOf } from "./text.js";
+import { money, ratiosTable, short, totalOf } from "./text.js";
 
 /** The bill of the book, in dollars a month. */
 const bookBill = 80_000;
@@ -66,6 +67,7 @@ function bookCase(pricing: Pricing): string[] {
   const usd = (amount: number) => money(amount, "USD");
   const factor = (a: Estimate, b: Estimate) => (a.bill.priced / b.bill.priced).toFixed(1);
   const rows = ratios(dear.bill, cheap.bill);
+  const ratioTable = ratiosTable(dear.bill, cheap.bill, ["aws-managed", "hetzner"]);
   const biggest = rows
     .filter(({ category, shareOfDifference = 0 }) => category !== "total" && shareOfDifference > 0)
     .toSorted((a, b) => b.shareOfDifference! - a.shareOfDifference!);
@@ -82,10 +84,7 @@ function bookCase(pricing: Pricing): string[] {
     "## The book's case: $80,000, and 10 to 20 times less",
     `The model is asked for the traffic at which AWS, managed, costs ${usd(bookBill)} a month: sizes of data and shape of a page are those of usage “high”. No factor stands anywhere in it.`,
     `**One region, stage \`kubernetes\`.** That is ${short(one.pageViews)} page views a month. The same traffic costs ${usd(middle.bill.priced)} self-run on EC2 and ${usd(cheap.bill.priced)} at Hetzner: ${factor(dear, cheap)} times less than managed, ${factor(middle, cheap)} times less than self-run.`,
-    markdown(
-      ["category", "aws-managed", "hetzner", "ratio", "of the difference"],
-      rows.map((row) => ratioRow(row, "USD")),
-    ),
+    markdown(ratioTable.head, ratioTable.rows),
     `**Nine regions, stage \`anycast\`.** ${short(many.pageViews)} page views a month cost ${usd(spread.bill.priced)} on AWS. At Hetzner the total is withheld: ${metal.bill.notPriced.length} things have no known price, larger servers in the USA and the announcement of the address among them. What has a price comes to ${usd(metal.bill.priced)}.`,
     "What holds at these prices, and what does not:",
     [
@@ -162,11 +161,11 @@ function regionMap(): string[] {
 }
 
 function assumptionTables(): string[] {
-  const { capacity, regions: _regions, ...others } = defaultAssumptions;
+  const { capacity: _capacity, regions: _regions, ...others } = defaultAssumptions;
   const { buyers, ...shape } = usages.low;
   return [
     "## Assumptions",
-    "None of them is measured on the servers that are priced. Replace them by your own with `--assumptions FILE`.",
+    "None of them is measured on the servers that are priced. Replace them by your own with `--assumptions FILE`; those of machines also with `dukaan:capacity` in a stack's settings (`./dukaan cost --stack NAME`).",
     markdown(
       ["usage", ...usageNames],
       Object.keys(shape).map((name) =>
@@ -176,7 +175,19 @@ function assumptionTables(): string[] {
     `Buyers: ${Object.entries(buyers)
       .map(([name, share]) => `${name} ${percent(share)}`)
       .join(", ")}.`,
-    markdown(["capacity and others", "value"], [...flatten(capacity, "capacity"), ...flatten(others, "")]),
+    "What machines can do (`dukaan:capacity`; CPU time of one core, memory of one machine):",
+    markdown(
+      ["capacity", "value", "source"],
+      [
+        ...Object.entries(workParameters).map(([name, { value, source }]) => [name, String(value), source]),
+        ...Object.entries(memoryParameters).map(([name, { value, source }]) => [
+          `memoryGiB.${name}`,
+          String(value),
+          source,
+        ]),
+      ],
+    ),
+    markdown(["others", "value"], flatten(others, "")),
   ];
 }
 

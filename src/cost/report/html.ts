@@ -1,11 +1,9 @@
 import { html } from "ghtml";
-import { type Comparison, ratios } from "../compare.js";
+import type { Comparison } from "../compare.js";
 import { type Estimate, type Target, targets } from "../estimate.js";
-import { categories } from "../item.js";
-import { type Bill } from "../price.js";
 import type { Crossing, Curve, Swing } from "../sensitivity.js";
 import { curveChart, tornadoChart } from "./charts.js";
-import { money, notesText, ratioRow, short, totalOf } from "./text.js";
+import { type Table, categoriesTable, comparisonTables, notesText, ratiosTable, short } from "./text.js";
 
 /** Everything that the report shows; computed by the caller. */
 export interface Report {
@@ -56,9 +54,9 @@ export function htmlReport(report: Report): string {
         (${report.eurUsd.date}). Prices gathered by ${report.asOf}.
       </p>
       <h2>By category</h2>
-      !${categoryTable(estimates)}
+      !${drawn("categories", categoriesTable(estimates))}
       <h2>Where the factor comes from</h2>
-      !${ratioTable(estimates["aws-managed"].bill, estimates.hetzner.bill)}
+      !${drawn("ratios", ratiosTable(estimates["aws-managed"].bill, estimates.hetzner.bill, ["aws-managed", "hetzner"]))}
       !${report.tornado.map(
         ({ target, swings }) =>
           html`<h2>
@@ -95,12 +93,7 @@ export function htmlReport(report: Report): string {
         })}
       </figure>
       <h2>All stages</h2>
-      !${[...new Set(comparisons.map(({ usage }) => usage))].map((usage) =>
-        comparisonTable(
-          usage,
-          comparisons.filter((comparison) => comparison.usage === usage),
-        ),
-      )}
+      !${comparisonTables(comparisons).map((table) => drawn("comparison", table))}
       <h2>What to know before believing it</h2>
       <ul class="notes">
         !${notes.split("\n").map((line) => html`<li>${line}</li>`)}
@@ -119,45 +112,7 @@ function noCrossing(curves: readonly Curve[]): string {
     : "Lines with open dots leave out what has no price: nothing is said of where they cross.";
 }
 
-function categoryTable(estimates: Report["estimates"]): string {
-  const all = targets.map((target) => estimates[target]);
-  const { currency } = all[0]!.bill;
-  const used = categories.filter((category) => all.some(({ bill }) => bill.byCategory[category] !== 0));
-  const unit = (value: number | undefined) => (value === undefined ? "–" : money(value, currency));
-  return rows(
-    "categories",
-    ["a month", ...targets],
-    [
-      ...used.map((category) =>
-        [category as string].concat(all.map(({ bill }) => money(bill.byCategory[category], currency))),
-      ),
-      ["total", ...all.map(totalOf)],
-      ["per order", ...all.map(({ perOrder }) => unit(perOrder))],
-      ["per 1,000 page views", ...all.map(({ perThousandPages }) => unit(perThousandPages))],
-      ["people's time, apart", ...all.map(({ people }) => money(people, currency))],
-    ],
-  );
-}
-
-function ratioTable(dear: Bill, cheap: Bill): string {
-  return rows(
-    "ratios",
-    ["category", "aws-managed", "hetzner", "ratio", "of the difference"],
-    ratios(dear, cheap).map((row) => ratioRow(row, dear.currency)),
-  );
-}
-
-function comparisonTable(usage: string, comparisons: readonly Comparison[]): string {
-  return rows(
-    "comparison",
-    [`usage ${usage}`, ...targets],
-    comparisons.map(({ stage, estimates }) =>
-      [stage as string].concat(targets.map((target) => totalOf(estimates[target]))),
-    ),
-  );
-}
-
-function rows(name: string, head: readonly string[], body: readonly (readonly string[])[]): string {
+function drawn(name: string, { head, rows }: Table): string {
   return html`<div class="wide">
     <table class="${name}">
       <thead>
@@ -166,7 +121,7 @@ function rows(name: string, head: readonly string[], body: readonly (readonly st
         </tr>
       </thead>
       <tbody>
-        !${body.map(
+        !${rows.map(
           (row) =>
             html`<tr class="${row[0] === "total" ? "sum" : "row"}">
               !${row.map((cell) => html`<td class="${cell.startsWith("withheld") ? "withheld" : "cell"}">${cell}</td>`)}

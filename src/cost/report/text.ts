@@ -24,7 +24,7 @@ export function totalOf({ bill, overloaded }: Pick<Estimate, "bill" | "overloade
 }
 
 /** Rows in columns; the first column is text, the others are numbers. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table({ head, rows }: Table): string {
   const widths = head.map((_, column) =>
     Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length)),
   );
@@ -40,21 +40,27 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** Stages by targets, a table for each usage. */
 export function comparisonText(comparisons: readonly Comparison[]): string {
+  return comparisonTables(comparisons).map(table).join("\n\n");
+}
+
+/** A table for people, however it is drawn: numbers are text already. */
+export interface Table {
+  head: string[];
+  rows: string[][];
+}
+
+export function comparisonTables(comparisons: readonly Comparison[]): Table[] {
   const usages = [...new Set(comparisons.map(({ usage }) => usage))];
-  return usages
-    .map((usage) => {
-      const rows = comparisons
-        .filter((comparison) => comparison.usage === usage)
-        .map(({ stage, estimates }) =>
-          [stage as string].concat(
-            targets.map((target) => totalOf(estimates[target])),
-            factor(estimates["aws-managed"].bill, estimates.hetzner.bill),
-          ),
-        );
-      const head = [`usage ${usage}`, ...targets, "managed / hetzner"];
-      return table(head, rows);
-    })
-    .join("\n\n");
+  return usages.map((usage) => ({
+    head: [`usage ${usage}`, ...targets, "managed / hetzner"],
+    rows: comparisons
+      .filter((comparison) => comparison.usage === usage)
+      .map(({ stage, estimates }) => [
+        stage,
+        ...targets.map((target) => totalOf(estimates[target])),
+        factor(estimates["aws-managed"].bill, estimates.hetzner.bill),
+      ]),
+  }));
 }
 
 function factor(dear: Bill, cheap: Bill): string {
@@ -96,36 +102,34 @@ export function notesText(estimates: readonly Estimate[]): string {
 }
 
 /** One stage by category, targets side by side. */
-export function categoriesText(estimates: Readonly<Record<Target, Estimate>>): string {
+export function categoriesTable(estimates: Readonly<Record<Target, Estimate>>): Table {
   const all = targets.map((target) => estimates[target]);
   const { currency } = all[0]!.bill;
   const used = categories.filter((category) => all.some(({ bill }) => bill.byCategory[category] !== 0));
   const unit = (amount: number | undefined) => (amount === undefined ? "–" : money(amount, currency));
-  return table(
-    ["a month", ...targets],
-    [
-      ...used.map((category) =>
-        [category as string].concat(all.map(({ bill }) => money(bill.byCategory[category], currency))),
-      ),
+  return {
+    head: ["a month", ...targets],
+    rows: [
+      ...used.map((category) => [
+        category,
+        ...all.map(({ bill }) => money(bill.byCategory[category], currency)),
+      ]),
       ["total", ...all.map(totalOf)],
       ["per order", ...all.map(({ perOrder }) => unit(perOrder))],
       ["per 1,000 page views", ...all.map(({ perThousandPages }) => unit(perThousandPages))],
       ["people's time, apart", ...all.map(({ people }) => money(people, currency))],
     ],
-  );
+  };
 }
 
-export function ratiosText(dear: Bill, cheap: Bill, names: readonly [string, string]): string {
-  return table(
-    ["category", ...names, "ratio", "of the difference"],
-    ratios(dear, cheap).map((row) => ratioRow(row, dear.currency)),
-  );
+export function ratiosTable(dear: Bill, cheap: Bill, names: readonly [string, string]): Table {
+  return {
+    head: ["category", ...names, "ratio", "of the difference"],
+    rows: ratios(dear, cheap).map((row) => ratioRow(row, dear.currency)),
+  };
 }
 
-export function ratioRow(
-  { category, dear, cheap, ratio, shareOfDifference }: Ratio,
-  currency: string,
-): string[] {
+function ratioRow({ category, dear, cheap, ratio, shareOfDifference }: Ratio, currency: string): string[] {
   const withheld = category === "total" && shareOfDifference === undefined && ratio === undefined;
   return [
     withheld ? "what has a price" : category,
@@ -141,7 +145,7 @@ export function itemsText(bill: Bill): string {
   const rows = bill.items
     .toSorted((a, b) => b.amount - a.amount)
     .map((item) => [nameOf(item), amountOf(item), money(item.amount, bill.currency), item.marks.join("; ")]);
-  return table(["what", "quantity", "a month", ""], rows);
+  return table({ head: ["what", "quantity", "a month", ""], rows });
 }
 
 function nameOf({ what, service, sku, region }: PricedItem): string {
@@ -153,9 +157,9 @@ function amountOf({ quantity, unit }: PricedItem): string {
 }
 
 export function tornadoText(swings: readonly Swing[], currency: string): string {
-  return table(
-    ["moves it most", "from", "to", "a month from", "to"],
-    swings
+  return table({
+    head: ["moves it most", "from", "to", "a month from", "to"],
+    rows: swings
       .slice(0, 3)
       .map(({ input, low, high }) => [
         input,
@@ -164,7 +168,7 @@ export function tornadoText(swings: readonly Swing[], currency: string): string 
         money(low.total, currency),
         money(high.total, currency),
       ]),
-  );
+  });
 }
 
 export function short(value: number): string {

@@ -51,7 +51,7 @@ export function awsManagedItems(scenario: Scenario): Item[] {
     }),
     ...(edge ? deliveryItems(scenario, places) : []),
     ...storageItems(scenario, places),
-    ...dnsItems(),
+    ...dnsItems(scenario, reached(scenario, "fleet")),
   ];
 }
 
@@ -123,13 +123,14 @@ function eventItems(scenario: Scenario, place: Place): Item[] {
   const item = inRegion(provider, place.aws);
   const nodes = tierIn(scenario, place, "broker");
   const brokers = Math.max(3, nodes.length);
-  const { sku, base } = managedType("brokers", nodes[0] ? memoryGiB(nodes[0]) : 8);
+  const { sku, base, standsFor } = managedType("brokers", nodes[0] ? memoryGiB(nodes[0]) : 8);
   const kept = (place.volumes.eventsGB * scenario.usage.eventDays) / 30;
   const disk = Math.max(10, Math.ceil(kept * 2));
   return [
     item("compute", "msk", sku, brokers * scenario.hours, "broker-hour", "Kafka brokers", {
       service: "ec2",
       sku: base,
+      ...(standsFor !== undefined && { standsFor }),
     }),
     item("storage", "msk", "storage", brokers * disk, "GB-month", "disks of brokers", {
       service: "ebs",

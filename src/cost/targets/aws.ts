@@ -22,7 +22,8 @@ export function awsSelfRunItems(scenario: Scenario): Item[] {
     ]),
     ...storageItems(scenario, places),
     ...selfKeptBackups(scenario, places[0]!),
-    ...dnsItems(),
+    // Its entry is an instance's own address, until the accelerator has one for all.
+    ...dnsItems(scenario, scenario.topology.anycast ?? false),
   ];
 }
 
@@ -149,32 +150,37 @@ export function acceleratorItems(
 /** S3 for images and logs. Every image is put once and fetched when no cache has it; a kilorequest is the unit. */
 export function storageItems(scenario: Scenario, places: readonly Place[]): Item[] {
   const { usage } = scenario;
-  const requests = places.reduce((sum, { volumes }) => sum + volumes.requests, 0);
   const logsGB = places.reduce((sum, { volumes }) => sum + volumes.logsGB, 0);
-  const missed = scenario.topology.services.some(({ name }) => name === "edge-cache")
-    ? requests * (1 - usage.edgeHitRate)
-    : requests;
+  const cached = scenario.topology.services.some(({ name }) => name === "edge-cache");
+  const fetched = usage.pageViews * usage.imagesPerPage * (cached ? 1 - usage.edgeHitRate : 1);
   const item = inRegion(provider, places[0]!.aws);
   const { images, logs } = storedGB(scenario, logsGB);
   return [
     item("storage", "s3", "standard-storage", images + logs, "GB-month", "images and logs"),
-    item("requests", "s3", "get-requests", missed / 1000, "1k", "images fetched"),
+    item("requests", "s3", "get-requests", fetched / 1000, "1k", "images fetched"),
+    item("requests", "s3", "put-requests", usage.imageUploads / 1000, "1k", "images uploaded"),
   ];
 }
 
-function selfKeptBackups({ usage }: Scenario, { aws }: Place): Item[] {
+/** WAL leaves the database within a minute: one object each. */
+function selfKeptBackups({ usage, hours }: Scenario, { aws }: Place): Item[] {
+  const item = inRegion(provider, aws);
+  const kept = usage.databaseGB * usage.backupCopies;
   return [
-    inRegion(provider, aws)(
-      "backups",
-      "s3",
-      "standard-storage",
-      usage.databaseGB * usage.backupCopies,
-      "GB-month",
-      "backups of the database",
-    ),
+    item("backups", "s3", "standard-storage", kept, "GB-month", "backups of the database"),
+    item("backups", "s3", "put-requests", (hours * 60) / 1000, "1k", "WAL put beside the backups"),
   ];
 }
 
-export function dnsItems(): Item[] {
-  return [inRegion(provider, "global")("network", "route53", "hosted-zone", 1, "month", "DNS zone")];
+/**
+ * A zone, and what resolvers ask it. @param alias the name leads to a balancer, CloudFront or the accelerator, which AWS
+ * answers for nothing (https://aws.amazon.com/route53/pricing/, alias records)
+ */
+export function dnsItems({ usage, assumptions }: Scenario, alias: boolean): Item[] {
+  const item = inRegion(provider, "global");
+  const queries = alias ? 0 : (usage.pageViews * assumptions.dnsQueriesPerPage) / 1e6;
+  return [
+    item("network", "route53", "hosted-zone", 1, "month", "DNS zone"),
+    item("requests", "route53", "queries-standard", queries, "1M", "DNS queries"),
+  ];
 }

@@ -3,7 +3,7 @@ import type { Machine } from "../../topology/topology.js";
 /**
  * AWS's size for each size of server: the same cores and memory, current x86 families (the shop's bundle is built for
  * x86). Managed services exist on their own families only; there it is the same memory, as that is what they are bought
- * for, and cores where both are known. `m6i.large` stands for the plain machine of `m5.large`, whose price it has.
+ * for, and cores where both are known.
  */
 const ec2: Readonly<Record<string, string>> = {
   "local-512": "t3.nano",
@@ -24,12 +24,10 @@ const ec2: Readonly<Record<string, string>> = {
   cpx42: "c6i.2xlarge",
   cpx52: "c6i.4xlarge",
   cpx62: "c6i.4xlarge",
-  "AX42-1": "m6i.4xlarge",
-  "AX102-1": "m6i.8xlarge",
 };
 
 /** Up to so many GiB of memory, this size. */
-type Sizes = readonly (readonly [memoryGiB: number, sku: string, base: string])[];
+type Sizes = readonly (readonly [memoryGiB: number, sku: string, base: string, standsFor?: string])[];
 
 const databases: Sizes = [
   [4, "db.t4g.medium", "t4g.medium"],
@@ -37,7 +35,6 @@ const databases: Sizes = [
   [16, "db.m7g.xlarge", "m7g.xlarge"],
   [32, "db.m7g.2xlarge", "m7g.2xlarge"],
   [64, "db.r6g.2xlarge", "r6g.2xlarge"],
-  [128, "db.r6g.4xlarge", "r6g.4xlarge"],
   [256, "db.r6g.8xlarge", "r6g.8xlarge"],
 ];
 
@@ -57,10 +54,11 @@ const searches: Sizes = [
   [32, "m7g.2xlarge.search", "m7g.2xlarge"],
 ];
 
+/** Of m5 only the broker's price is known; its plain machine is that of the next family, and the bill says so. */
 const brokers: Sizes = [
   [4, "kafka.t3.small", "t3.small"],
-  [8, "kafka.m5.large", "m6i.large"],
-  [16, "kafka.m5.xlarge", "m6i.xlarge"],
+  [8, "kafka.m5.large", "m6i.large", "m5.large"],
+  [16, "kafka.m5.xlarge", "m6i.xlarge", "m5.xlarge"],
 ];
 
 const bySort = { databases, caches, searches, brokers };
@@ -78,10 +76,10 @@ export function ec2Type(serverType: string): string {
 export function managedType(
   sort: keyof typeof bySort,
   wantedGiB: number,
-): { sku: string; base: string; fits: number } {
+): { sku: string; base: string; standsFor?: string; fits: number } {
   const sizes = bySort[sort];
-  const [largest, sku, base] = sizes.find(([memory]) => memory >= wantedGiB) ?? sizes.at(-1)!;
-  return { sku, base, fits: largest };
+  const [largest, sku, base, standsFor] = sizes.find(([memory]) => memory >= wantedGiB) ?? sizes.at(-1)!;
+  return { sku, base, fits: largest, ...(standsFor !== undefined && { standsFor }) };
 }
 
 export function memoryGiB({ memoryMiB }: Pick<Machine, "memoryMiB">): number {

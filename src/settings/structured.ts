@@ -1,0 +1,13 @@
+/** Settings with parts: Pulumi hands them over as JSON. @returns the text itself when it is none */
+export function fromJson(text: string): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    return value;
+  } catch {
+    return text;
+  }
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
