@@ -19,7 +19,16 @@ export async function requireBudget(
   const file = parse(await readFile(stack.configFile, "utf8")) as { config?: Record<string, unknown> } | null;
   const config = file?.config ?? {};
   // Only what the bill depends on: keys and tokens may be encrypted, and are the program's to check.
-  const names = ["stage", "provider", "location", "serverType", "image", "networkCidr", "monthlyBudget"];
+  const names = [
+    "stage",
+    "provider",
+    "location",
+    "serverType",
+    "databaseServerType",
+    "image",
+    "networkCidr",
+    "monthlyBudget",
+  ];
   const relevant = names.flatMap((name) =>
     config[`dukaan:${name}`] === undefined ? [] : [[`dukaan:${name}`, config[`dukaan:${name}`]] as const],
   );
