@@ -2,6 +2,7 @@ import { Type } from "@fastify/type-provider-typebox";
 import type { FastifyReply } from "fastify";
 import { MAX_LINES, MAX_QUANTITY } from "./cart/cart.js";
 import { CURSOR_PATTERN, parseCursor } from "./catalogue/cursor.js";
+import { listedProductJson, productJson } from "./catalogue/json.js";
 import { findProduct, listProducts } from "./catalogue/products.js";
 import { parseProductId, ProductPath } from "./catalogue/routes.js";
 import type { App } from "./http/app.js";
@@ -29,7 +30,7 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       const store = await requireStore(db, request.params.slug);
       const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
       const { rows, newer = null, older = null } = await listProducts(db, store.id, cursor, PAGE_SIZE);
-      return sendJson(reply, { products: rows, newer, older });
+      return sendJson(reply, { products: rows.map(listedProductJson), newer, older });
     },
   );
 
@@ -40,7 +41,7 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       const store = await requireStore(db, request.params.slug);
       const product = await findProduct(db, store.id, parseProductId(request.params.product));
       if (!product) throw notFound("This shop has no such product.");
-      return sendJson(reply, product);
+      return sendJson(reply, productJson(product));
     },
   );
 

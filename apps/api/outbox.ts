@@ -1,20 +1,12 @@
 import type { Transaction } from "kysely";
+import type { ProductSnapshot } from "./catalogue/snapshot.js";
 import type { Tables } from "./database/tables.js";
 import type { Actor, OrderStatus } from "./orders/status.js";
-
-/** A product as events carry it: complete, so that a consumer needs no question back; newer `version` wins. */
-export interface ProductSnapshot {
-  productId: number;
-  storeId: number;
-  name: string;
-  pricePaise: number;
-  stock: number;
-  version: number;
-}
 
 /** What happened, in the past tense. The payload is the event's public contract. */
 export type DomainEvent =
   | { type: "store.created"; payload: { storeId: number; slug: string; name: string } }
+  | { type: "store.moved"; payload: { storeId: number; slug: string; formerSlug: string } }
   | { type: "product.created" | "product.updated"; payload: ProductSnapshot }
   | {
       type: "order.placed";
@@ -52,7 +44,7 @@ function aggregate(event: DomainEvent): {
   aggregate_type: "store" | "product" | "order";
   aggregate_id: string;
 } {
-  if (event.type === "store.created")
+  if (event.type === "store.created" || event.type === "store.moved")
     return { aggregate_type: "store", aggregate_id: String(event.payload.storeId) };
   if ("productId" in event.payload)
     return { aggregate_type: "product", aggregate_id: String(event.payload.productId) };

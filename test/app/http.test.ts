@@ -115,8 +115,9 @@ describe("the JSON API", () => {
       name: "Shop http",
       url: "https://shop.test/s/http",
     });
-    const product = { id: productId, name: "Torch", pricePaise: 12_000, stock: 2 };
-    expect(await json(`/api/v1/stores/http/products/${productId}`)).toEqual(product);
+    const product = { id: productId, name: "Torch", pricePaise: 12_000, compareAtPaise: null, stock: 2 };
+    const whole = { ...product, description: "" };
+    expect(await json(`/api/v1/stores/http/products/${productId}`)).toEqual(whole);
     expect(await json("/api/v1/stores/http/products")).toEqual({
       products: [product],
       newer: null,

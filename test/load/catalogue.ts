@@ -35,7 +35,7 @@ export async function readStores(client: HttpClient, slugs: readonly string[]): 
       throw new Error(`the store ${slug} cannot be read: status ${page.status} and ${list.status}`);
     const { products } = JSON.parse(list.body) as { products: Omit<Product, "store">[] };
     if (products.length === 0) continue;
-    const older = /\?page=older-\d+/.exec(page.body)?.[0];
+    const older = /\?page=older-[\d-]+/.exec(page.body)?.[0];
     stores.push({
       slug,
       // Most visitors do not turn the page.

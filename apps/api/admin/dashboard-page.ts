@@ -25,6 +25,7 @@ export function dashboardPage(
         <a class="button" href="${base}/products/new">Add a product</a>
         <a class="button quiet" href="${base}/products">All products</a>
         <a class="button quiet" href="${base}/orders">All orders</a>
+        <a class="button quiet" href="${base}/address">Address of the shop</a>
         <a class="button quiet" href="${base}/whatsapp">WhatsApp number</a>
         <a class="button quiet" rel="noreferrer" href="${shareStoreLink(store, publicUrl)}"
           >Share the shop on WhatsApp</a

@@ -1,30 +1,39 @@
 import { html } from "ghtml";
+import { POSITION_MAX, type Category } from "../catalogue/categories.js";
 import type { Page } from "../catalogue/cursor.js";
 import { pageLinks } from "../catalogue/pages.js";
-import { PRODUCT_NAME_MAX, STOCK_MAX, type Product } from "../catalogue/products.js";
-import { formatRupees, rupeesForInput } from "../money.js";
-import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import {
+  DESCRIPTION_MAX,
+  PRODUCT_NAME_MAX,
+  STOCK_MAX,
+  type ListedProduct,
+  type Product,
+} from "../catalogue/products.js";
+import { formatRupees } from "../money.js";
+import { checkbox, errorSummary, selectField, textArea, textField, type FieldErrors } from "../pages/form.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
+import { formOf, type ProductForm } from "./product-form.js";
 
-/** Texts of the product form as they were entered. */
-export interface ProductForm {
-  name: string;
-  price: string;
-  stock: string;
+interface EnteredForm {
+  values: ProductForm;
+  errors: FieldErrors;
 }
 
-const EMPTY: ProductForm = { name: "", price: "", stock: "" };
+const EMPTY: EnteredForm = { values: { name: "", price: "", stock: "" }, errors: {} };
 
 /** A merchant's list of products. */
-export function productsPage(layout: Layout, store: Store, products: Page<Product>): string {
+export function productsPage(layout: Layout, store: Store, products: Page<ListedProduct>): string {
   return layout({
     title: `Products – ${store.name}`,
     store,
     area: "admin",
     main: html`<p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
       <h1>Products</h1>
-      <p><a class="button" href="/admin/${store.slug}/products/new">Add a product</a></p>
+      <p class="actions">
+        <a class="button" href="/admin/${store.slug}/products/new">Add a product</a>
+        <a class="button quiet" href="/admin/${store.slug}/categories">Categories</a>
+      </p>
       !${productList(store, products)}`,
   });
 }
@@ -33,7 +42,8 @@ export function productsPage(layout: Layout, store: Store, products: Page<Produc
 export function newProductPage(
   layout: Layout,
   store: Store,
-  form: { values: ProductForm; errors: FieldErrors } = { values: EMPTY, errors: {} },
+  categories: readonly Category[],
+  { values, errors }: EnteredForm = EMPTY,
 ): string {
   return layout({
     title: `Add a product – ${store.name}`,
@@ -42,9 +52,9 @@ export function newProductPage(
     main: html`<section class="narrow">
       <p class="back"><a href="/admin/${store.slug}/products">All products</a></p>
       <h1>Add a product</h1>
-      !${errorSummary(form.errors)}
+      !${errorSummary(errors)}
       <form method="post" action="/admin/${store.slug}/products">
-        !${productFields(form.values, form.errors)}
+        !${productFields(values, errors, categories)}
         <button class="button wide">Add the product</button>
       </form>
     </section>`,
@@ -56,14 +66,9 @@ export function editProductPage(
   layout: Layout,
   store: Store,
   product: Product,
-  form?: { values: ProductForm; errors: FieldErrors },
+  categories: readonly Category[],
+  { values, errors }: EnteredForm = { values: formOf(product), errors: {} },
 ): string {
-  const values = form?.values ?? {
-    name: product.name,
-    price: rupeesForInput(product.pricePaise),
-    stock: String(product.stock),
-  };
-  const errors = form?.errors ?? {};
   return layout({
     title: `${product.name} – ${store.name}`,
     store,
@@ -74,43 +79,80 @@ export function editProductPage(
       !${errorSummary(errors)}
       <form method="post" action="/admin/${store.slug}/products/${product.id}">
         <input type="hidden" name="stockBefore" value="${product.stock}" />
-        !${productFields(values, errors)}
+        !${productFields(values, errors, categories)}
         <button class="button wide">Save</button>
       </form>
     </section>`,
   });
 }
 
-function productFields(values: ProductForm, errors: FieldErrors): string {
-  return (
-    textField({ name: "name", label: "Name", value: values.name, maxlength: PRODUCT_NAME_MAX }, errors) +
-    textField(
-      { name: "price", label: "Price in rupees", value: values.price, inputmode: "decimal", maxlength: 20 },
-      errors,
-    ) +
-    textField(
+function productFields(values: ProductForm, errors: FieldErrors, categories: readonly Category[]): string {
+  const shelves = [
+    { value: "", label: "None" },
+    ...categories.map(({ id, name }) => ({ value: String(id), label: name })),
+  ];
+  return [
+    textField({ name: "name", label: "Name", value: values.name, maxlength: PRODUCT_NAME_MAX }, errors),
+    textArea(
       {
-        name: "stock",
-        label: "Pieces in stock",
-        value: values.stock,
-        type: "number",
-        inputmode: "numeric",
-        min: 0,
-        max: STOCK_MAX,
+        name: "description",
+        label: "Description",
+        value: values.description ?? "",
+        rows: 5,
+        maxlength: DESCRIPTION_MAX,
       },
       errors,
-    )
-  );
+    ),
+    textField({ ...rupees, name: "price", label: "Price in rupees", value: values.price }, errors),
+    textField(
+      {
+        ...rupees,
+        name: "compareAt",
+        label: "Earlier price in rupees",
+        value: values.compareAt ?? "",
+        required: false,
+        hint: "Shown struck through beside the price. Leave it empty if there was none.",
+      },
+      errors,
+    ),
+    textField(
+      { ...count, name: "stock", label: "Pieces in stock", value: values.stock, max: STOCK_MAX },
+      errors,
+    ),
+    selectField({ name: "category", label: "Category", value: values.category ?? "" }, shelves, errors),
+    textField(
+      {
+        ...count,
+        name: "position",
+        label: "Place in the shop",
+        value: values.position ?? "0",
+        max: POSITION_MAX,
+        hint: "Higher numbers come first; among equals the newest product.",
+      },
+      errors,
+    ),
+    checkbox({
+      name: "hidden",
+      label: "Hide from buyers",
+      checked: values.hidden === "on",
+      hint: "It can be neither seen nor ordered.",
+    }),
+  ].join("");
 }
 
-function productList(store: Store, products: Page<Product>): string {
+const rupees = { inputmode: "decimal", maxlength: 20 } as const;
+const count = { type: "number", inputmode: "numeric", min: 0 } as const;
+
+function productList(store: Store, products: Page<ListedProduct>): string {
   if (products.rows.length === 0) return html`<p>No products yet. Add your first one.</p>`;
   return html`<ul class="rows">
       !${products.rows.map(
         (product) =>
           html`<li>
             <a href="/admin/${store.slug}/products/${product.id}">${product.name}</a>
-            <span class="hint">${product.stock === 0 ? "sold out" : `${product.stock} in stock`}</span>
+            <span class="hint"
+              >${product.stock === 0 ? "sold out" : `${product.stock} in stock`}${product.hidden ? ", hidden" : ""}</span
+            >
             <strong class="sum">${formatRupees(product.pricePaise)}</strong>
           </li> `,
       )}

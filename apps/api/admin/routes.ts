@@ -5,6 +5,8 @@ import { sendPrivatePage } from "../http/caching.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
 import { findStoreByAdminKey } from "../stores/stores.js";
+import { registerAddressRoutes } from "./address-routes.js";
+import { registerCategoryRoutes } from "./category-routes.js";
 import { readDashboard } from "./dashboard.js";
 import { dashboardPage } from "./dashboard-page.js";
 import { registerOrderAdminRoutes } from "./order-routes.js";
@@ -46,6 +48,8 @@ export function registerAdminRoutes(app: App, services: Services): void {
     return sendPrivatePage(reply, dashboardPage(layout, store, dashboard, environment.publicUrl));
   });
 
+  registerAddressRoutes(app, services);
+  registerCategoryRoutes(app, services);
   registerProductRoutes(app, services);
   registerOrderAdminRoutes(app, services);
   registerWhatsappRoutes(app, services);

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from "fastify";
 import { notFound } from "../http/problem.js";
 import type { Services } from "../services.js";
+import { currentSlug, StoreMoved } from "../stores/moved.js";
 import type { Store } from "../stores/stores.js";
 import { readSessionCookie } from "./session-cookie.js";
 
@@ -14,13 +15,15 @@ export class SignInRequired extends Error {
  * merchant's route asks first.
  */
 export async function merchantStore(
-  { environment, sessions }: Services,
+  { db, environment, sessions }: Services,
   request: FastifyRequest,
   slug: string,
 ): Promise<Store> {
   const token = readSessionCookie(request, environment);
   const store = token === undefined ? undefined : await sessions.find(token);
   if (!store) throw new SignInRequired();
-  if (store.slug !== slug) throw notFound("You have no shop at this address.");
-  return store;
+  if (store.slug === slug) return store;
+  // An address that this merchant's own shop had before.
+  if ((await currentSlug(db, slug)) === store.slug) throw new StoreMoved(store.slug);
+  throw notFound("You have no shop at this address.");
 }

@@ -1,5 +1,5 @@
 import { html } from "ghtml";
-import type { Product } from "../catalogue/products.js";
+import type { ListedProduct } from "../catalogue/products.js";
 import { formatRupees } from "../money.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
@@ -7,11 +7,11 @@ import { MAX_QUANTITY, type CartLine } from "./cart.js";
 
 /** A line of the cart with its product as it is now. */
 export interface PricedLine extends CartLine {
-  product: Product;
+  product: ListedProduct;
 }
 
 /** Joins a cart with the products that exist; lines of products that are gone are dropped. */
-export function priceLines(lines: readonly CartLine[], products: readonly Product[]): PricedLine[] {
+export function priceLines(lines: readonly CartLine[], products: readonly ListedProduct[]): PricedLine[] {
   const byId = new Map(products.map((product) => [product.id, product]));
   return lines.flatMap((line) => {
     const product = byId.get(line.productId);

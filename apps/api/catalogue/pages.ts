@@ -3,36 +3,56 @@ import { MAX_QUANTITY } from "../cart/cart.js";
 import { formatRupees } from "../money.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
+import type { Category } from "./categories.js";
 import type { Page } from "./cursor.js";
-import type { Product } from "./products.js";
+import type { ListedProduct, Product } from "./products.js";
 
 /** Below this many pieces a shop says how few are left. */
 const FEW = 5;
 const HUES = 6;
 
-/** A shop's page: its products, newest first. */
-export function shopPage(layout: Layout, store: Store, page: Page<Product>): string {
+/** A shop's page, or that of one of its categories. */
+export function shopPage(
+  layout: Layout,
+  store: Store,
+  content: { categories: readonly Category[]; category?: Category; products: Page<ListedProduct> },
+): string {
+  const { categories, category, products } = content;
+  const path = category ? `/s/${store.slug}/c/${category.slug}` : `/s/${store.slug}`;
   return layout({
-    title: store.name,
-    description: `Order from ${store.name}.`,
+    title: category ? `${category.name} – ${store.name}` : store.name,
+    description: category ? `${category.name} from ${store.name}.` : `Order from ${store.name}.`,
     store,
     area: "shop",
-    main: html`<h1>${store.name}</h1>
+    main: html`<h1>${category?.name ?? store.name}</h1>
+      !${categoryLinks(store, categories, category)}
       !${
-        page.rows.length === 0
+        products.rows.length === 0
           ? html`<p class="lead">There is nothing here yet. Please come back soon.</p>`
           : html`<ul class="grid">
-                !${page.rows.map((product) => productCard(store, product))}
+                !${products.rows.map((product) => productCard(store, product))}
               </ul>
-              !${pageLinks(`/s/${store.slug}`, page)}`
+              !${pageLinks(path, products)}`
       }`,
   });
 }
 
-function productCard(store: Store, product: Product): string {
+function categoryLinks(store: Store, categories: readonly Category[], current: Category | undefined): string {
+  if (categories.length === 0) return "";
+  const link = (path: string, name: string, here: boolean) =>
+    html`<li><a href="${path}" !${here ? ' aria-current="page"' : ""}>${name}</a></li> `;
+  return html`<nav class="categories" aria-label="Categories">
+    <ul>
+      !${link(`/s/${store.slug}`, "All", current === undefined)}
+      !${categories.map(({ id, slug, name }) => link(`/s/${store.slug}/c/${slug}`, name, id === current?.id))}
+    </ul>
+  </nav>`;
+}
+
+function productCard(store: Store, product: ListedProduct): string {
   return html`<li class="product">
     <a href="/s/${store.slug}/p/${product.id}">!${tile(product)}<span class="name">${product.name}</span></a>
-    <p class="price">${formatRupees(product.pricePaise)}!${stockNote(product.stock)}</p>
+    <p class="price">!${price(product)}!${stockNote(product.stock)}</p>
   </li> `;
 }
 
@@ -49,7 +69,8 @@ export function productPage(layout: Layout, store: Store, product: Product): str
         !${tile(product)}
         <div>
           <h1>${product.name}</h1>
-          <p class="price large">${formatRupees(product.pricePaise)}!${stockNote(product.stock)}</p>
+          <p class="price large">!${price(product)}!${stockNote(product.stock)}</p>
+          !${paragraphs(product.description)}
           !${
             most === 0
               ? html`<p>This product is sold out at the moment.</p>`
@@ -92,9 +113,28 @@ export function pageLinks(
 }
 
 /** Stands in for a picture: the first letter on a colour that stays the same for a product. */
-function tile(product: Product): string {
+function tile(product: { id: number; name: string }): string {
   const letter = String.fromCodePoint(product.name.codePointAt(0) ?? 0x20).toUpperCase();
   return html`<span class="tile hue-${product.id % HUES}" aria-hidden="true">${letter}</span>`;
+}
+
+/** The price, with the earlier one struck through; screen readers are told which is which. */
+function price({
+  pricePaise,
+  compareAtPaise,
+}: {
+  pricePaise: number;
+  compareAtPaise: number | null;
+}): string {
+  if (compareAtPaise === null) return html`${formatRupees(pricePaise)}`;
+  return html`<span class="visually-hidden">Now </span>${formatRupees(pricePaise)}
+    <span class="visually-hidden">, before </span><s class="before">${formatRupees(compareAtPaise)}</s>`;
+}
+
+function paragraphs(text: string): string {
+  if (text === "") return "";
+  const each = text.split("\n\n").map((paragraph) => html`<p>${paragraph}</p>`);
+  return html`<div class="description">!${each}</div>`;
 }
 
 function stockNote(stock: number): string {

@@ -4,7 +4,8 @@ import { sendPublicPage } from "../http/caching.js";
 import { notFound } from "../http/problem.js";
 import type { Services } from "../services.js";
 import { requireStore, StorePath } from "../stores/store-path.js";
-import { CURSOR_PATTERN, parseCursor } from "./cursor.js";
+import { listCategories } from "./categories.js";
+import { CURSOR_PATTERN, parseCursor, type Cursor } from "./cursor.js";
 import { productPage, shopPage } from "./pages.js";
 import { findProduct, listProducts } from "./products.js";
 
@@ -17,9 +18,22 @@ export function registerCatalogueRoutes(app: App, { db, layout }: Services): voi
 
   app.get("/s/:slug", { schema: { params: StorePath, querystring } }, async (request, reply) => {
     const store = await requireStore(db, request.params.slug);
-    const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
-    const page = await listProducts(db, store.id, cursor, PAGE_SIZE);
-    return sendPublicPage(request, reply, shopPage(layout, store, page));
+    const [categories, products] = await Promise.all([
+      listCategories(db, store.id),
+      listProducts(db, store.id, cursorOf(request.query), PAGE_SIZE),
+    ]);
+    return sendPublicPage(request, reply, shopPage(layout, store, { categories, products }));
+  });
+
+  const params = Type.Object({ ...StorePath.properties, category: Type.String() });
+  app.get("/s/:slug/c/:category", { schema: { params, querystring } }, async (request, reply) => {
+    const store = await requireStore(db, request.params.slug);
+    const categories = await listCategories(db, store.id);
+    const category = categories.find(({ slug }) => slug === request.params.category);
+    if (!category) throw notFound("This shop has no such category.");
+    const options = { categoryId: category.id };
+    const products = await listProducts(db, store.id, cursorOf(request.query), PAGE_SIZE, options);
+    return sendPublicPage(request, reply, shopPage(layout, store, { categories, category, products }));
   });
 
   app.get("/s/:slug/p/:product", { schema: { params: ProductPath } }, async (request, reply) => {
@@ -30,7 +44,11 @@ export function registerCatalogueRoutes(app: App, { db, layout }: Services): voi
   });
 }
 
-/** Path parameters of a product's page. */
+function cursorOf({ page }: { page?: string }): Cursor | undefined {
+  return page === undefined ? undefined : parseCursor(page);
+}
+
+/** Path parameters of a product's page. Its id stands there and no text: it stays right whatever the product is called. */
 export const ProductPath = Type.Object({ slug: Type.String(), product: Type.String() });
 
 /** Reads a product's id from an address; anything else is an address that leads nowhere. */

@@ -29,3 +29,8 @@ export function violatesUnique(error: unknown, constraint: string): boolean {
 export function isRetryable(error: unknown): boolean {
   return error instanceof DatabaseError && (error.code === "40001" || error.code === "40P01");
 }
+
+/** A row refers to one that is not there, or is referred to and was to be deleted; this constraint forbids it. */
+export function violatesForeignKey(error: unknown, constraint: string): boolean {
+  return error instanceof DatabaseError && error.code === "23503" && error.constraint === constraint;
+}

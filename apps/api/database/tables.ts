@@ -1,10 +1,14 @@
 import type { ColumnType, Generated, GeneratedAlways } from "kysely";
+import type { ProductImage } from "../catalogue/snapshot.js";
 import type { Actor, OrderStatus } from "../orders/status.js";
 
 /** Kysely's view of the schema that the SQL files in migrations/ create. `bigint` arrives as a number. */
 export interface Tables {
   stores: StoresTable;
+  store_slugs: StoreSlugsTable;
+  categories: CategoriesTable;
   products: ProductsTable;
+  images: ImagesTable;
   sessions: SessionsTable;
   orders: OrdersTable;
   order_lines: OrderLinesTable;
@@ -22,12 +26,39 @@ interface StoresTable {
   created_at: Generated<Date>;
 }
 
+interface StoreSlugsTable {
+  slug: string;
+  store_id: number;
+  since: Generated<Date>;
+}
+
+interface CategoriesTable {
+  id: GeneratedAlways<number>;
+  store_id: number;
+  slug: string;
+  name: string;
+  position: Generated<number>;
+  created_at: Generated<Date>;
+}
+
+interface ImagesTable {
+  digest: string;
+  widths: number[];
+  touched_at: Generated<Date>;
+}
+
 interface ProductsTable {
   id: GeneratedAlways<number>;
   store_id: number;
   name: string;
   price_paise: number;
   stock: number;
+  description: Generated<string>;
+  compare_at_paise: number | null;
+  hidden: Generated<boolean>;
+  position: Generated<number>;
+  category_id: number | null;
+  images: ColumnType<ProductImage[], string | undefined, string>;
   version: Generated<number>;
   created_at: Generated<Date>;
   updated_at: Generated<Date>;

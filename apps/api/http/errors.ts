@@ -3,6 +3,7 @@ import { SignInRequired } from "../admin/signed-in.js";
 import { isUnavailable } from "../database/errors.js";
 import { errorPage } from "../pages/error-page.js";
 import type { Layout } from "../pages/layout.js";
+import { StoreMoved } from "../stores/moved.js";
 import type { App } from "./app.js";
 import { sendPrivatePage } from "./caching.js";
 import { notFound, Problem } from "./problem.js";
@@ -23,6 +24,9 @@ export function sendError(
   reply: FastifyReply,
 ): FastifyReply {
   if (error instanceof SignInRequired) return reply.redirect("/login", 303);
+  if (error instanceof StoreMoved)
+    // Not to be kept by caches: the store may come back to an address that it had.
+    return reply.header("cache-control", "no-cache").redirect(movedUrl(request, error.slug), 308);
   const problem = toProblem(error);
   if (problem.statusCode >= 500) request.log.error({ err: error }, "request failed");
   else request.log.debug({ err: error }, "request refused");
@@ -38,6 +42,15 @@ export function sendError(
     reply,
     errorPage(layout, { statusCode: problem.statusCode, message, details, requestId: request.id }),
   );
+}
+
+/** The address that was asked for, with another slug. 308 keeps the method and the form. */
+function movedUrl({ url, routeOptions }: FastifyRequest, slug: string): string {
+  const segments = url.split("/");
+  const place = (routeOptions.url ?? "").split("/").indexOf(":slug");
+  // The segment ends where the query begins.
+  segments[place] = (segments[place] ?? "").replace(/^[^?]*/, slug);
+  return segments.join("/");
 }
 
 function toProblem(error: unknown): Problem {

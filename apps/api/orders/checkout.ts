@@ -90,7 +90,11 @@ async function attemptOrder(
     return { outcome, publicId: earlier.public_id };
   }
 
-  const lines = request.lines.map((line) => ({ ...line, product: products.get(line.productId) }));
+  const lines = request.lines.map((line) => {
+    const product = products.get(line.productId);
+    // Hidden since the buyer saw it: as if it were gone.
+    return { ...line, product: product?.hidden ? undefined : product };
+  });
   const shortages = lines
     .filter((line) => (line.product?.stock ?? 0) < line.quantity)
     .map((line) => ({

@@ -1,8 +1,8 @@
 import { sql, type Transaction } from "kysely";
 import type { CartLine } from "../cart/cart.js";
 import { STOCK_MAX } from "../catalogue/products.js";
+import { snapshotColumns, type ProductSnapshot } from "../catalogue/snapshot.js";
 import type { Tables } from "../database/tables.js";
-import type { ProductSnapshot } from "../outbox.js";
 
 /**
  * Locks those of the given products that the store has, and says what they are. Always in the order of ids: two carts
@@ -12,10 +12,10 @@ export async function lockProducts(
   transaction: Transaction<Tables>,
   storeId: number,
   productIds: readonly number[],
-): Promise<Map<number, { name: string; pricePaise: number; stock: number }>> {
+): Promise<Map<number, { name: string; pricePaise: number; stock: number; hidden: boolean }>> {
   const rows = await transaction
     .selectFrom("products")
-    .select(["id", "name", "price_paise as pricePaise", "stock"])
+    .select(["id", "name", "price_paise as pricePaise", "stock", "hidden"])
     .where("store_id", "=", storeId)
     .where(sql<boolean>`id = ANY(${productIds}::bigint[])`)
     .orderBy("id")
@@ -42,7 +42,7 @@ export async function changeStock(
       ${lines.map((line) => sign * line.quantity)}::integer[]
     ) AS change (id, pieces)
     WHERE products.id = change.id
-    RETURNING products.id AS "productId", store_id AS "storeId", name, price_paise AS "pricePaise", stock, version
+    RETURNING ${snapshotColumns}
   `.execute(transaction);
   return rows;
 }

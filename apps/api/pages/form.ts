@@ -20,9 +20,6 @@ export interface Field {
 /** A labelled input; its hint and its error are tied to it for screen readers. */
 export function textField(field: Field, errors: FieldErrors = {}): string {
   const error = errors[field.name];
-  const hintId = field.hint ? `${field.name}-hint` : undefined;
-  const errorId = error ? `${field.name}-error` : undefined;
-  const describedBy = [errorId, hintId].filter(Boolean).join(" ");
   const attributes = Object.entries({
     type: field.type ?? "text",
     inputmode: field.inputmode,
@@ -31,8 +28,6 @@ export function textField(field: Field, errors: FieldErrors = {}): string {
     min: field.min,
     max: field.max,
     value: field.value,
-    "aria-describedby": describedBy || undefined,
-    "aria-invalid": error ? "true" : undefined,
   })
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => html` !${name}="${value}"`)
@@ -42,11 +37,77 @@ export function textField(field: Field, errors: FieldErrors = {}): string {
     <input
       id="${field.name}"
       name="${field.name}"
-      !${attributes}!${field.required === false ? "" : " required"}
+      !${attributes}!${describedBy(field, error)}!${field.required === false ? "" : " required"}
     />
-    !${errorId ? html`<p class="error" id="${errorId}">${error}</p>` : ""}
-    !${hintId ? html`<p class="hint" id="${hintId}">${field.hint}</p>` : ""}
+    !${notes(field, error)}
   </div>`;
+}
+
+/** A labelled field of several lines. */
+export function textArea(
+  field: Pick<Field, "name" | "label" | "value" | "hint" | "maxlength"> & { rows: number },
+  errors: FieldErrors = {},
+): string {
+  const error = errors[field.name];
+  return html`<div class="field">
+    <label for="${field.name}">${field.label}</label>
+    <textarea
+      id="${field.name}"
+      name="${field.name}"
+      rows="${field.rows}"
+      !${field.maxlength === undefined ? "" : html`maxlength="${field.maxlength}"`}
+      !${describedBy(field, error)}
+    >
+!${html`${field.value ?? ""}`}</textarea>
+    !${notes(field, error)}
+  </div>`;
+}
+
+/** A labelled choice of one; `value` "" stands for none of them. */
+export function selectField(
+  field: Pick<Field, "name" | "label" | "value" | "hint">,
+  options: readonly { value: string; label: string }[],
+  errors: FieldErrors = {},
+): string {
+  const error = errors[field.name];
+  return html`<div class="field">
+    <label for="${field.name}">${field.label}</label>
+    <select id="${field.name}" name="${field.name}" !${describedBy(field, error)}>
+      !${options.map(
+        ({ value, label }) =>
+          html`<option value="${value}" !${value === field.value ? " selected" : ""}>${label}</option>`,
+      )}
+    </select>
+    !${notes(field, error)}
+  </div>`;
+}
+
+/** A box to tick: "on" is sent, or nothing. */
+export function checkbox(field: { name: string; label: string; hint?: string; checked: boolean }): string {
+  return html`<div class="field check">
+    <input
+      type="checkbox"
+      id="${field.name}"
+      name="${field.name}"
+      !${field.checked ? "checked" : ""}
+      !${describedBy(field, undefined)}
+    />
+    <label for="${field.name}">${field.label}</label>
+    !${notes(field, undefined)}
+  </div>`;
+}
+
+/** Ties a field to its hint and its error, for screen readers. */
+function describedBy({ name, hint }: Pick<Field, "name" | "hint">, error: string | undefined): string {
+  const ids = [...(error ? [`${name}-error`] : []), ...(hint ? [`${name}-hint`] : [])].join(" ");
+  return (ids === "" ? "" : html` aria-describedby="${ids}"`) + (error ? ' aria-invalid="true"' : "");
+}
+
+function notes({ name, hint }: Pick<Field, "name" | "hint">, error: string | undefined): string {
+  return (
+    (error ? html`<p class="error" id="${name}-error">${error}</p>` : "") +
+    (hint ? html`<p class="hint" id="${name}-hint">${hint}</p>` : "")
+  );
 }
 
 /** Says above a form that it was not accepted; nothing when there is no error. */

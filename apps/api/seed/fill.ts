@@ -1,4 +1,5 @@
 import { sql, type Transaction } from "kysely";
+import { snapshotColumns } from "../catalogue/snapshot.js";
 import type { Database } from "../database/database.js";
 import type { Tables } from "../database/tables.js";
 import { GIANT_INDEX, GIANT_STORE, sampleProduct, sampleStore, type SampleStore } from "./catalogue.js";
@@ -78,10 +79,10 @@ async function fillStores(
 ): Promise<{ stores: number; products: number }> {
   const stores = await insertStores(transaction, plans);
   const { rows } = await sql<{ slug: string; id: number; products: number }>`
-    SELECT slug, stores.id, count(products.id) AS products
-    FROM stores LEFT JOIN products ON products.store_id = stores.id
+    SELECT slug, store_slugs.store_id AS id, count(products.id) AS products
+    FROM store_slugs LEFT JOIN products ON products.store_id = store_slugs.store_id
     WHERE slug = ANY(${plans.map((plan) => plan.slug)}::text[])
-    GROUP BY stores.id
+    GROUP BY slug
   `.execute(transaction);
   const present = new Map(rows.map((row) => [row.slug, row]));
 
@@ -110,6 +111,8 @@ async function insertStores(transaction: Transaction<Tables>, plans: readonly Pl
       SELECT slug, name FROM unnest(
         ${plans.map((plan) => plan.slug)}::text[], ${plans.map((plan) => plan.name)}::text[]
       ) WITH ORDINALITY AS wanted (slug, name, position)
+      -- Not where a sample store was before it moved.
+      WHERE NOT EXISTS (SELECT FROM store_slugs WHERE store_slugs.slug = wanted.slug)
       ORDER BY position
       ON CONFLICT (slug) DO NOTHING
       RETURNING id, slug, name
@@ -139,10 +142,7 @@ async function insertProducts(
       RETURNING *
     )
     INSERT INTO outbox (aggregate_type, aggregate_id, type, payload)
-    SELECT 'product', id::text, 'product.created', jsonb_build_object(
-      'productId', id, 'storeId', store_id, 'name', name,
-      'pricePaise', price_paise, 'stock', stock, 'version', version
-    )
-    FROM created ORDER BY id
+    SELECT 'product', "productId"::text, 'product.created', to_jsonb(snapshot)
+    FROM (SELECT ${snapshotColumns} FROM created AS products) AS snapshot ORDER BY "productId"
   `.execute(transaction);
 }

@@ -14,13 +14,18 @@ export function isSlug(text: string): boolean {
  * too few Latin letters or digits for one.
  */
 export function slugFromName(name: string): string | undefined {
-  const slug = name
+  const slug = slugFromText(name, SLUG_MAX);
+  return isSlug(slug) ? slug : undefined;
+}
+
+/** The Latin letters and digits of a text as words of an address, at most `maxLength` long; empty when there are none. */
+export function slugFromText(text: string, maxLength: number): string {
+  return text
     .normalize("NFKD")
     .replaceAll(/[\u0300-\u036f'’]/g, "")
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "-")
     .replaceAll(/^-+|-+$/g, "")
-    .slice(0, SLUG_MAX)
+    .slice(0, maxLength)
     .replace(/-+$/, "");
-  return isSlug(slug) ? slug : undefined;
 }

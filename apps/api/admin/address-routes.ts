@@ -1,0 +1,56 @@
+import { Type } from "@fastify/type-provider-typebox";
+import { html } from "ghtml";
+import type { App } from "../http/app.js";
+import { sendPrivatePage } from "../http/caching.js";
+import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import type { Services } from "../services.js";
+import { moveStore } from "../stores/moved.js";
+import { isSlug, SLUG_MAX, SLUG_RULE } from "../stores/slug.js";
+import { StorePath } from "../stores/store-path.js";
+import type { Store } from "../stores/stores.js";
+import { merchantStore } from "./signed-in.js";
+
+/** Changing the address of a merchant's shop; the one before goes on leading there. */
+export function registerAddressRoutes(app: App, services: Services): void {
+  const { db, environment, layout } = services;
+
+  app.get("/admin/:slug/address", { schema: { params: StorePath } }, async (request, reply) => {
+    const store = await merchantStore(services, request, request.params.slug);
+    return sendPrivatePage(reply, page(store, store.slug, {}));
+  });
+
+  const body = Type.Object({ slug: Type.String() });
+  app.post("/admin/:slug/address", { schema: { params: StorePath, body } }, async (request, reply) => {
+    const store = await merchantStore(services, request, request.params.slug);
+    const slug = request.body.slug.trim();
+    const refuse = (message: string) =>
+      sendPrivatePage(reply.code(422), page(store, slug, { slug: message }));
+
+    if (!isSlug(slug)) return refuse(`The address must be ${SLUG_RULE}.`);
+    if ((await moveStore(db, store.id, slug)) === "slug-taken")
+      return refuse(`The address ${slug} is taken already; choose another one.`);
+    return reply.redirect(`/admin/${slug}`, 303);
+  });
+
+  function page(store: Store, slug: string, errors: FieldErrors): string {
+    return layout({
+      title: `Address – ${store.name}`,
+      store,
+      area: "admin",
+      main: html`<section class="narrow">
+        <p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
+        <h1>Address of your shop</h1>
+        <p>
+          It is <strong>${environment.publicUrl}/s/${store.slug}</strong>. When you change it, links to this
+          one go on working, and nobody else can take it. What buyers have in their carts at that moment is
+          forgotten.
+        </p>
+        !${errorSummary(errors)}
+        <form method="post" action="/admin/${store.slug}/address">
+          !${textField({ name: "slug", label: "New address", value: slug, maxlength: SLUG_MAX }, errors)}
+          <button class="button wide">Change the address</button>
+        </form>
+      </section>`,
+    });
+  }
+}
