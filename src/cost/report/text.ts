@@ -55,11 +55,12 @@ export function comparisonTables(comparisons: readonly Comparison[]): Table[] {
     head: [`usage ${usage}`, ...targets, "managed / hetzner"],
     rows: comparisons
       .filter((comparison) => comparison.usage === usage)
-      .map(({ stage, estimates }) => [
-        stage,
-        ...targets.map((target) => totalOf(estimates[target])),
-        factor(estimates["aws-managed"].bill, estimates.hetzner.bill),
-      ]),
+      .map(({ stage, estimates }) =>
+        [stage as string].concat(
+          targets.map((target) => totalOf(estimates[target])),
+          factor(estimates["aws-managed"].bill, estimates.hetzner.bill),
+        ),
+      ),
   }));
 }
 
@@ -110,10 +111,9 @@ export function categoriesTable(estimates: Readonly<Record<Target, Estimate>>): 
   return {
     head: ["a month", ...targets],
     rows: [
-      ...used.map((category) => [
-        category,
-        ...all.map(({ bill }) => money(bill.byCategory[category], currency)),
-      ]),
+      ...used.map((category) =>
+        [category as string].concat(all.map(({ bill }) => money(bill.byCategory[category], currency))),
+      ),
       ["total", ...all.map(totalOf)],
       ["per order", ...all.map(({ perOrder }) => unit(perOrder))],
       ["per 1,000 page views", ...all.map(({ perThousandPages }) => unit(perThousandPages))],
