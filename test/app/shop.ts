@@ -21,7 +21,7 @@ export interface Shop extends OpenDatabase {
 }
 
 /** Starts PostgreSQL, PgBouncer and the service, migrated. */
-export async function startShop(options: { migrated?: boolean } = {}): Promise<Shop> {
+export async function startShop(options: { migrated?: boolean; timeoutMillis?: number } = {}): Promise<Shop> {
   const postgres = await startPostgres();
   const pgbouncer = await startPgBouncer(postgres);
   const databaseUrl = await postgres.createDatabase();
@@ -37,7 +37,7 @@ export async function startShop(options: { migrated?: boolean } = {}): Promise<S
   const { db, pool } = openDatabase({
     url: environment.databaseUrl,
     poolMax: environment.databasePoolMax,
-    timeoutMillis: 2_000,
+    timeoutMillis: options.timeoutMillis ?? 2_000,
     onConnectionLost: () => undefined,
   });
   const { app } = await createApp({ environment, db, pool, logger: pino({ level: "silent" }) });
