@@ -125,6 +125,7 @@ export class AppServers extends pulumi.ComponentResource {
           MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
           PUBLIC_URL: publicUrl,
           SESSION_SECRET: sessionSecret,
+          SMS_GATEWAY: "log",
           NODE_OPTIONS: apiRole.nodeOptions(machine.about),
         },
         migrate: ["migrate.mjs"],

@@ -6,8 +6,10 @@ import fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { randomUUID } from "node:crypto";
 import type pg from "pg";
 import { registerAdminRoutes } from "./admin/routes.js";
-import { Sessions } from "./admin/sessions.js";
 import { registerApiV1 } from "./api-v1.js";
+import { createAuth } from "./auth/auth.js";
+import { registerMerchantArea } from "./auth/merchant-area.js";
+import { registerSignInRoutes, registerSignOutRoutes } from "./auth/routes.js";
 import { registerCartRoutes } from "./cart/routes.js";
 import { registerCatalogueRoutes } from "./catalogue/routes.js";
 import type { Database } from "./database/database.js";
@@ -24,7 +26,8 @@ import { registerOrderRoutes } from "./orders/routes.js";
 import { createLayout } from "./pages/layout.js";
 import { assetsDirectory, migrationsDirectory } from "./release-files.js";
 import type { Services } from "./services.js";
-import { registerStoreRoutes } from "./stores/routes.js";
+import { createSmsGateway } from "./sms/gateway.js";
+import { registerHomePage, registerStoreRoutes } from "./stores/routes.js";
 
 export interface AppOptions {
   environment: ServerEnvironment;
@@ -43,8 +46,8 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
     db,
     environment,
     flags,
-    sessions: new Sessions(db, environment.sessionSecret),
     layout,
+    ...createAuth(db, environment.sessionSecret, createSmsGateway(environment.sms, logger)),
   };
   const onUnixSocket = "socket" in environment.listen;
 
@@ -81,11 +84,16 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
 
   const health = registerHealth(app, pool, migrationsDirectory, environment.releaseId);
   registerAssets(app, assets);
-  registerStoreRoutes(app, services);
+  registerHomePage(app, services);
   registerCatalogueRoutes(app, services);
   registerCartRoutes(app, services);
   registerOrderRoutes(app, services);
-  registerAdminRoutes(app, services);
+  registerSignInRoutes(app, services);
+  await registerMerchantArea(app, services, (area) => {
+    registerSignOutRoutes(area, services);
+    registerStoreRoutes(area, services);
+    registerAdminRoutes(area, services);
+  });
   registerApiV1(app, services);
   return { app, health };
 }

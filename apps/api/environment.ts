@@ -1,4 +1,5 @@
 import { parse as parseConnectionString } from "pg-connection-string";
+import type { SmsSettings } from "./sms/gateway.js";
 
 const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -16,6 +17,8 @@ export interface ServerEnvironment {
   publicUrl: string;
   /** Key under which session tokens are hashed; changing it signs everybody out. */
   sessionSecret: string;
+  /** How sign-in codes reach merchants. */
+  sms: SmsSettings;
   listen: Listen;
   logLevel: LogLevel;
   /** Names the release in every line of the log. */
@@ -39,6 +42,7 @@ export function readServerEnvironment(variables: Variables): ServerEnvironment {
     databasePoolMax: integer("DATABASE_POOL_MAX", variables, { min: 1, max: 50, fallback: 8 }, problem),
     publicUrl: publicUrl(variables, problem),
     sessionSecret: sessionSecret(variables, problem),
+    sms: smsSettings(variables, problem),
     listen: listen(variables, problem),
     logLevel: logLevel(variables, problem),
     ...(variables["RELEASE_ID"] && { releaseId: variables["RELEASE_ID"] }),
@@ -109,6 +113,37 @@ function sessionSecret(variables: Variables, problem: Report): string {
   const value = variables["SESSION_SECRET"] ?? "";
   if (value.length < 32) problem("SESSION_SECRET must have 32 characters or more, chosen at random");
   return value;
+}
+
+function smsSettings(variables: Variables, problem: Report): SmsSettings {
+  const gateway = variables["SMS_GATEWAY"];
+  const secret = variables["SMS_WEBHOOK_SECRET"] ?? "";
+  if (gateway === "log") {
+    if (secret !== "") problem("SMS_WEBHOOK_SECRET must not be set when SMS_GATEWAY is log");
+    if (["fatal", "error", "warn", "silent"].includes(variables["LOG_LEVEL"] ?? ""))
+      problem("LOG_LEVEL must be info or lower when SMS_GATEWAY is log: codes are told at info");
+    return gateway;
+  }
+  if (!gateway || !isGatewayUrl(gateway))
+    problem(
+      "SMS_GATEWAY must be the https address of an SMS provider's webhook, or log to write sign-in codes to the log",
+    );
+  // Standard Webhooks: 24 to 64 bytes in base64.
+  const bytes = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(secret)?.[1];
+  const length = bytes === undefined ? 0 : Buffer.from(bytes, "base64").length;
+  if (length < 24 || length > 64)
+    problem("SMS_WEBHOOK_SECRET must be whsec_ and 24 to 64 random bytes in base64");
+  return { url: gateway ?? "", secret };
+}
+
+/** Codes leave the machine encrypted only; an adapter on the machine itself may speak plain HTTP. */
+function isGatewayUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, username, password } = new URL(text);
+  if (username !== "" || password !== "") return false;
+  return (
+    protocol === "https:" || (protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(hostname))
+  );
 }
 
 function listen(variables: Variables, problem: Report): Listen {

@@ -6,14 +6,21 @@ const HOUR = 60 * 60 * 1000;
 const BATCH = 1_000;
 
 /**
- * Deletes what nobody will read again: expired sessions, and events older than 30 days (a consumer that was away
- * for longer starts from a snapshot). Several processes may do it at once.
+ * Deletes what nobody will read again: expired sessions and sign-in codes, limits that nobody is near, forms that were sent
+ * a week ago, and events older than 30 days (a consumer that was away for longer starts from a snapshot). Several processes may do it at once.
  */
 export async function deleteExpired(db: Database): Promise<number> {
   let deleted = 0;
   for (const statement of [
-    sql`DELETE FROM sessions WHERE token_hash IN
-      (SELECT token_hash FROM sessions WHERE expires_at < now() LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+    sql`DELETE FROM sessions WHERE id IN
+      (SELECT id FROM sessions WHERE expires_at < now() LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+    sql`DELETE FROM sign_in_codes WHERE phone IN
+      (SELECT phone FROM sign_in_codes WHERE expires_at < now() LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+    sql`DELETE FROM rate_limits WHERE subject_hash IN
+      (SELECT subject_hash FROM rate_limits WHERE free_at < now() LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
+    sql`DELETE FROM submitted_forms WHERE (merchant_id, form_key) IN
+      (SELECT merchant_id, form_key FROM submitted_forms WHERE created_at < now() - interval '7 days'
+       LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
     sql`DELETE FROM outbox WHERE sequence IN
       (SELECT sequence FROM outbox WHERE occurred_at < now() - interval '30 days' LIMIT ${BATCH} FOR UPDATE SKIP LOCKED)`,
   ]) {

@@ -1,4 +1,6 @@
-import type { Sessions } from "./admin/sessions.js";
+import type { FormKeys } from "./auth/form-keys.js";
+import type { Sessions } from "./auth/sessions.js";
+import type { SignInCodes } from "./auth/sign-in-codes.js";
 import type { Database } from "./database/database.js";
 import type { ServerEnvironment } from "./environment.js";
 import type { FeatureFlags } from "./flags.js";
@@ -10,5 +12,7 @@ export interface Services {
   environment: ServerEnvironment;
   flags: FeatureFlags;
   sessions: Sessions;
+  signInCodes: SignInCodes;
+  formKeys: FormKeys;
   layout: Layout;
 }

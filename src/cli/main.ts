@@ -78,6 +78,14 @@ program
   .action(async (options) => (await import("./commands/seed.js")).seed(options));
 
 program
+  .command("login-code")
+  .description("the newest sign-in codes, where the shop logs them instead of sending them by SMS")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/login-code.js")).loginCode(options));
+
+program
   .command("ssh")
   .description("a shell on a machine of the stack, or one command there")
   .argument("[machine]", "name of the machine; needed when there are several")

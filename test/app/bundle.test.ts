@@ -48,7 +48,11 @@ async function run(program: string, environment: Record<string, string>, ...args
   });
 }
 
-const SETTINGS = { PUBLIC_URL: "https://shop.test", SESSION_SECRET: "0123456789abcdef0123456789abcdef" };
+const SETTINGS = {
+  PUBLIC_URL: "https://shop.test",
+  SESSION_SECRET: "0123456789abcdef0123456789abcdef",
+  SMS_GATEWAY: "log",
+};
 
 async function migratedEnvironment(): Promise<Record<string, string>> {
   const databaseUrl = await postgres.createDatabase();
@@ -208,6 +212,7 @@ describe("server.mjs", () => {
       DATABASE_POOL_MAX: "0",
       PUBLIC_URL: "https://shop.test/path",
       SESSION_SECRET: "short",
+      SMS_GATEWAY: "http://sms.test/",
       LISTEN_SOCKET: "relative.sock",
       LOG_LEVEL: "loud",
     });
@@ -217,6 +222,8 @@ describe("server.mjs", () => {
       "DATABASE_POOL_MAX",
       "PUBLIC_URL",
       "SESSION_SECRET",
+      "SMS_GATEWAY",
+      "SMS_WEBHOOK_SECRET",
       "LISTEN_SOCKET",
       "LOG_LEVEL",
     ])

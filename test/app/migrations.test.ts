@@ -85,7 +85,8 @@ test("a database with a newer release's migrations is current for this one", asy
 
 test("stock below zero is refused by the database itself", async () => {
   await migrate(databaseUrl, directory, quiet);
-  await runStatement(databaseUrl, "INSERT INTO stores (slug, name) VALUES ('abc', 'Abc')");
+  await runStatement(databaseUrl, "INSERT INTO merchants (phone) VALUES ('+919876543210')");
+  await runStatement(databaseUrl, "INSERT INTO stores (merchant_id, slug, name) VALUES (1, 'abc', 'Abc')");
   await runStatement(
     databaseUrl,
     "INSERT INTO products (store_id, name, price_paise, stock) VALUES (1, 'One', 100, 1)",

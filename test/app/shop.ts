@@ -1,3 +1,5 @@
+import { Writable } from "node:stream";
+import type { HTTPMethods } from "fastify";
 import { pino } from "pino";
 import { createApp } from "../../apps/api/app.js";
 import { openDatabase, type OpenDatabase } from "../../apps/api/database/database.js";
@@ -8,6 +10,9 @@ import { migrationsDirectory } from "../../apps/api/release-files.js";
 import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "./postgres.js";
 
 export const PUBLIC_URL = "https://shop.test";
+
+/** What each service has logged, line by line. */
+const logs = new WeakMap<App, string[]>();
 
 /** The service on a database of its own, reached through a real PgBouncer in transaction pooling. */
 export interface Shop extends OpenDatabase {
@@ -31,8 +36,9 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
     databasePoolMax: 8,
     publicUrl: PUBLIC_URL,
     sessionSecret: "a secret of the tests, 32 characters",
+    sms: "log",
     listen: { socket: "/nowhere/api.sock" },
-    logLevel: "silent",
+    logLevel: "info",
   };
   const { db, pool } = openDatabase({
     url: environment.databaseUrl,
@@ -40,7 +46,15 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
     timeoutMillis: options.timeoutMillis ?? 2_000,
     onConnectionLost: () => undefined,
   });
-  const { app } = await createApp({ environment, db, pool, logger: pino({ level: "silent" }) });
+  const log: string[] = [];
+  const stream = new Writable({
+    write: (line, _encoding, done) => {
+      log.push(String(line));
+      done();
+    },
+  });
+  const { app } = await createApp({ environment, db, pool, logger: pino({ level: "info" }, stream) });
+  logs.set(app, log);
   return {
     app,
     db,
@@ -71,30 +85,50 @@ export class Visitor {
 
   constructor(readonly app: App) {}
 
-  async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
-    return await this.#send("GET", path, headers);
+  async get(
+    path: string,
+    headers: Record<string, string> = {},
+    method: HTTPMethods = "GET",
+  ): Promise<Answer> {
+    return await this.#send(method, path, headers);
   }
 
-  /** Sends a form as a browser does from a page of the same site. */
+  /**
+   * Sends a form as a browser does from a page of the same site; a merchant's form has the key of a page that was just
+   * opened, unless it brings one.
+   */
   async post(
     path: string,
     form: Record<string, string>,
     headers: Record<string, string> = {},
+    method: HTTPMethods = "POST",
   ): Promise<Answer> {
     return await this.#send(
-      "POST",
+      method,
       path,
       { "content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin", ...headers },
-      new URLSearchParams(form).toString(),
+      new URLSearchParams({ ...(await this.#formKey(path)), ...form }).toString(),
     );
+  }
+
+  /** Opens a page, fills in its form with this action and sends it with all its hidden fields. */
+  async submit(page: string, action: string, form: Record<string, string>): Promise<Answer> {
+    const { body } = await this.get(page);
+    return await this.post(action, { ...hiddenFields(body, action), ...form });
   }
 
   cookie(name: string): string | undefined {
     return [...this.#cookies.values()].find((cookie) => cookie.name === name)?.value;
   }
 
+  async #formKey(path: string): Promise<Record<string, string>> {
+    if (!/^\/(admin|stores|logout)\b/.test(path)) return {};
+    const { status, body } = await this.get("/stores");
+    return status === 200 ? hiddenFields(body, "/logout/everywhere") : {};
+  }
+
   async #send(
-    method: "GET" | "POST",
+    method: HTTPMethods,
     path: string,
     headers: Record<string, string>,
     payload?: string,
@@ -104,7 +138,7 @@ export class Visitor {
       (cookie) => cookie.path === "/" || pathname === cookie.path || pathname.startsWith(`${cookie.path}/`),
     );
     const response = await this.app.inject({
-      method,
+      method: method as "GET",
       url: path,
       headers: {
         ...headers,
@@ -127,12 +161,60 @@ export class Visitor {
   }
 }
 
-/** A merchant who has opened a shop and is signed in. */
-export async function openShop(app: App, slug: string): Promise<{ merchant: Visitor; adminKey: string }> {
+/** The hidden fields of a page's form, by name. */
+export function hiddenFields(page: string, action: string): Record<string, string> {
+  const form = page.split("<form").find((part) => part.includes(`action="${action}"`));
+  if (form === undefined) throw new Error(`No form with the action ${action} is in the page:\n${page}`);
+  const inputs = form.slice(0, form.indexOf("</form>")).match(/<input[^>]*type="hidden"[^>]*>/g) ?? [];
+  return Object.fromEntries(
+    inputs.map((input) => [textOf(input, /name="([^"]*)"/), textOf(input, /value="([^"]*)"/)]),
+  );
+}
+
+/** The lines that a service has logged. */
+export function logOf(app: App): readonly string[] {
+  return logs.get(app) ?? [];
+}
+
+/** The newest sign-in code for a number, where a developer finds it: in the log. */
+export function loggedCode(app: App, phone: string): string {
+  const line = logOf(app).findLast((each) => each.includes('"sign-in code"') && each.includes(phone));
+  if (line === undefined) throw new Error(`No code for ${phone} is in the log`);
+  return (JSON.parse(line) as { code: string }).code;
+}
+
+let numbers = 0;
+
+/** A mobile number that no other call gives. */
+export function newPhone(): string {
+  return `+919${String(++numbers).padStart(9, "0")}`;
+}
+
+/** The header with which nginx tells an address; one that no other call gives, so that limits by address do not add up. */
+export function newAddress(): { "x-forwarded-for": string } {
+  const number = ++numbers;
+  return { "x-forwarded-for": `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}` };
+}
+
+/** Signs a visitor in with number and code, and returns where that led. */
+export async function signIn(visitor: Visitor, phone: string): Promise<string | undefined> {
+  const address = newAddress();
+  const asked = await visitor.post("/login", { phone }, address);
+  if (asked.status !== 303) throw new Error(`No code was sent: ${asked.status} ${asked.body}`);
+  const entered = await visitor.post("/login/code", { code: loggedCode(visitor.app, phone) }, address);
+  if (entered.status !== 303) throw new Error(`Not signed in: ${entered.status} ${entered.body}`);
+  return entered.location;
+}
+
+/** A merchant with a new number who has opened a shop and is signed in. */
+export async function openShop(app: App, slug: string): Promise<{ merchant: Visitor; phone: string }> {
   const merchant = new Visitor(app);
-  const answer = await merchant.post("/stores", { name: `Shop ${slug}`, slug });
-  if (answer.status !== 201) throw new Error(`No shop was opened: ${answer.status} ${answer.body}`);
-  return { merchant, adminKey: textOf(answer.body, /<code>([\w-]+)<\/code>/) };
+  const phone = newPhone();
+  await signIn(merchant, phone);
+  const answer = await merchant.submit("/stores", "/stores", { name: `Shop ${slug}`, slug });
+  if (answer.location !== `/admin/${slug}/opened`)
+    throw new Error(`No shop was opened: ${answer.status} ${answer.body}`);
+  return { merchant, phone };
 }
 
 /** Adds a product through the dashboard and returns its id. */
@@ -141,9 +223,11 @@ export async function addProduct(
   slug: string,
   product: { name: string; price: string; stock: number },
 ): Promise<number> {
-  const answer = await merchant.post(`/admin/${slug}/products`, { ...product, stock: String(product.stock) });
+  const form = { ...product, stock: String(product.stock) };
+  const path = `/admin/${slug}/products`;
+  const answer = await merchant.submit(`${path}/new`, path, form);
   if (answer.status !== 303) throw new Error(`No product was added: ${answer.status} ${answer.body}`);
-  const list = await merchant.get(`/admin/${slug}/products`);
+  const list = await merchant.get(path);
   return Number(textOf(list.body, new RegExp(`/admin/${slug}/products/(\\d+)`)));
 }
 

@@ -67,6 +67,18 @@ describe("the shop in a browser without JavaScript", () => {
 
       await page.goto(url);
       await page.screenshot({ path: join(screenshots, "1-home.png"), fullPage: true });
+      await page.getByRole("link", { name: "Open your shop" }).click();
+      await page.getByLabel("Mobile number").fill("98765 43210");
+      await page.getByRole("button", { name: "Send the code" }).click();
+      await page.getByRole("heading", { name: "Enter the code" }).waitFor();
+      const codes = await lab.dukaan("login-code", "--json");
+      expect(codes, codes.stderr).toMatchObject({ exitCode: 0 });
+      const [newest] = JSON.parse(codes.stdout) as { phone: string; code: string }[];
+      expect(newest?.phone).toBe("+919876543210");
+      await page.getByLabel("Code", { exact: true }).fill(newest!.code);
+      await page.screenshot({ path: join(screenshots, "1-code.png"), fullPage: true });
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByRole("heading", { name: "Open your shop" }).waitFor();
       await page.getByLabel("Name of the shop").fill("Asha's Sarees");
       await page.getByLabel("Address").fill("asha-sarees");
       await page.getByRole("button", { name: "Open the shop" }).click();

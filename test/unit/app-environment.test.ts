@@ -5,7 +5,13 @@ const VALID = {
   DATABASE_URL: "postgresql://dukaan:secret@/dukaan?host=/run/pgbouncer&port=6432",
   PUBLIC_URL: "https://203.0.113.10/",
   SESSION_SECRET: "0123456789abcdef0123456789abcdef",
+  SMS_GATEWAY: "log",
   LISTEN_SOCKET: "/run/dukaan/api-1.sock",
+};
+
+const WEBHOOK = {
+  SMS_GATEWAY: "https://sms.example/send",
+  SMS_WEBHOOK_SECRET: `whsec_${Buffer.alloc(24, 7).toString("base64")}`,
 };
 
 /** The names of the variables that are reported. */
@@ -25,6 +31,7 @@ test("is read with its defaults", () => {
     databasePoolMax: 8,
     publicUrl: "https://203.0.113.10",
     sessionSecret: VALID.SESSION_SECRET,
+    sms: "log",
     listen: { socket: "/run/dukaan/api-1.sock" },
     logLevel: "info",
   });
@@ -53,6 +60,30 @@ test("all problems are told at once, none with the value of a secret", () => {
   const changes = { DATABASE_URL: "mysql://u:hunter2@h/d", SESSION_SECRET: "hunter3", PORT: "80" };
   expect(problems(changes)).toEqual(["DATABASE_URL", "SESSION_SECRET", "LISTEN_SOCKET"]);
   expect(() => readServerEnvironment({ ...VALID, ...changes })).toThrow(/^(?!.*hunter)/s);
+});
+
+test("messages go to a webhook, encrypted unless it is on this machine, under a secret that is long enough", () => {
+  expect(readServerEnvironment({ ...VALID, ...WEBHOOK }).sms).toEqual({
+    url: WEBHOOK.SMS_GATEWAY,
+    secret: WEBHOOK.SMS_WEBHOOK_SECRET,
+  });
+  expect(problems({ ...WEBHOOK, SMS_GATEWAY: "http://127.0.0.1:9000/" })).toEqual([]);
+  for (const SMS_GATEWAY of [
+    "",
+    "console",
+    "http://sms.example/",
+    "ftp://sms.example/",
+    "https://u:p@sms.example/",
+  ])
+    expect(problems({ ...WEBHOOK, SMS_GATEWAY }), SMS_GATEWAY).toEqual(["SMS_GATEWAY"]);
+  for (const secret of ["", "hunter2", "whsec_", `whsec_${Buffer.alloc(23).toString("base64")}`])
+    expect(problems({ ...WEBHOOK, SMS_WEBHOOK_SECRET: secret }), secret).toEqual(["SMS_WEBHOOK_SECRET"]);
+});
+
+test("codes that go to the log are seen there", () => {
+  expect(problems({ LOG_LEVEL: "debug" })).toEqual([]);
+  expect(problems({ LOG_LEVEL: "warn" })).toEqual(["LOG_LEVEL"]);
+  expect(problems({ SMS_WEBHOOK_SECRET: "left over" })).toEqual(["SMS_WEBHOOK_SECRET"]);
 });
 
 test("both ways to listen at once, or a port that is none, are refused", () => {

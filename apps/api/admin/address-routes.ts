@@ -1,5 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
 import { html } from "ghtml";
+import { merchantStore, signedIn, type PageOwner } from "../auth/merchant-area.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
@@ -8,23 +9,22 @@ import { moveStore } from "../stores/moved.js";
 import { isSlug, SLUG_MAX, SLUG_RULE } from "../stores/slug.js";
 import { StorePath } from "../stores/store-path.js";
 import type { Store } from "../stores/stores.js";
-import { merchantStore } from "./signed-in.js";
 
 /** Changing the address of a merchant's shop; the one before goes on leading there. */
 export function registerAddressRoutes(app: App, services: Services): void {
   const { db, environment, layout } = services;
 
   app.get("/admin/:slug/address", { schema: { params: StorePath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
-    return sendPrivatePage(reply, page(store, store.slug, {}));
+    const store = merchantStore(request);
+    return sendPrivatePage(reply, page(signedIn(request), store, store.slug, {}));
   });
 
   const body = Type.Object({ slug: Type.String() });
   app.post("/admin/:slug/address", { schema: { params: StorePath, body } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const slug = request.body.slug.trim();
     const refuse = (message: string) =>
-      sendPrivatePage(reply.code(422), page(store, slug, { slug: message }));
+      sendPrivatePage(reply.code(422), page(signedIn(request), store, slug, { slug: message }));
 
     if (!isSlug(slug)) return refuse(`The address must be ${SLUG_RULE}.`);
     if ((await moveStore(db, store.id, slug)) === "slug-taken")
@@ -32,11 +32,11 @@ export function registerAddressRoutes(app: App, services: Services): void {
     return reply.redirect(`/admin/${slug}`, 303);
   });
 
-  function page(store: Store, slug: string, errors: FieldErrors): string {
+  function page(merchant: PageOwner, store: Store, slug: string, errors: FieldErrors): string {
     return layout({
       title: `Address – ${store.name}`,
       store,
-      area: "admin",
+      merchant,
       main: html`<section class="narrow">
         <p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
         <h1>Address of your shop</h1>
@@ -47,6 +47,7 @@ export function registerAddressRoutes(app: App, services: Services): void {
         </p>
         !${errorSummary(errors)}
         <form method="post" action="/admin/${store.slug}/address">
+          !${merchant.formField()}
           !${textField({ name: "slug", label: "New address", value: slug, maxlength: SLUG_MAX }, errors)}
           <button class="button wide">Change the address</button>
         </form>

@@ -1,4 +1,5 @@
 import { html } from "ghtml";
+import type { PageOwner } from "../auth/merchant-area.js";
 import { CATEGORY_NAME_MAX, POSITION_MAX, type Category } from "../catalogue/categories.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
 import type { Layout } from "../pages/layout.js";
@@ -18,6 +19,7 @@ const EMPTY: { values: CategoryForm; errors: FieldErrors } = {
 /** A merchant's categories, each with its form, and the form for a new one. */
 export function categoriesPage(
   layout: Layout,
+  merchant: PageOwner,
   store: Store,
   categories: readonly Category[],
   { values, errors }: { values: CategoryForm; errors: FieldErrors } = EMPTY,
@@ -27,7 +29,7 @@ export function categoriesPage(
   return layout({
     title: `Categories – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<section class="narrow">
       <p class="back"><a href="/admin/${store.slug}/products">All products</a></p>
       <h1>Categories</h1>
@@ -36,13 +38,14 @@ export function categoriesPage(
         categories.length === 0
           ? html`<p>No categories yet. With some, buyers find their way in a large shop.</p>`
           : html`<ul class="lines">
-              !${categories.map((category) => categoryLine(path, category))}
+              !${categories.map((category) => categoryLine(merchant, path, category))}
             </ul>`
       }
       <section class="card" aria-labelledby="new">
         <h2 id="new">Add a category</h2>
         !${errorSummary(errors)}
         <form method="post" action="${path}">
+          !${merchant.formField()}
           !${textField({ name: "name", label: "Name", value: values.name, maxlength: CATEGORY_NAME_MAX }, errors)}
           !${textField(
             {
@@ -64,9 +67,10 @@ export function categoriesPage(
   });
 }
 
-function categoryLine(path: string, { id, name, position }: Category): string {
+function categoryLine(merchant: PageOwner, path: string, { id, name, position }: Category): string {
   return html`<li>
     <form class="inline" method="post" action="${path}/${id}">
+      !${merchant.formField()}
       <label class="visually-hidden" for="name-${id}">Name of ${name}</label>
       <input id="name-${id}" name="name" value="${name}" maxlength="${CATEGORY_NAME_MAX}" required />
       <label class="visually-hidden" for="position-${id}">Place of ${name}</label>
@@ -83,6 +87,7 @@ function categoryLine(path: string, { id, name, position }: Category): string {
       <button class="button quiet small">Save<span class="visually-hidden"> ${name}</span></button>
     </form>
     <form class="inline" method="post" action="${path}/${id}/delete">
+      !${merchant.formField()}
       <button class="link">Delete<span class="visually-hidden"> ${name}</span></button>
     </form>
   </li> `;

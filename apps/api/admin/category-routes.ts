@@ -1,5 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
-import type { FastifyReply } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { merchantStore, signedIn } from "../auth/merchant-area.js";
 import {
   CATEGORIES_MAX,
   CATEGORY_NAME_MAX,
@@ -16,26 +17,25 @@ import { notFound } from "../http/problem.js";
 import type { FieldErrors } from "../pages/form.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
-import type { Store } from "../stores/stores.js";
 import { parseTextLine } from "../text-line.js";
 import { categoriesPage, type CategoryForm } from "./category-pages.js";
 import { parseNumber } from "./product-form.js";
-import { merchantStore } from "./signed-in.js";
 
 /** A merchant's categories: all of them on one page. */
 export function registerCategoryRoutes(app: App, services: Services): void {
   const { db, layout } = services;
 
-  app.get("/admin/:slug/categories", { schema: { params: StorePath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
-    return await show(reply, store);
-  });
+  app.get(
+    "/admin/:slug/categories",
+    { schema: { params: StorePath } },
+    async (request, reply) => await show(request, reply),
+  );
 
   const body = Type.Object({ name: Type.String(), position: Type.String() });
   app.post("/admin/:slug/categories", { schema: { params: StorePath, body } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const refuse = async (errors: FieldErrors) =>
-      await show(reply.code(422), store, { values: request.body, errors });
+      await show(request, reply.code(422), { values: request.body, errors });
 
     const parsed = parseCategory(request.body);
     if ("errors" in parsed) return await refuse(parsed.errors);
@@ -46,23 +46,28 @@ export function registerCategoryRoutes(app: App, services: Services): void {
 
   const params = Type.Object({ ...StorePath.properties, category: Type.String() });
   app.post("/admin/:slug/categories/:category", { schema: { params, body } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const parsed = parseCategory(request.body);
     if ("errors" in parsed) {
       const [reason = ""] = Object.values(parsed.errors);
-      return await show(reply.code(422), store, undefined, `“${request.body.name}” was not saved. ${reason}`);
+      return await show(
+        request,
+        reply.code(422),
+        undefined,
+        `“${request.body.name}” was not saved. ${reason}`,
+      );
     }
     if (!(await updateCategory(db, store.id, idOf(request.params.category), parsed))) throw noSuchCategory();
     return reply.redirect(`/admin/${store.slug}/categories`, 303);
   });
 
   app.post("/admin/:slug/categories/:category/delete", { schema: { params } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const deleted = await deleteCategory(db, store.id, idOf(request.params.category));
     if (deleted === "in-use")
       return await show(
+        request,
         reply.code(409),
-        store,
         undefined,
         "There are products in this category. Put them into another one first; then it can be deleted.",
       );
@@ -71,13 +76,17 @@ export function registerCategoryRoutes(app: App, services: Services): void {
   });
 
   async function show(
+    request: FastifyRequest,
     reply: FastifyReply,
-    store: Store,
     form?: { values: CategoryForm; errors: FieldErrors },
     problem?: string,
   ): Promise<FastifyReply> {
+    const store = merchantStore(request);
     const categories = await listCategories(db, store.id);
-    return sendPrivatePage(reply, categoriesPage(layout, store, categories, form, problem));
+    return sendPrivatePage(
+      reply,
+      categoriesPage(layout, signedIn(request), store, categories, form, problem),
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { html } from "ghtml";
+import type { PageOwner } from "../auth/merchant-area.js";
 import { formatRupees } from "../money.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
@@ -11,6 +12,7 @@ import type { DaySales } from "./revenue.js";
 /** A merchant's dashboard: how today goes, what needs attention, and the ways to everything else. */
 export function dashboardPage(
   layout: Layout,
+  merchant: PageOwner,
   store: Store,
   { sales, orders, lowStock }: Dashboard,
   publicUrl: string,
@@ -19,7 +21,7 @@ export function dashboardPage(
   return layout({
     title: `Dashboard – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<h1>Dashboard</h1>
       <p class="actions">
         <a class="button" href="${base}/products/new">Add a product</a>

@@ -1,4 +1,5 @@
 import { html } from "ghtml";
+import type { PageOwner } from "../auth/merchant-area.js";
 import type { Page } from "../catalogue/cursor.js";
 import { pageLinks } from "../catalogue/pages.js";
 import { formatTime } from "../indian-time.js";
@@ -22,7 +23,12 @@ export interface OrdersContent {
 }
 
 /** A merchant's orders, with search, filters and the way to the CSV file. */
-export function ordersPage(layout: Layout, store: Store, { orders, texts, errors }: OrdersContent): string {
+export function ordersPage(
+  layout: Layout,
+  merchant: PageOwner,
+  store: Store,
+  { orders, texts, errors }: OrdersContent,
+): string {
   const path = `/admin/${store.slug}/orders`;
   // The addresses of other pages and of the file repeat the filter.
   const filter = Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== ""));
@@ -30,7 +36,7 @@ export function ordersPage(layout: Layout, store: Store, { orders, texts, errors
   return layout({
     title: `Orders – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
       <h1>Orders</h1>
       !${errorSummary(errors)} !${filterForm(path, texts, errors)}
@@ -98,17 +104,23 @@ export function orderRows(store: Store, orders: readonly OrderSummary[], filtere
 }
 
 /** An order for its merchant: what to pack, where it goes, what comes next. */
-export function merchantOrderPage(layout: Layout, store: Store, order: Order, notice?: string): string {
+export function merchantOrderPage(
+  layout: Layout,
+  merchant: PageOwner,
+  store: Store,
+  order: Order,
+  notice?: string,
+): string {
   const text = `${store.name}: your order ${order.number}`;
   return layout({
     title: `Order ${order.number} – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<section class="narrow">
       <p class="back"><a href="/admin/${store.slug}/orders">All orders</a></p>
       <h1>Order ${order.number} !${statusBadge(order.status)}</h1>
-      !${notice ? html`<p class="notice bad" role="alert">${notice}</p>` : ""} !${nextSteps(store, order)}
-      !${orderLines(order)}
+      !${notice ? html`<p class="notice bad" role="alert">${notice}</p>` : ""}
+      !${nextSteps(merchant, store, order)} !${orderLines(order)}
       <h2>Goes to</h2>
       !${addressLines(order.buyerName, order.address)}
       <p class="actions">
@@ -129,11 +141,12 @@ const STEP_NAMES: Readonly<Record<Exclude<OrderStatus, "placed">, string>> = {
 };
 
 // `from` is what the merchant sees: when it is not so any more, the click changes nothing.
-function nextSteps(store: Store, { number, status }: Order): string {
+function nextSteps(merchant: PageOwner, store: Store, { number, status }: Order): string {
   const step = (to: OrderStatus) =>
     to === "placed"
       ? ""
       : html`<form method="post" action="/admin/${store.slug}/orders/${number}/status">
+          !${merchant.formField()}
           <input type="hidden" name="from" value="${status}" />
           <input type="hidden" name="to" value="${to}" />
           <button class="button!${to === "cancelled" ? " quiet" : ""}">${STEP_NAMES[to]}</button>

@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { Type } from "@fastify/type-provider-typebox";
+import { merchantStore, signedIn } from "../auth/merchant-area.js";
 import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { readWithin } from "../database/time-limit.js";
 import type { App } from "../http/app.js";
@@ -16,7 +17,6 @@ import { ordersCsv } from "./order-csv.js";
 import { FilterQuery, parseFilter } from "./order-filter.js";
 import { listOrders } from "./order-list.js";
 import { merchantOrderPage, ordersPage } from "./order-pages.js";
-import { merchantStore } from "./signed-in.js";
 
 const PAGE_SIZE = 50;
 /** How long a search may take, in milliseconds. */
@@ -35,13 +35,13 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
     page: Type.Optional(Type.String({ pattern: CURSOR_PATTERN })),
   });
   app.get("/admin/:slug/orders", { schema: { params: StorePath, querystring } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const { page, ...texts } = request.query;
     const { filter, errors } = parseFilter(texts);
     if (Object.keys(errors).length > 0)
       return sendPrivatePage(
         reply.code(422),
-        ordersPage(layout, store, { orders: { rows: [] }, texts, errors }),
+        ordersPage(layout, signedIn(request), store, { orders: { rows: [] }, texts, errors }),
       );
     const cursor = page === undefined ? undefined : parseCursor(page);
     const orders =
@@ -50,7 +50,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
         SEARCH_LIMIT,
         async (transaction) => await listOrders(transaction, store.id, filter, cursor, PAGE_SIZE),
       )) ?? "too-slow";
-    return sendPrivatePage(reply, ordersPage(layout, store, { orders, texts, errors }));
+    return sendPrivatePage(reply, ordersPage(layout, signedIn(request), store, { orders, texts, errors }));
   });
 
   const download = {
@@ -58,7 +58,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
     handlerTimeout: DOWNLOAD_LIMIT,
   };
   app.get("/admin/:slug/orders.csv", download, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const { filter, errors } = parseFilter(request.query);
     const [name] = Object.keys(errors);
     if (name !== undefined)
@@ -76,9 +76,9 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
   });
 
   app.get("/admin/:slug/orders/:order", { schema: { params: OrderPath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const order = await requireOrder(store.id, request.params.order);
-    return sendPrivatePage(reply, merchantOrderPage(layout, store, order));
+    return sendPrivatePage(reply, merchantOrderPage(layout, signedIn(request), store, order));
   });
 
   const body = Type.Object({
@@ -89,7 +89,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
     "/admin/:slug/orders/:order/status",
     { schema: { params: OrderPath, body } },
     async (request, reply) => {
-      const store = await merchantStore(services, request, request.params.slug);
+      const store = merchantStore(request);
       const number = parseOrderNumber(request.params.order);
       const { from, to } = request.body;
       const result = await moveOrder(db, { storeId: store.id, number }, { from, to, actor: "merchant" });
@@ -97,7 +97,10 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       if (result.outcome === "moved") return reply.redirect(`/admin/${store.slug}/orders/${number}`, 303);
       const notice = `Nothing was changed: the order is ${STATUS_NAMES[result.status].toLowerCase()} already.`;
       const order = await requireOrder(store.id, request.params.order);
-      return sendPrivatePage(reply.code(409), merchantOrderPage(layout, store, order, notice));
+      return sendPrivatePage(
+        reply.code(409),
+        merchantOrderPage(layout, signedIn(request), store, order, notice),
+      );
     },
   );
 

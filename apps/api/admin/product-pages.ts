@@ -1,4 +1,5 @@
 import { html } from "ghtml";
+import type { PageOwner } from "../auth/merchant-area.js";
 import { POSITION_MAX, type Category } from "../catalogue/categories.js";
 import type { Page } from "../catalogue/cursor.js";
 import { pageLinks } from "../catalogue/pages.js";
@@ -23,11 +24,16 @@ interface EnteredForm {
 const EMPTY: EnteredForm = { values: { name: "", price: "", stock: "" }, errors: {} };
 
 /** A merchant's list of products. */
-export function productsPage(layout: Layout, store: Store, products: Page<ListedProduct>): string {
+export function productsPage(
+  layout: Layout,
+  merchant: PageOwner,
+  store: Store,
+  products: Page<ListedProduct>,
+): string {
   return layout({
     title: `Products – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
       <h1>Products</h1>
       <p class="actions">
@@ -41,6 +47,7 @@ export function productsPage(layout: Layout, store: Store, products: Page<Listed
 /** The form for a new product. */
 export function newProductPage(
   layout: Layout,
+  merchant: PageOwner,
   store: Store,
   categories: readonly Category[],
   { values, errors }: EnteredForm = EMPTY,
@@ -48,13 +55,13 @@ export function newProductPage(
   return layout({
     title: `Add a product – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<section class="narrow">
       <p class="back"><a href="/admin/${store.slug}/products">All products</a></p>
       <h1>Add a product</h1>
       !${errorSummary(errors)}
       <form method="post" action="/admin/${store.slug}/products">
-        !${productFields(values, errors, categories)}
+        !${merchant.formField()} !${productFields(values, errors, categories)}
         <button class="button wide">Add the product</button>
       </form>
     </section>`,
@@ -64,6 +71,7 @@ export function newProductPage(
 /** A product's page for its merchant. */
 export function editProductPage(
   layout: Layout,
+  merchant: PageOwner,
   store: Store,
   product: Product,
   categories: readonly Category[],
@@ -72,12 +80,13 @@ export function editProductPage(
   return layout({
     title: `${product.name} – ${store.name}`,
     store,
-    area: "admin",
+    merchant,
     main: html`<section class="narrow">
       <p class="back"><a href="/admin/${store.slug}/products">All products</a></p>
       <h1>${product.name}</h1>
       !${errorSummary(errors)}
       <form method="post" action="/admin/${store.slug}/products/${product.id}">
+        !${merchant.formField()}
         <input type="hidden" name="stockBefore" value="${product.stock}" />
         !${productFields(values, errors, categories)}
         <button class="button wide">Save</button>

@@ -1,4 +1,7 @@
 import { Type } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
+import { applyOnce, type SentForm } from "../auth/apply-once.js";
+import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
 import { listCategories } from "../catalogue/categories.js";
 import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { createProduct, findProduct, listProducts, updateProduct } from "../catalogue/products.js";
@@ -12,7 +15,6 @@ import { StorePath } from "../stores/store-path.js";
 import type { Store } from "../stores/stores.js";
 import { NO_CATEGORY, parseProduct } from "./product-form.js";
 import { editProductPage, newProductPage, productsPage } from "./product-pages.js";
-import { merchantStore } from "./signed-in.js";
 
 const PAGE_SIZE = 50;
 
@@ -22,15 +24,18 @@ export function registerProductRoutes(app: App, services: Services): void {
 
   const querystring = Type.Object({ page: Type.Optional(Type.String({ pattern: CURSOR_PATTERN })) });
   app.get("/admin/:slug/products", { schema: { params: StorePath, querystring } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
     const products = await listProducts(db, store.id, cursor, PAGE_SIZE, { withHidden: true });
-    return sendPrivatePage(reply, productsPage(layout, store, products));
+    return sendPrivatePage(reply, productsPage(layout, signedIn(request), store, products));
   });
 
   app.get("/admin/:slug/products/new", { schema: { params: StorePath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
-    return sendPrivatePage(reply, newProductPage(layout, store, await listCategories(db, store.id)));
+    const store = merchantStore(request);
+    return sendPrivatePage(
+      reply,
+      newProductPage(layout, signedIn(request), store, await listCategories(db, store.id)),
+    );
   });
 
   const text = Type.Optional(Type.String());
@@ -45,26 +50,36 @@ export function registerProductRoutes(app: App, services: Services): void {
     hidden: text,
   });
   app.post("/admin/:slug/products", { schema: { params: StorePath, body } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const refuse = async (errors: FieldErrors) =>
       sendPrivatePage(
         reply.code(422),
-        newProductPage(layout, store, await listCategories(db, store.id), { values: request.body, errors }),
+        newProductPage(layout, signedIn(request), store, await listCategories(db, store.id), {
+          values: request.body,
+          errors,
+        }),
       );
 
     const product = parseProduct(request.body);
     if ("errors" in product) return await refuse(product.errors);
-    if ((await createProduct(db, store.id, product)) === "no-category")
-      return await refuse({ category: NO_CATEGORY });
-    return reply.redirect(`/admin/${store.slug}/products`, 303);
+    const applied = await applyOnce(db, sentForm(request, product), async (transaction) => {
+      const created = await createProduct(transaction, store.id, product);
+      return created === "no-category" ? { refusal: created } : { location: `/admin/${store.slug}/products` };
+    });
+    if ("location" in applied) return reply.redirect(applied.location, 303);
+    return await refuse(
+      applied.refusal === "no-category"
+        ? { category: NO_CATEGORY }
+        : { name: "You added a product with this form already. Send it again to add one more." },
+    );
   });
 
   app.get("/admin/:slug/products/:product", { schema: { params: ProductPath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const product = await requireProduct(store, request.params.product);
     return sendPrivatePage(
       reply,
-      editProductPage(layout, store, product, await listCategories(db, store.id)),
+      editProductPage(layout, signedIn(request), store, product, await listCategories(db, store.id)),
     );
   });
 
@@ -73,27 +88,44 @@ export function registerProductRoutes(app: App, services: Services): void {
     "/admin/:slug/products/:product",
     { schema: { params: ProductPath, body: change } },
     async (request, reply) => {
-      const store = await merchantStore(services, request, request.params.slug);
+      const store = merchantStore(request);
       const product = await requireProduct(store, request.params.product);
       const refuse = async (errors: FieldErrors) => {
         const categories = await listCategories(db, store.id);
         const form = { values: request.body, errors };
-        return sendPrivatePage(reply.code(422), editProductPage(layout, store, product, categories, form));
+        return sendPrivatePage(
+          reply.code(422),
+          editProductPage(layout, signedIn(request), store, product, categories, form),
+        );
       };
 
       const parsed = parseProduct(request.body);
       if ("errors" in parsed) return await refuse(parsed.errors);
       const { stock, ...rest } = parsed;
       const stockChange = stock - Number(request.body.stockBefore);
-      const updated = await updateProduct(db, store.id, product.id, { ...rest, stockChange });
-      if (updated === "no-category") return await refuse({ category: NO_CATEGORY });
-      if (updated === "stock-out-of-range")
-        return await refuse({
-          stock: `The stock has changed meanwhile: ${product.stock} left. Please enter it anew.`,
-        });
-      return reply.redirect(`/admin/${store.slug}/products`, 303);
+      const form = sentForm(request, { productId: product.id, ...rest, stockChange });
+      const applied = await applyOnce(db, form, async (transaction) => {
+        const updated = await updateProduct(transaction, store.id, product.id, { ...rest, stockChange });
+        return typeof updated === "string"
+          ? { refusal: updated }
+          : { location: `/admin/${store.slug}/products` };
+      });
+      if ("location" in applied) return reply.redirect(applied.location, 303);
+      if (applied.refusal === "no-category") return await refuse({ category: NO_CATEGORY });
+      return await refuse({
+        stock:
+          applied.refusal === "sent-otherwise"
+            ? `This form was saved already, and ${product.stock} are in stock now. Please enter the stock anew.`
+            : `The stock has changed meanwhile: ${product.stock} left. Please enter it anew.`,
+      });
     },
   );
+
+  const sentForm = (request: FastifyRequest, content: object): SentForm => ({
+    merchantId: signedIn(request).merchantId,
+    key: formKey(request),
+    content,
+  });
 
   async function requireProduct(store: Store, id: string) {
     const product = await findProduct(db, store.id, parseProductId(id), { withHidden: true });

@@ -1,5 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
 import { html } from "ghtml";
+import { merchantStore, signedIn, type PageOwner } from "../auth/merchant-area.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
@@ -7,41 +8,40 @@ import { formatPhone, parsePhone, PHONE_RULE } from "../phone.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
 import type { Store } from "../stores/stores.js";
-import { merchantStore } from "./signed-in.js";
 
 /** The WhatsApp number that buyers of a shop may write to; there is none until the merchant enters it. */
 export function registerWhatsappRoutes(app: App, services: Services): void {
   const { db, layout } = services;
 
   app.get("/admin/:slug/whatsapp", { schema: { params: StorePath } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const { whatsapp_phone: phone } = await db
       .selectFrom("stores")
       .select("whatsapp_phone")
       .where("id", "=", store.id)
       .executeTakeFirstOrThrow();
-    return sendPrivatePage(reply, page(store, phone === null ? "" : formatPhone(phone)));
+    return sendPrivatePage(reply, page(signedIn(request), store, phone === null ? "" : formatPhone(phone)));
   });
 
   const body = Type.Object({ phone: Type.String() });
   app.post("/admin/:slug/whatsapp", { schema: { params: StorePath, body } }, async (request, reply) => {
-    const store = await merchantStore(services, request, request.params.slug);
+    const store = merchantStore(request);
     const text = request.body.phone.trim();
     const phone = text === "" ? null : parsePhone(text);
     if (phone === undefined)
       return sendPrivatePage(
         reply.code(422),
-        page(store, text, { phone: `${PHONE_RULE} Leave it empty to show none.` }),
+        page(signedIn(request), store, text, { phone: `${PHONE_RULE} Leave it empty to show none.` }),
       );
     await db.updateTable("stores").set({ whatsapp_phone: phone }).where("id", "=", store.id).execute();
     return reply.redirect(`/admin/${store.slug}`, 303);
   });
 
-  function page(store: Store, phone: string, errors: FieldErrors = {}): string {
+  function page(merchant: PageOwner, store: Store, phone: string, errors: FieldErrors = {}): string {
     return layout({
       title: `WhatsApp – ${store.name}`,
       store,
-      area: "admin",
+      merchant,
       main: html`<section class="narrow">
         <p class="back"><a href="/admin/${store.slug}">Dashboard</a></p>
         <h1>WhatsApp number</h1>
@@ -51,6 +51,7 @@ export function registerWhatsappRoutes(app: App, services: Services): void {
         </p>
         !${errorSummary(errors)}
         <form method="post" action="/admin/${store.slug}/whatsapp">
+          !${merchant.formField()}
           !${textField(
             {
               name: "phone",

@@ -29,7 +29,6 @@ export function cartPage(layout: Layout, store: Store, lines: readonly PricedLin
   return layout({
     title: `Cart – ${store.name}`,
     store,
-    area: "shop",
     main: lines.length === 0 ? emptyCart(store) : filledCart(store, lines),
   });
 }

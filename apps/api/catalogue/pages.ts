@@ -23,7 +23,6 @@ export function shopPage(
     title: category ? `${category.name} – ${store.name}` : store.name,
     description: category ? `${category.name} from ${store.name}.` : `Order from ${store.name}.`,
     store,
-    area: "shop",
     main: html`<h1>${category?.name ?? store.name}</h1>
       !${categoryLinks(store, categories, category)}
       !${
@@ -63,7 +62,6 @@ export function productPage(layout: Layout, store: Store, product: Product): str
     title: `${product.name} – ${store.name}`,
     description: `${product.name} for ${formatRupees(product.pricePaise)} at ${store.name}.`,
     store,
-    area: "shop",
     main: html`<p class="back"><a href="/s/${store.slug}">All products</a></p>
       <article class="detail">
         !${tile(product)}

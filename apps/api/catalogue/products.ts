@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Database } from "../database/database.js";
+import { inTransaction, type Database } from "../database/database.js";
 import { violatesForeignKey } from "../database/errors.js";
 import { recordEvents } from "../outbox.js";
 import { toPage, type Cursor, type Page } from "./cursor.js";
@@ -127,7 +127,7 @@ export async function createProduct(
   input: ProductInput,
 ): Promise<number | "no-category"> {
   return await whereCategoryExists(async () =>
-    db.transaction().execute(async (transaction) => {
+    inTransaction(db, async (transaction) => {
       const product = await transaction
         .insertInto("products")
         .values({ store_id: storeId, stock: input.stock, ...columnsOf(input) })
@@ -150,7 +150,7 @@ export async function updateProduct(
   change: Omit<ProductInput, "stock"> & { stockChange: number },
 ): Promise<ProductSnapshot | "stock-out-of-range" | "no-category" | undefined> {
   return await whereCategoryExists(async () =>
-    db.transaction().execute(async (transaction) => {
+    inTransaction(db, async (transaction) => {
       const current = await transaction
         .selectFrom("products")
         .select("stock")

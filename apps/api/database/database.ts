@@ -1,4 +1,4 @@
-import { Kysely, PostgresDialect, type PostgresPool } from "kysely";
+import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from "kysely";
 import { DatabaseError, Pool, TypeOverrides, types } from "pg";
 import type { Tables } from "./tables.js";
 
@@ -45,6 +45,14 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
   });
   pool.on("error", options.onConnectionLost);
   return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: dropDoubtful(pool) }) }), pool };
+}
+
+/** Runs the work in the transaction that it is given, or in one of its own. */
+export async function inTransaction<Result>(
+  db: Database | Transaction<Tables>,
+  work: (transaction: Transaction<Tables>) => Promise<Result>,
+): Promise<Result> {
+  return db.isTransaction ? await work(db as Transaction<Tables>) : await db.transaction().execute(work);
 }
 
 /**

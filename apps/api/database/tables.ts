@@ -9,7 +9,11 @@ export interface Tables {
   categories: CategoriesTable;
   products: ProductsTable;
   images: ImagesTable;
+  merchants: MerchantsTable;
+  sign_in_codes: SignInCodesTable;
   sessions: SessionsTable;
+  rate_limits: RateLimitsTable;
+  submitted_forms: SubmittedFormsTable;
   orders: OrdersTable;
   order_lines: OrderLinesTable;
   order_history: OrderHistoryTable;
@@ -21,7 +25,7 @@ interface StoresTable {
   id: GeneratedAlways<number>;
   slug: string;
   name: string;
-  admin_key_hash: Buffer | null;
+  merchant_id: number;
   whatsapp_phone: string | null;
   created_at: Generated<Date>;
 }
@@ -64,11 +68,42 @@ interface ProductsTable {
   updated_at: Generated<Date>;
 }
 
+interface MerchantsTable {
+  id: GeneratedAlways<number>;
+  phone: string;
+  created_at: Generated<Date>;
+}
+
+interface SignInCodesTable {
+  phone: string;
+  challenge_hash: Buffer;
+  code_hash: Buffer;
+  attempts_left: number;
+  expires_at: Date;
+}
+
 interface SessionsTable {
+  id: GeneratedAlways<number>;
+  merchant_id: number;
   token_hash: Buffer;
-  store_id: number;
+  previous_token_hash: Buffer | null;
+  rotated_at: Generated<Date>;
+  confirmed_at: Date | null;
   created_at: Generated<Date>;
   expires_at: Date;
+}
+
+interface RateLimitsTable {
+  subject_hash: Buffer;
+  free_at: Date;
+}
+
+interface SubmittedFormsTable {
+  merchant_id: number;
+  form_key: string;
+  content_hash: Buffer;
+  location: string;
+  created_at: Generated<Date>;
 }
 
 interface OrdersTable {

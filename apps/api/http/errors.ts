@@ -1,8 +1,9 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from "fastify";
-import { SignInRequired } from "../admin/signed-in.js";
+import { SignInRequired } from "../auth/merchant-area.js";
 import { isUnavailable } from "../database/errors.js";
 import { errorPage } from "../pages/error-page.js";
 import type { Layout } from "../pages/layout.js";
+import { SmsNotSent } from "../sms/webhook.js";
 import { StoreMoved } from "../stores/moved.js";
 import type { App } from "./app.js";
 import { sendPrivatePage } from "./caching.js";
@@ -55,6 +56,15 @@ function movedUrl({ url, routeOptions }: FastifyRequest, slug: string): string {
 
 function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
+  if (error instanceof SmsNotSent)
+    return new Problem(
+      503,
+      "sms-not-sent",
+      "We cannot send a code right now. Please try again in a minute.",
+      {
+        retryAfter: 60,
+      },
+    );
   if (isUnavailable(error))
     return new Problem(503, "unavailable", "The shop is not available for a moment. Please try again.", {
       retryAfter: 5,

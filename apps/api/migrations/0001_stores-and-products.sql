@@ -3,8 +3,6 @@ CREATE TABLE stores (
   slug text NOT NULL CONSTRAINT stores_slug_key UNIQUE
     CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) BETWEEN 3 AND 40),
   name text NOT NULL CHECK (length(name) BETWEEN 1 AND 80),
-  -- SHA-256 of the key that opens the dashboard; NULL: nobody can sign in.
-  admin_key_hash bytea CHECK (length(admin_key_hash) = 32),
   created_at timestamptz NOT NULL DEFAULT now()
 );
 
@@ -22,13 +20,3 @@ CREATE TABLE products (
 
 -- Serves keyset paging within a store, newest first.
 CREATE INDEX products_store_id_id_idx ON products (store_id, id);
-
-CREATE TABLE sessions (
-  -- HMAC-SHA-256 of the cookie's token under SESSION_SECRET.
-  token_hash bytea PRIMARY KEY CHECK (length(token_hash) = 32),
-  store_id bigint NOT NULL REFERENCES stores (id) ON DELETE CASCADE,
-  created_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL
-);
-
-CREATE INDEX sessions_expires_at_idx ON sessions (expires_at);

@@ -25,7 +25,6 @@ export function checkoutPage(
   return layout({
     title: `Checkout – ${store.name}`,
     store,
-    area: "shop",
     main: html`<section class="narrow">
       <h1>Checkout</h1>
       !${problem.notice ? html`<p class="notice bad" role="alert">${problem.notice}</p>` : ""}

@@ -12,7 +12,6 @@ export function orderPage(layout: Layout, order: Order, publicUrl: string, notic
   return layout({
     title: `Order ${number} – ${store.name}`,
     store,
-    area: "shop",
     main: html`<section class="narrow">
       <p>!${statusBadge(status)}</p>
       <h1>${status === "placed" ? `Thank you, ${order.buyerName}` : `Your order ${number}`}</h1>

@@ -1,4 +1,5 @@
 import { html } from "ghtml";
+import type { PageOwner } from "../auth/merchant-area.js";
 import type { Assets } from "../http/assets.js";
 
 export interface PageContent {
@@ -7,8 +8,8 @@ export interface PageContent {
   main: string;
   /** Whose page it is. Absent: the platform's. */
   store?: { slug: string; name: string };
-  /** Links of the header: a merchant's or a buyer's. */
-  area?: "shop" | "admin";
+  /** The signed-in merchant whose page it is. Absent: a buyer's page, or anybody's. */
+  merchant?: PageOwner;
   description?: string;
 }
 
@@ -19,7 +20,7 @@ export type Layout = (content: PageContent) => string;
 export function createLayout(assets: Assets): Layout {
   const stylesheet = assets.path("shop.css");
   const icon = assets.path("icon.svg");
-  return ({ title, main, store, area, description }) =>
+  return ({ title, main, store, merchant, description }) =>
     html`<!doctype html>
       <html lang="en-IN">
         <head>
@@ -33,7 +34,7 @@ export function createLayout(assets: Assets): Layout {
         </head>
         <body>
           <a class="skip" href="#main">Skip to the content</a>
-          <header class="top">!${header(store, area)}</header>
+          <header class="top">!${header(store, merchant)}</header>
           <main id="main">!${main}</main>
           <footer class="bottom">
             <p>Made with <a href="/">Dukaan</a>: a shop of your own in a minute.</p>
@@ -42,16 +43,20 @@ export function createLayout(assets: Assets): Layout {
       </html> `;
 }
 
-function header(store: PageContent["store"], area: PageContent["area"]): string {
+function header(store: PageContent["store"], merchant: PageContent["merchant"]): string {
+  if (merchant)
+    return html`<a class="brand" href="${store ? `/admin/${store.slug}` : "/stores"}"
+        >${store?.name ?? "Dukaan"}</a
+      >
+      <nav aria-label="Main">
+        !${store ? html`<a href="/s/${store.slug}">View shop</a> <a href="/stores">Your shops</a>` : ""}
+        <form method="post" action="/logout">
+          !${merchant.formField()}<button class="link">Sign out</button>
+        </form>
+      </nav>`;
   if (!store)
     return html`<a class="brand" href="/">Dukaan</a>
       <nav aria-label="Main"><a href="/login">Sign in</a></nav>`;
-  if (area === "admin")
-    return html`<a class="brand" href="/admin/${store.slug}">${store.name}</a>
-      <nav aria-label="Main">
-        <a href="/s/${store.slug}">View shop</a>
-        <form method="post" action="/logout"><button class="link">Sign out</button></form>
-      </nav>`;
   return html`<a class="brand" href="/s/${store.slug}">${store.name}</a>
     <nav aria-label="Main"><a href="/s/${store.slug}/cart">Cart</a></nav>`;
 }

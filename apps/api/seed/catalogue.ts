@@ -89,6 +89,9 @@ export function sampleStore(index: number): SampleStore {
   return { slug: `${owner}s-${trade(index).title}-${number}`.toLowerCase(), name };
 }
 
+/** Number of the merchant who has all sample stores. Codes for it only reach anybody where they go to the log. */
+export const SAMPLE_PHONE = "+919999999999";
+
 /** The store of 20,000 products. */
 export const GIANT_STORE: SampleStore = { slug: "giant-bazaar", name: "Giant Bazaar" };
 

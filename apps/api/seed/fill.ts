@@ -2,7 +2,14 @@ import { sql, type Transaction } from "kysely";
 import { snapshotColumns } from "../catalogue/snapshot.js";
 import type { Database } from "../database/database.js";
 import type { Tables } from "../database/tables.js";
-import { GIANT_INDEX, GIANT_STORE, sampleProduct, sampleStore, type SampleStore } from "./catalogue.js";
+import {
+  GIANT_INDEX,
+  GIANT_STORE,
+  SAMPLE_PHONE,
+  sampleProduct,
+  sampleStore,
+  type SampleStore,
+} from "./catalogue.js";
 
 /** Products of the store that tests paging. */
 export const GIANT_PRODUCTS = 20_000;
@@ -31,7 +38,7 @@ interface Plan extends SampleStore {
 
 /**
  * Fills the database with sample stores, the same content each time. Stores that are there are topped up to the number
- * of products and never changed otherwise. Nobody can sign in to a sample store: it has no admin key.
+ * of products and never changed otherwise. They all belong to the merchant with {@link SAMPLE_PHONE}.
  */
 export async function seed(db: Database, options: SeedOptions): Promise<SeedSummary> {
   const plans: Plan[] = Array.from({ length: options.stores }, (_, index) => ({
@@ -106,9 +113,13 @@ interface MissingProduct {
 
 async function insertStores(transaction: Transaction<Tables>, plans: readonly Plan[]): Promise<number> {
   const { numAffectedRows } = await sql`
-    WITH created AS (
-      INSERT INTO stores (slug, name)
-      SELECT slug, name FROM unnest(
+    WITH merchant AS (
+      INSERT INTO merchants (phone) VALUES (${SAMPLE_PHONE})
+      ON CONFLICT (phone) DO UPDATE SET phone = excluded.phone
+      RETURNING id
+    ), created AS (
+      INSERT INTO stores (merchant_id, slug, name)
+      SELECT merchant.id, slug, wanted.name FROM merchant, unnest(
         ${plans.map((plan) => plan.slug)}::text[], ${plans.map((plan) => plan.name)}::text[]
       ) WITH ORDINALITY AS wanted (slug, name, position)
       -- Not where a sample store was before it moved.

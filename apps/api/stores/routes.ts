@@ -1,34 +1,59 @@
 import { Type } from "@fastify/type-provider-typebox";
-import { setSessionCookie } from "../admin/session-cookie.js";
+import { applyOnce } from "../auth/apply-once.js";
+import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage, sendPublicPage } from "../http/caching.js";
 import type { FieldErrors } from "../pages/form.js";
 import type { Services } from "../services.js";
 import { parseTextLine } from "../text-line.js";
-import { homePage, storeCreatedPage } from "./pages.js";
+import { homePage, storeOpenedPage, storesPage } from "./pages.js";
 import { isSlug, SLUG_RULE, slugFromName } from "./slug.js";
-import { createStore, STORE_NAME_MAX } from "./stores.js";
+import { StorePath } from "./store-path.js";
+import { createStore, listStores, STORE_NAME_MAX } from "./stores.js";
 
-/** The front page, and opening a shop. */
-export function registerStoreRoutes(app: App, services: Services): void {
-  const { db, environment, layout, sessions } = services;
+/** The front page. */
+export function registerHomePage(app: App, { layout }: Services): void {
+  app.get("/", (request, reply) => sendPublicPage(request, reply, homePage(layout)));
+}
+
+/** A merchant's stores, and opening another; routes of the merchant area. */
+export function registerStoreRoutes(area: App, services: Services): void {
+  const { db, environment, layout } = services;
   const { host } = new URL(environment.publicUrl);
 
-  app.get("/", (request, reply) => sendPublicPage(request, reply, homePage(layout, host)));
+  area.get("/stores", async (request, reply) => {
+    const merchant = signedIn(request);
+    const stores = await listStores(db, merchant.merchantId);
+    return sendPrivatePage(reply, storesPage(layout, merchant, stores, host));
+  });
 
   const body = Type.Object({ name: Type.String(), slug: Type.Optional(Type.String()) });
-  app.post("/stores", { schema: { body } }, async (request, reply) => {
+  area.post("/stores", { schema: { body } }, async (request, reply) => {
+    const merchant = signedIn(request);
     const values = { name: request.body.name, slug: request.body.slug ?? "" };
-    const refuse = (errors: FieldErrors) =>
-      sendPrivatePage(reply.code(422), homePage(layout, host, values, errors));
+    const refuse = async (errors: FieldErrors) => {
+      const stores = await listStores(db, merchant.merchantId);
+      return sendPrivatePage(reply.code(422), storesPage(layout, merchant, stores, host, { values, errors }));
+    };
 
     const parsed = parseStore(values);
-    if ("errors" in parsed) return refuse(parsed.errors);
-    const created = await createStore(db, parsed);
-    if (created === "slug-taken")
-      return refuse({ slug: `The address ${parsed.slug} is taken already; choose another one.` });
-    setSessionCookie(reply, environment, await sessions.open(created.store.id));
-    return sendPrivatePage(reply.code(201), storeCreatedPage(layout, created, environment.publicUrl));
+    if ("errors" in parsed) return await refuse(parsed.errors);
+    const form = { merchantId: merchant.merchantId, key: formKey(request), content: parsed };
+    const applied = await applyOnce(db, form, async (transaction) => {
+      const store = await createStore(transaction, merchant.merchantId, parsed);
+      return store ? { location: `/admin/${store.slug}/opened` } : { refusal: "slug-taken" };
+    });
+    if ("location" in applied) return reply.redirect(applied.location, 303);
+    return await refuse(
+      applied.refusal === "sent-otherwise"
+        ? { name: "You opened a shop with this form already. Send it again to open one more." }
+        : { slug: `The address ${parsed.slug} is taken already; choose another one.` },
+    );
+  });
+
+  area.get("/admin/:slug/opened", { schema: { params: StorePath } }, (request, reply) => {
+    const page = storeOpenedPage(layout, signedIn(request), merchantStore(request), environment.publicUrl);
+    return sendPrivatePage(reply, page);
   });
 }
 

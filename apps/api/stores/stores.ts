@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from "node:crypto";
+import type { Transaction } from "kysely";
 import type { Database } from "../database/database.js";
 import { violatesUnique } from "../database/errors.js";
+import type { Tables } from "../database/tables.js";
 import { recordEvents } from "../outbox.js";
 import { isSlug } from "./slug.js";
 
@@ -12,35 +13,39 @@ export interface Store {
 
 export const STORE_NAME_MAX = 80;
 
-/** What a merchant keeps to open the dashboard: shown once, stored only as a hash. */
-export interface CreatedStore {
-  store: Store;
-  adminKey: string;
-}
-
-/** Creates a store with a new admin key; `slug-taken` when another store has that address. */
+/**
+ * Creates a merchant's store; `undefined` when another store has that address, or had it. The transaction can only be rolled
+ * back then.
+ */
 export async function createStore(
-  db: Database,
+  transaction: Transaction<Tables>,
+  merchantId: number,
   input: { name: string; slug: string },
-): Promise<CreatedStore | "slug-taken"> {
-  const adminKey = randomBytes(24).toString("base64url");
+): Promise<Store | undefined> {
   try {
-    const store = await db.transaction().execute(async (transaction) => {
-      const created = await transaction
-        .insertInto("stores")
-        .values({ name: input.name, slug: input.slug, admin_key_hash: hashAdminKey(adminKey) })
-        .returning(["id", "slug", "name"])
-        .executeTakeFirstOrThrow();
-      await recordEvents(transaction, [
-        { type: "store.created", payload: { storeId: created.id, slug: created.slug, name: created.name } },
-      ]);
-      return created;
-    });
-    return { store, adminKey };
+    const store = await transaction
+      .insertInto("stores")
+      .values({ merchant_id: merchantId, name: input.name, slug: input.slug })
+      .returning(["id", "slug", "name"])
+      .executeTakeFirstOrThrow();
+    await recordEvents(transaction, [
+      { type: "store.created", payload: { storeId: store.id, slug: store.slug, name: store.name } },
+    ]);
+    return store;
   } catch (error) {
-    if (violatesUnique(error, "stores_slug_key")) return "slug-taken";
+    if (violatesUnique(error, "stores_slug_key")) return undefined;
     throw error;
   }
+}
+
+/** A merchant's stores, the oldest first. */
+export async function listStores(db: Database, merchantId: number): Promise<Store[]> {
+  return await db
+    .selectFrom("stores")
+    .select(["id", "slug", "name"])
+    .where("merchant_id", "=", merchantId)
+    .orderBy("id")
+    .execute();
 }
 
 /** The store at an address. */
@@ -51,24 +56,4 @@ export async function findStore(db: Database, slug: string): Promise<Store | und
     .select(["id", "slug", "name"])
     .where("slug", "=", slug)
     .executeTakeFirst();
-}
-
-/** The store that this key opens. */
-export async function findStoreByAdminKey(
-  db: Database,
-  slug: string,
-  adminKey: string,
-): Promise<Store | undefined> {
-  if (!isSlug(slug)) return undefined;
-  return await db
-    .selectFrom("stores")
-    .select(["id", "slug", "name"])
-    .where("slug", "=", slug)
-    .where("admin_key_hash", "=", hashAdminKey(adminKey))
-    .executeTakeFirst();
-}
-
-// The key has 192 random bits, so a plain hash is enough: there is nothing to guess that a slow hash would protect.
-function hashAdminKey(adminKey: string): Buffer {
-  return createHash("sha256").update(adminKey).digest();
 }

@@ -1,0 +1,67 @@
+import { html } from "ghtml";
+import { textField } from "../pages/form.js";
+import type { Layout } from "../pages/layout.js";
+import { formatPhone } from "../phone.js";
+
+/** Where a merchant asks for a code. */
+export function signInPage(layout: Layout, phone = "", error?: string): string {
+  return layout({
+    title: "Sign in – Dukaan",
+    main: html`<section class="narrow card">
+      <h1>Sign in</h1>
+      <p>We send a code to your mobile. Are you new here? It is the same way in.</p>
+      <form method="post" action="/login">
+        !${textField(
+          {
+            name: "phone",
+            label: "Mobile number",
+            value: phone,
+            type: "tel",
+            autocomplete: "tel",
+            maxlength: 20,
+          },
+          error === undefined ? {} : { phone: error },
+        )}
+        <button class="button wide">Send the code</button>
+      </form>
+    </section>`,
+  });
+}
+
+/**
+ * Where the code is entered.
+ * @param isLogged codes go to the service's log instead of a phone, and the page says where to look
+ */
+export function enterCodePage(layout: Layout, phone: string, isLogged: boolean, error?: string): string {
+  return layout({
+    title: "Enter the code – Dukaan",
+    main: html`<section class="narrow card">
+      <h1>Enter the code</h1>
+      <p>We sent a code of six digits to ${formatPhone(phone)}. It ends in five minutes.</p>
+      !${
+        isLogged
+          ? html`<div class="notice">
+              <p>
+                This shop sends no messages. Where it runs, <code>./dukaan login-code</code> shows the code;
+                it stands in the service’s log.
+              </p>
+            </div>`
+          : ""
+      }
+      <form method="post" action="/login/code">
+        !${textField(
+          {
+            name: "code",
+            label: "Code",
+            inputmode: "numeric",
+            autocomplete: "one-time-code",
+            maxlength: 10,
+          },
+          error === undefined ? {} : { code: error },
+        )}
+        <button class="button wide">Sign in</button>
+      </form>
+      <p><a href="/login">Another number or a new code</a></p>
+    </section>`,
+  });
+}
