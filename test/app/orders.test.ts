@@ -1,9 +1,6 @@
-import { Writable } from "node:stream";
-import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createApp } from "../../apps/api/app.js";
 import { openWithProduct, placeOrder, stockOf } from "./ordering.js";
-import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
+import { addProduct, logOf, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
 beforeAll(async () => {
@@ -225,19 +222,7 @@ describe("sharing on WhatsApp", () => {
 
 describe("what is logged", () => {
   test("holds no order's address, no number, no name, no search, whatever happens", async () => {
-    const lines: string[] = [];
-    const sink = new Writable({
-      write: (chunk: Buffer, _encoding, done) => {
-        lines.push(String(chunk));
-        done();
-      },
-    });
-    const { app } = await createApp({
-      environment: shop.environment,
-      db: shop.db,
-      pool: shop.pool,
-      logger: pino({ level: "info" }, sink),
-    });
+    const { app } = shop;
     const { merchant } = await openShop(app, "secretive");
     const productId = await addProduct(merchant, "secretive", { name: "Ring", price: "10", stock: 5 });
     const id = await placeOrder(shop, "secretive", [{ productId, quantity: 1 }]);
@@ -258,10 +243,9 @@ describe("what is logged", () => {
     } finally {
       await shop.pool.query("ALTER TABLE orders_away RENAME TO orders");
     }
-    const log = lines.join("");
+    const log = logOf(app).join("");
     expect(log).toContain("/o/:order");
     expect(log).toContain("request failed");
     for (const secret of secrets) expect(log).not.toContain(secret);
-    await app.close();
   });
 });
