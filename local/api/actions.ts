@@ -22,6 +22,7 @@ const owners: Record<string, { type: ResourceType; table: string; kind: string }
   firewalls: { type: "firewall", table: "firewalls", kind: "firewall" },
   primary_ips: { type: "primary_ip", table: "primary_ips", kind: "primary IP" },
   volumes: { type: "volume", table: "volumes", kind: "volume" },
+  floating_ips: { type: "floating_ip", table: "floating_ips", kind: "floating IP" },
 };
 
 /** /actions, and the same below every resource. */

@@ -17,6 +17,8 @@ import { actionRoutes } from "./actions.js";
 import { catalogRoutes } from "./catalog-routes.js";
 import { firewallActionRoutes } from "./firewall-actions.js";
 import { firewallRoutes } from "./firewalls.js";
+import { floatingIpActionRoutes } from "./floating-ip-actions.js";
+import { floatingIpRoutes } from "./floating-ips.js";
 import { missingRoutes } from "./missing.js";
 import { networkActionRoutes } from "./network-actions.js";
 import { networkRoutes } from "./networks.js";
@@ -81,6 +83,8 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         serverRoutes,
         serverActionRoutes,
         serverNetworkRoutes,
+        floatingIpRoutes,
+        floatingIpActionRoutes,
         volumeRoutes,
         volumeActionRoutes,
       ]) {

@@ -3,8 +3,9 @@ import type { Job, RunningAction } from "../state/actions.js";
 import { readJson } from "../state/json.js";
 import type { Cloud } from "./cloud.js";
 import { firewallSpec } from "./firewall-rows.js";
+import { floatingIpJobs } from "./floating-ip-actions.js";
 import { networkOf, type NetworkJobs } from "./network-jobs.js";
-import { publicAddressesOf } from "./primary-ip-rows.js";
+import { publicAddressesOf, setAddresses } from "./public-addresses.js";
 import { findServer, serverTypeOf, setStatus, type ServerRow } from "./server-rows.js";
 import { volumeJobs } from "./volume-actions.js";
 
@@ -121,11 +122,11 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
     remove_firewall: setFirewall,
 
     assign_primary_ip: {
-      run: onServer((server, id) => setAddresses(cloud, server, id)),
+      run: onServer((server) => setAddresses(cloud, server.id)),
       undo: (action) => assign(cloud, action, null),
     },
     unassign_primary_ip: {
-      run: onServer((server, id) => setAddresses(cloud, server, id)),
+      run: onServer((server) => setAddresses(cloud, server.id)),
       undo: (action) => assign(cloud, action, serverIdOf(action)),
     },
 
@@ -152,6 +153,7 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
     },
     ...networks.routerJobs(),
     ...volumeJobs(cloud),
+    ...floatingIpJobs(cloud),
   };
 }
 
@@ -169,11 +171,6 @@ function limitsOf(cloud: Cloud, server: ServerRow): MachineLimits {
     memoryBytes: type.memory * 2 ** 30,
     diskBytes: server.primary_disk_size * 2 ** 30,
   };
-}
-
-async function setAddresses({ state, host }: Cloud, server: ServerRow, id: string): Promise<void> {
-  await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
-  await host.setFirewall(id, firewallSpec(state, server));
 }
 
 function assign({ state }: Cloud, { resources }: RunningAction, serverId: number | null): void {

@@ -6,7 +6,6 @@ import { IdParams } from "./schemas.js";
 /** Products of Hetzner Cloud that the local cloud does not have, by their path. */
 const products: Record<string, string> = {
   certificates: "certificates",
-  floating_ips: "floating IPs",
   load_balancer_types: "load balancers",
   load_balancers: "load balancers",
   zones: "DNS zones",

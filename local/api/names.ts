@@ -4,6 +4,7 @@ import { invalidInput, notUnique } from "./errors.js";
 /** Resources with names that are unique within their table, and what they are called in words. */
 const kinds = {
   firewalls: "firewall",
+  floating_ips: "floating IP",
   networks: "network",
   placement_groups: "placement group",
   primary_ips: "primary IP",

@@ -3,7 +3,8 @@ import type { State } from "../state/database.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, refused } from "./errors.js";
-import { findPrimaryIp, primaryIpOf, setPointer } from "./primary-ip-rows.js";
+import { setPointer } from "./pointers.js";
+import { findPrimaryIp, primaryIpOf } from "./primary-ip-rows.js";
 import { Action, Body, DnsName, Id, IdParams, Nullable } from "./schemas.js";
 import { findUnlockedServer, requireOff, type ServerRow } from "./server-rows.js";
 
@@ -107,7 +108,7 @@ export function primaryIpActionRoutes(app: App, cloud: Cloud): void {
       const { ip, dns_ptr: name = null } = request.body;
       void reply.code(201);
       return state.transaction(() => {
-        if (!setPointer(state, row, ip, name)) {
+        if (!setPointer(state, "primary_ips", row, ip, name)) {
           throw invalidInput({ ip: [`${ip} is not an address of the primary IP ${row.ip}`] });
         }
         return { action: actions.done("change_dns_ptr", [{ type: "primary_ip", id: row.id }]) };

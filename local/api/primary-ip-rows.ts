@@ -1,9 +1,9 @@
-import type { PublicAddresses } from "../machines/host.js";
 import type { State } from "../state/database.js";
 import { readJson } from "../state/json.js";
-import { inIPv6Network } from "./addresses.js";
 import type { Cloud } from "./cloud.js";
-import { notFound, refused } from "./errors.js";
+import { notFound } from "./errors.js";
+import { type DnsPointer, newPointers } from "./pointers.js";
+import { freePublicAddress } from "./public-pool.js";
 import { timestamp } from "../state/actions.js";
 
 export interface PrimaryIpRow {
@@ -19,11 +19,6 @@ export interface PrimaryIpRow {
   dns_ptr: string;
   labels: string;
   created: string;
-}
-
-export interface DnsPointer {
-  ip: string;
-  dns_ptr: string;
 }
 
 /** @throws ApiError not_found that names `field` */
@@ -42,18 +37,6 @@ export const primaryIpOf = (
 
 export const readPointers = (row: PrimaryIpRow): DnsPointer[] => readJson<DnsPointer[]>(row.dns_ptr);
 
-/** What a server's public interface has, for the computer. */
-export const publicAddressesOf = (state: State, serverId: number): PublicAddresses => ({
-  ipv4: primaryIpOf(state, serverId, "ipv4")?.ip,
-  ipv6Network: primaryIpOf(state, serverId, "ipv6")?.ip,
-});
-
-/** The reverse DNS entry that an IPv4 address has until it is changed, as Hetzner names it. */
-export const defaultPointer = (ip: string): DnsPointer => ({
-  ip,
-  dns_ptr: `static.${ip.split(".").toReversed().join(".")}.clients.your-server.de`,
-});
-
 export interface NewPrimaryIp {
   /** Default: "primary_ip-" and the id. */
   name?: string;
@@ -65,18 +48,10 @@ export interface NewPrimaryIp {
 }
 
 /** Takes the lowest free address of the instance. @throws ApiError resource_limit_exceeded when none is left */
-export function insertPrimaryIp({ state, pool }: Cloud, wanted: NewPrimaryIp): PrimaryIpRow {
-  const taken = new Set(state.all<{ ip: string }>("SELECT ip FROM primary_ips").map(({ ip }) => ip));
-  const ip = wanted.type === "ipv4" ? pool.ipv4(taken) : pool.ipv6(taken);
-  if (ip === undefined) {
-    throw refused(
-      "resource_limit_exceeded",
-      `all ${wanted.type} addresses of this local cloud are in use`,
-      403,
-    );
-  }
+export function insertPrimaryIp(cloud: Cloud, wanted: NewPrimaryIp): PrimaryIpRow {
+  const { state } = cloud;
+  const ip = freePublicAddress(cloud, wanted.type);
   const id = state.newId();
-  const pointers = wanted.type === "ipv4" ? [defaultPointer(ip)] : [];
   state.insert("primary_ips", {
     id,
     name: wanted.name ?? `primary_ip-${id}`,
@@ -85,23 +60,9 @@ export function insertPrimaryIp({ state, pool }: Cloud, wanted: NewPrimaryIp): P
     location: wanted.location,
     assignee_id: wanted.assigneeId,
     auto_delete: Number(wanted.autoDelete),
-    dns_ptr: JSON.stringify(pointers),
+    dns_ptr: newPointers(wanted.type, ip),
     labels: JSON.stringify(wanted.labels ?? {}),
     created: timestamp(),
   });
   return findPrimaryIp(state, id);
-}
-
-/**
- * Sets, or with null resets, the reverse DNS entry of one address of a primary IP.
- * @returns false when the address is not its own
- */
-export function setPointer(state: State, row: PrimaryIpRow, ip: string, name: string | null): boolean {
-  const own = row.type === "ipv4" ? ip === row.ip : inIPv6Network(ip, row.ip);
-  if (!own) return false;
-  const others = readPointers(row).filter((pointer) => pointer.ip !== ip);
-  const reset = row.type === "ipv4" ? [defaultPointer(ip)] : [];
-  const pointers = [...others, ...(name === null ? reset : [{ ip, dns_ptr: name }])];
-  state.update("primary_ips", row.id, { dns_ptr: JSON.stringify(pointers) });
-  return true;
 }

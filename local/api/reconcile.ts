@@ -3,7 +3,7 @@ import type { Cloud } from "./cloud.js";
 import { firewallSpec } from "./firewall-rows.js";
 import { forgetServer } from "./jobs.js";
 import type { NetworkJobs } from "./network-jobs.js";
-import { publicAddressesOf } from "./primary-ip-rows.js";
+import { publicAddressesOf } from "./public-addresses.js";
 import { attachmentsOf, setStatus, type ServerRow } from "./server-rows.js";
 import { volumesOf } from "./volume-rows.js";
 

@@ -174,6 +174,21 @@ export const Volume = Type.Object({
   created: Time,
 });
 
+export const FloatingIp = Type.Object({
+  id: Id,
+  name: Type.String(),
+  description: Nullable(Type.String()),
+  created: Time,
+  ip: Type.String(),
+  type: Type.Enum(["ipv4", "ipv6"]),
+  server: Nullable(Id),
+  dns_ptr: Type.Array(DnsPointer),
+  home_location: Location,
+  blocked: Type.Boolean(),
+  protection: Protection,
+  labels: Labels,
+});
+
 export const FirewallRule = Type.Object({
   description: Nullable(Type.String()),
   direction: Type.Enum(["in", "out"]),

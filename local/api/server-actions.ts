@@ -4,7 +4,8 @@ import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, notFound, refused } from "./errors.js";
 import { findPlacementGroup } from "./placement-groups.js";
-import { primaryIpOf, setPointer } from "./primary-ip-rows.js";
+import { setPointer } from "./pointers.js";
+import { primaryIpOf } from "./primary-ip-rows.js";
 import { Action, Body, DnsName, Id, IdOrName, IdParams, Nullable } from "./schemas.js";
 import { placementGroupLimit } from "./server-create.js";
 import {
@@ -150,7 +151,7 @@ export function serverActionRoutes(app: App, cloud: Cloud): void {
       const rows = (["ipv4", "ipv6"] as const).flatMap((type) => primaryIpOf(state, server.id, type) ?? []);
       void reply.code(201);
       return state.transaction(() => {
-        if (!rows.some((row) => setPointer(state, row, ip, name))) {
+        if (!rows.some((row) => setPointer(state, "primary_ips", row, ip, name))) {
           throw invalidInput({ ip: [`${ip} is not an address of the server`] });
         }
         return { action: actions.done("change_dns_ptr", [{ type: "server", id: server.id }]) };

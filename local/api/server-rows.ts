@@ -4,6 +4,7 @@ import { readJson } from "../state/json.js";
 import type { Cloud } from "./cloud.js";
 import { locked, notFound, refused } from "./errors.js";
 import { firewallsOf } from "./firewall-rows.js";
+import { floatingIpsOf } from "./floating-ip-rows.js";
 import { readLabels } from "./labels.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { primaryIpOf, readPointers } from "./primary-ip-rows.js";
@@ -94,7 +95,7 @@ export function toServerResource(cloud: Cloud, row: ServerRow): ServerResource {
           }
         : null,
       ipv6: ipv6 ? { id: ipv6.id, ip: ipv6.ip, blocked: false, dns_ptr: readPointers(ipv6) } : null,
-      floating_ips: [],
+      floating_ips: floatingIpsOf(state, row.id).map(({ id }) => id),
       firewalls: firewallsOf(state, row).map(({ id }) => ({
         id,
         status: pending ? ("pending" as const) : ("applied" as const),

@@ -22,11 +22,13 @@ export interface FirewalledMachine {
  * leaves a machine (that machine's outbound rules), then it enters another (that machine's inbound rules).
  */
 export function firewallScript(machines: FirewalledMachine[]): string {
-  const sources4 = machines.flatMap(({ id, addresses }) =>
-    addresses.ipv4 === undefined ? [] : [`"${machineLink(id)}" . ${addresses.ipv4}`],
+  const sources4 = machines.flatMap(({ id, addresses: { ipv4, floatingIpv4 = [] } }) =>
+    [...(ipv4 === undefined ? [] : [ipv4]), ...floatingIpv4].map((own) => `"${machineLink(id)}" . ${own}`),
   );
-  const sources6 = machines.flatMap(({ id, addresses }) =>
-    addresses.ipv6Network === undefined ? [] : [`"${machineLink(id)}" . ${addresses.ipv6Network}`],
+  const sources6 = machines.flatMap(({ id, addresses: { ipv6Network, floatingIpv6Networks = [] } }) =>
+    [...(ipv6Network === undefined ? [] : [ipv6Network]), ...floatingIpv6Networks].map(
+      (own) => `"${machineLink(id)}" . ${own}`,
+    ),
   );
   const guarded = machines.flatMap(({ id, firewall }) => (firewall === undefined ? [] : [{ id, firewall }]));
   const outbound = guarded.filter(({ firewall }) => firewall.outbound.length > 0);

@@ -113,6 +113,10 @@ export interface PublicAddresses {
   ipv4?: string | undefined;
   /** e.g. "2001:db8:1:7::/64"; the machine takes ::1 of it; undefined: no public IPv6. */
   ipv6Network?: string | undefined;
+  /** Addresses that are routed to the machine as well; its guest has to take them itself, as at Hetzner. */
+  floatingIpv4?: string[] | undefined;
+  /** Likewise, e.g. "2001:db8:1:9::/64". */
+  floatingIpv6Networks?: string[] | undefined;
 }
 
 export interface NetworkSpec {

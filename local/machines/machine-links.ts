@@ -60,8 +60,16 @@ export async function changeAddresses(
   if (after.ipv4 === undefined) {
     await ipBatchLenient(namespace, [`route delete default via ${GATEWAY_IPV4} dev ${PUBLIC_INTERFACE}`]);
   }
+  const kept = new Set(floatingOf(after));
+  const lost = floatingOf(before).filter((address) => !kept.has(address));
+  for (const address of lost) await ipBatchLenient(instance.world, [`route delete ${address} dev ${link}`]);
   await addAddresses(instance, id, after);
 }
+
+const floatingOf = ({ floatingIpv4 = [], floatingIpv6Networks = [] }: PublicAddresses): string[] => [
+  ...floatingIpv4.map((address) => `${address}/32`),
+  ...floatingIpv6Networks,
+];
 
 async function addAddresses(instance: Instance, id: string, addresses: PublicAddresses): Promise<void> {
   const inWorld: string[] = [];
@@ -83,6 +91,14 @@ async function addAddresses(instance: Instance, id: string, addresses: PublicAdd
       `address replace ${firstOf(addresses.ipv6Network)}/64 dev ${PUBLIC_INTERFACE} nodad`,
       `route replace default via ${GATEWAY_IPV6} dev ${PUBLIC_INTERFACE}`,
     );
+  }
+  const { floatingIpv4 = [], floatingIpv6Networks = [] } = addresses;
+  for (const address of floatingIpv4) inWorld.push(`route replace ${address}/32 dev ${link}`);
+  if (floatingIpv6Networks.length > 0 && addresses.ipv6Network === undefined) {
+    inMachine.push(`address replace ${SERVER_LINK_LOCAL}/64 dev ${PUBLIC_INTERFACE} nodad`);
+  }
+  for (const network of floatingIpv6Networks) {
+    inWorld.push(`route replace ${network} via ${SERVER_LINK_LOCAL} dev ${link}`);
   }
   await ipBatch(machineNamespace(instance, id), inMachine);
   await ipBatch(instance.world, inWorld);

@@ -2,7 +2,7 @@ import type { State } from "./database.js";
 import { readJson } from "./json.js";
 import { KeyedQueue } from "./queue.js";
 
-export type ResourceType = "server" | "network" | "firewall" | "primary_ip" | "volume";
+export type ResourceType = "server" | "network" | "firewall" | "primary_ip" | "volume" | "floating_ip";
 
 export interface ResourceReference {
   id: number;

@@ -144,4 +144,19 @@ export const migrations: readonly string[] = [
     created TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE floating_ips (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    description TEXT,
+    type TEXT NOT NULL CHECK (type IN ('ipv4', 'ipv6')),
+    ip TEXT NOT NULL UNIQUE,
+    home_location TEXT NOT NULL,
+    server_id INTEGER REFERENCES servers ON DELETE SET NULL,
+    protection_delete INTEGER NOT NULL DEFAULT 0,
+    dns_ptr TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

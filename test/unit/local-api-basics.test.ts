@@ -66,7 +66,7 @@ describe("requests that do not fit", () => {
 });
 
 describe("what the local cloud does not have", () => {
-  test.each(["load_balancers", "certificates", "floating_ips", "zones", "load_balancer_types"])(
+  test.each(["load_balancers", "certificates", "zones", "load_balancer_types"])(
     "%s are unavailable",
     async (path) => {
       expect(problem(await cloud.get(`/${path}`))).toBe("503 unavailable");

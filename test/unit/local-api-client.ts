@@ -29,6 +29,8 @@ interface Answer {
     primary_ips?: Static<typeof schemas.PrimaryIp>[];
     placement_group?: Static<typeof schemas.PlacementGroup>;
     placement_groups?: Static<typeof schemas.PlacementGroup>[];
+    floating_ip?: Static<typeof schemas.FloatingIp>;
+    floating_ips?: Static<typeof schemas.FloatingIp>[];
     volume?: Static<typeof schemas.Volume>;
     volumes?: Static<typeof schemas.Volume>[];
     ssh_key?: Static<typeof schemas.SshKey>;
@@ -50,6 +52,7 @@ const shapes: Record<string, TSchema> = {
   primary_ip: schemas.PrimaryIp,
   placement_group: schemas.PlacementGroup,
   volume: schemas.Volume,
+  floating_ip: schemas.FloatingIp,
   ssh_key: schemas.SshKey,
   image: schemas.Image,
   location: schemas.Location,
