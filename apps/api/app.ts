@@ -1,10 +1,8 @@
 import cookie from "@fastify/cookie";
 import formbody from "@fastify/formbody";
-import helmet from "@fastify/helmet";
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { randomUUID } from "node:crypto";
-import type pg from "pg";
 import { registerAdminRoutes } from "./admin/routes.js";
 import { registerApiV1 } from "./api-v1.js";
 import { createAuth } from "./auth/auth.js";
@@ -12,16 +10,18 @@ import { registerMerchantArea } from "./auth/merchant-area.js";
 import { registerSignInRoutes, registerSignOutRoutes } from "./auth/routes.js";
 import { registerCartRoutes } from "./cart/routes.js";
 import { registerCatalogueRoutes } from "./catalogue/routes.js";
-import type { Database } from "./database/database.js";
+import type { OpenDatabase } from "./database/database.js";
 import type { ServerEnvironment } from "./environment.js";
 import { FeatureFlags } from "./flags.js";
 import type { App } from "./http/app.js";
 import { Assets, registerAssets } from "./http/assets.js";
 import { registerErrorHandlers, sendError } from "./http/errors.js";
+import { guardByFlags } from "./http/flag-guard.js";
 import { registerHealth, type Health } from "./http/health.js";
 import { registerMetrics } from "./http/metrics.js";
 import { refuseCrossOrigin } from "./http/origin-check.js";
-import { Problem } from "./http/problem.js";
+import { createGuardedServer, LoadGate } from "./http/overload.js";
+import { securityHeaders } from "./http/security-headers.js";
 import { registerOrderRoutes } from "./orders/routes.js";
 import { createLayout } from "./pages/layout.js";
 import { assetsDirectory, migrationsDirectory } from "./release-files.js";
@@ -29,19 +29,20 @@ import type { Services } from "./services.js";
 import { createSmsGateway } from "./sms/gateway.js";
 import { registerHomePage, registerStoreRoutes } from "./stores/routes.js";
 
-export interface AppOptions {
+export interface AppOptions extends OpenDatabase {
   environment: ServerEnvironment;
-  db: Database;
-  pool: pg.Pool;
   logger: FastifyBaseLogger;
 }
 
 /** Puts the service together; it does not listen yet. */
 export async function createApp(options: AppOptions): Promise<{ app: App; health: Health }> {
-  const { environment, db, pool, logger } = options;
+  const { environment, db, pool, queue, logger } = options;
   const assets = new Assets(assetsDirectory);
   const layout = createLayout(assets);
   const flags = new FeatureFlags(db);
+  flags.onSwitched = (flag, enabled) => logger.warn({ flag, enabled }, "feature flag switched");
+  const gate = new LoadGate(queue);
+  const headers = securityHeaders(environment.publicUrl);
   const services: Services = {
     db,
     environment,
@@ -63,6 +64,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
     keepAliveTimeout: 75_000,
     // What was accepted before a shutdown is served to the end.
     return503OnClosing: false,
+    serverFactory: (handler, http) => createGuardedServer(handler, { gate, layout, headers, logger, http }),
     frameworkErrors: (error, request, reply) => {
       void sendError(layout, error, request, reply);
     },
@@ -72,15 +74,16 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
   app.setSerializerCompiler(() => JSON.stringify);
 
   registerErrorHandlers(app, layout);
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.headers(headers).header("x-request-id", request.id);
+    done();
+  });
   logRequests(app);
-  registerMetrics(app, pool, onUnixSocket);
-  await app.register(helmet, securityHeaders(environment));
+  registerMetrics(app, { pool, queue, gate }, onUnixSocket);
   await app.register(cookie);
   await app.register(formbody);
-  app.addHook("onRequest", async (request) => {
-    refuseCrossOrigin(request, environment.publicUrl);
-    await refuseWhenReadOnly(request.method, flags);
-  });
+  app.addHook("onRequest", async (request) => refuseCrossOrigin(request, environment.publicUrl));
+  guardByFlags(app, flags);
 
   const health = registerHealth(app, pool, migrationsDirectory, environment.releaseId);
   registerAssets(app, assets);
@@ -100,10 +103,6 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
 
 /** One line for each answered request. Addresses of orders and cookies are secrets, so the route is logged instead. */
 function logRequests(app: App): void {
-  app.addHook("onRequest", (request, reply, done) => {
-    reply.header("x-request-id", request.id);
-    done();
-  });
   app.addHook("onResponse", (request, reply, done) => {
     const { method, ip, params, routeOptions } = request;
     const store = typeof params === "object" && params && "slug" in params ? params.slug : undefined;
@@ -124,37 +123,4 @@ function logRequests(app: App): void {
 
 function requestId(header: string | string[] | undefined): string {
   return typeof header === "string" && /^[\w-]{8,64}$/.test(header) ? header : randomUUID();
-}
-
-async function refuseWhenReadOnly(method: string, flags: FeatureFlags): Promise<void> {
-  if (method === "GET" || method === "HEAD" || method === "OPTIONS") return;
-  if (await flags.isEnabled("read_only"))
-    throw new Problem(
-      503,
-      "read-only",
-      "Orders and changes pause for a moment. Nothing was lost; please try again.",
-      {
-        retryAfter: 5,
-      },
-    );
-}
-
-function securityHeaders(environment: ServerEnvironment) {
-  const secure = environment.publicUrl.startsWith("https:");
-  return {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      directives: {
-        defaultSrc: ["'none'"],
-        styleSrc: ["'self'"],
-        imgSrc: ["'self'"],
-        formAction: ["'self'"],
-        baseUri: ["'none'"],
-        frameAncestors: ["'none'"],
-      },
-    },
-    // "no-referrer" would turn the Origin of our own forms into "null".
-    referrerPolicy: { policy: "same-origin" as const },
-    strictTransportSecurity: secure && { maxAge: 180 * 24 * 60 * 60, includeSubDomains: false },
-  };
 }

@@ -34,13 +34,16 @@ const logger = pino({
   formatters: { level: (level) => ({ level }) },
   serializers: { err: describeError },
 });
-const { db, pool } = openDatabase({
+const database = openDatabase({
   url: environment.databaseUrl,
   poolMax: environment.databasePoolMax,
   onConnectionLost: (error) => logger.warn({ err: error }, "an idle database connection was lost"),
+  onSlowStatement: (statement, ms) => logger.warn({ statement, ms }, "slow statement"),
 });
-const { app, health } = await createApp({ environment, db, pool, logger });
-const stopHousekeeping = startHousekeeping(db, (error) => logger.warn({ err: error }, "housekeeping failed"));
+const { app, health } = await createApp({ environment, ...database, logger });
+const stopHousekeeping = startHousekeeping(database.db, (error) =>
+  logger.warn({ err: error }, "housekeeping failed"),
+);
 
 process.once("SIGTERM", (signal) => void shutDown(signal));
 process.once("SIGINT", (signal) => void shutDown(signal));
@@ -89,7 +92,7 @@ async function shutDown(signal: NodeJS.Signals): Promise<void> {
   limit.unref();
   await app.close();
   // Not db.destroy(): Kysely forgets a pool that it never used itself.
-  await pool.end();
+  await database.pool.end();
   clearTimeout(limit);
   logger.info("stopped");
 }

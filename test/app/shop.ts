@@ -40,7 +40,7 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
     listen: { socket: "/nowhere/api.sock" },
     logLevel: "info",
   };
-  const { db, pool } = openDatabase({
+  const database = openDatabase({
     url: environment.databaseUrl,
     poolMax: environment.databasePoolMax,
     timeoutMillis: options.timeoutMillis ?? 2_000,
@@ -53,19 +53,18 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
       done();
     },
   });
-  const { app } = await createApp({ environment, db, pool, logger: pino({ level: "info" }, stream) });
+  const { app } = await createApp({ environment, ...database, logger: pino({ level: "info" }, stream) });
   logs.set(app, log);
   return {
     app,
-    db,
-    pool,
+    ...database,
     postgres,
     pgbouncer,
     databaseUrl,
     environment,
     stop: async () => {
       await app.close();
-      await pool.end();
+      await database.pool.end();
       await pgbouncer.stop();
       await postgres.stop();
     },

@@ -12,7 +12,13 @@ export interface WireAnswer {
   bytes: number;
 }
 
-const OF_THE_CONNECTION = new Set(["connection", "keep-alive", "date", "content-length", "transfer-encoding"]);
+const OF_THE_CONNECTION = new Set([
+  "connection",
+  "keep-alive",
+  "date",
+  "content-length",
+  "transfer-encoding",
+]);
 
 /** Asks once, over a Unix socket. @throws Error when the answer has no length: this client cannot tell its end */
 export async function askOnce(socketPath: string, path: string): Promise<WireAnswer> {

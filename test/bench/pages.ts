@@ -15,6 +15,8 @@ import { median } from "./compare.js";
 
 /** Short turns, so that both meet the same weather when others use this computer as well. */
 const SECONDS = 0.4;
+/** Until the compiler has seen what it will see. */
+const WARM_UP_SECONDS = 10;
 const CONNECTIONS = 16;
 const rounds = Number(process.env["ROUNDS"] ?? 20);
 const profile = process.env["CPU_PROFILE"];
@@ -64,17 +66,14 @@ try {
     if (bareAnswer.bytes !== answer.bytes)
       throw new Error(`the bare server sends ${bareAnswer.bytes} bytes, the app ${answer.bytes}`);
 
-    const perCpuSecond = async (server: ChildProcess, socket: string): Promise<number> => {
+    const perCpuSecond = async (server: ChildProcess, socket: string, seconds = SECONDS): Promise<number> => {
       const before = cpuSeconds(server.pid!);
       const options = { connections: CONNECTIONS, bytes: answer.bytes };
-      const answers = await askFor(SECONDS, socket, path, options);
+      const answers = await askFor(seconds, socket, path, options);
       return answers / (cpuSeconds(server.pid!) - before);
     };
-    // The compiler has seen what it will see.
-    for (let turn = 0; turn < 5; turn++) {
-      await perCpuSecond(app, appSocket);
-      await perCpuSecond(bare, bareSocket);
-    }
+    await perCpuSecond(app, appSocket, WARM_UP_SECONDS);
+    await perCpuSecond(bare, bareSocket, WARM_UP_SECONDS);
     const measured = { app: [] as number[], bare: [] as number[] };
     for (let round = 0; round < rounds; round++) {
       measured.app.push(await perCpuSecond(app, appSocket));
@@ -105,7 +104,7 @@ function start(args: string[], environment: Record<string, string>): ChildProces
     env: { ...environment, NODE_ENV: "production" },
     stdio: ["ignore", "pipe", "inherit"],
   });
-  child.stdout!.resume();
+  child.stdout.resume();
   children.push(child);
   return child;
 }

@@ -1,5 +1,6 @@
 import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from "kysely";
 import { DatabaseError, Pool, TypeOverrides, types } from "pg";
+import { ConnectionQueue } from "./connection-queue.js";
 import type { Tables } from "./tables.js";
 
 /** Typed access to the database; queries go through one pool. */
@@ -17,11 +18,22 @@ export interface DatabaseOptions {
   timeoutMillis?: number;
   /** An idle connection broke (the server restarted, say); the pool replaces it by itself. */
   onConnectionLost: (error: Error) => void;
+  /**
+   * A statement took {@link SLOW_STATEMENT} or longer. Values are not part of it: they travel beside it, and are
+   * customers' data.
+   */
+  onSlowStatement?: (statement: string, milliseconds: number) => void;
 }
+
+/** From where on a statement counts as slow, in milliseconds; as in PostgreSQL's own log. */
+const SLOW_STATEMENT = 250;
+/** Characters of a statement that are told. */
+const STATEMENT_LENGTH = 500;
 
 export interface OpenDatabase {
   db: Database;
   pool: Pool;
+  queue: ConnectionQueue;
 }
 
 // PostgreSQL's bigint as a number: ids and sums of paise stay far below 2^53.
@@ -44,7 +56,9 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     types: typeParsers,
   });
   pool.on("error", options.onConnectionLost);
-  return { db: new Kysely<Tables>({ dialect: new PostgresDialect({ pool: dropDoubtful(pool) }) }), pool };
+  const queue = new ConnectionQueue(pool);
+  const dialect = new PostgresDialect({ pool: watchConnections(pool, queue, options.onSlowStatement) });
+  return { db: new Kysely<Tables>({ dialect }), pool, queue };
 }
 
 /** Runs the work in the transaction that it is given, or in one of its own. */
@@ -56,19 +70,29 @@ export async function inTransaction<Result>(
 }
 
 /**
- * Keeps a connection out of the pool after an error that PostgreSQL did not send. After a timeout, say, the server may
- * still run the statement: were it BEGIN, the next request would work inside a transaction that nobody commits.
+ * The pool as Kysely uses it. Slow statements are told. A connection stays out of the pool after an error that PostgreSQL
+ * did not send: after a timeout, say, the server may still run the statement, and were it BEGIN, the next request would
+ * work inside a transaction that nobody commits.
  */
-function dropDoubtful(pool: Pool): PostgresPool {
+function watchConnections(
+  pool: Pool,
+  queue: ConnectionQueue,
+  onSlowStatement: DatabaseOptions["onSlowStatement"],
+): PostgresPool {
   const connect = async () => {
-    const client = await pool.connect();
+    const client = await queue.connect();
     let doubtful = false;
-    const query = async (text: string, parameters: readonly unknown[]) => {
+    const query = async (text: string, values: unknown[]) => {
+      const start = performance.now();
       try {
-        return await client.query(text, [...parameters]);
+        return await client.query(text, values);
       } catch (error) {
         if (!(error instanceof DatabaseError)) doubtful = true;
         throw error;
+      } finally {
+        const milliseconds = performance.now() - start;
+        if (milliseconds >= SLOW_STATEMENT)
+          onSlowStatement?.(text.slice(0, STATEMENT_LENGTH), Math.round(milliseconds));
       }
     };
     return { query, release: () => client.release(doubtful) };

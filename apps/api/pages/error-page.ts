@@ -15,7 +15,7 @@ const TITLES: Record<number, string> = {
 /** A page that says what went wrong and what to do; it never shows how the server works inside. */
 export function errorPage(
   layout: Layout,
-  error: { statusCode: number; message: string; details: readonly FieldProblem[]; requestId: string },
+  error: { statusCode: number; message: string; details: readonly FieldProblem[]; requestId?: string },
 ): string {
   const title =
     TITLES[error.statusCode] ?? (error.statusCode < 500 ? "That did not work" : "Something broke here");
@@ -36,7 +36,7 @@ export function errorPage(
           : ""
       }
       <p><a class="button" href="/">Go to the start</a></p>
-      <p class="hint">Request ${error.requestId}</p>
+      !${error.requestId === undefined ? "" : html`<p class="hint">Request ${error.requestId}</p>`}
     </section>`,
   });
 }

@@ -1,0 +1,128 @@
+import { createServer, type RequestListener, type Server } from "node:http";
+import type { FastifyBaseLogger } from "fastify";
+import type { ConnectionQueue } from "../database/connection-queue.js";
+import { errorPage } from "../pages/error-page.js";
+import type { Layout } from "../pages/layout.js";
+
+/** What there is too little of: the process's own time, or connections to the database. */
+export type Shortage = "event-loop" | "database";
+
+/**
+ * How long a request may be kept waiting before new ones are refused, in milliseconds: above what a collection of garbage
+ * or a burst of visitors takes, below what a visitor notices.
+ */
+const MAX_WAIT = 300;
+/**
+ * Requests that may wait for a connection however long it takes: a planned switch of the database stops all of them for
+ * seconds, and each is served after it. Only a longer queue is more than the database can do.
+ */
+const MAX_QUEUE = 128;
+/** How often the event loop's delay is looked at, in milliseconds. */
+const INTERVAL = 20;
+const RETRY_AFTER = "5";
+
+/** How a machine, its load balancer and its metrics see what goes on: never refused. */
+const EXEMPT = new Set(["/livez", "/readyz", "/metrics"]);
+
+/**
+ * Refuses what cannot be served in time, so that the rest is: a service that takes everything serves nothing once it is
+ * late. A refusal costs a small part of a page, because it is made before anything else is done for the request.
+ */
+export class LoadGate {
+  /** Requests that were refused, by what was short; only ever grows. */
+  readonly refused: Record<Shortage, number> = { "event-loop": 0, database: 0 };
+  readonly #queue: Pick<ConnectionQueue, "length" | "longestWait">;
+  #due = Number.POSITIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(queue: Pick<ConnectionQueue, "length" | "longestWait">) {
+    this.#queue = queue;
+  }
+
+  /** Begins to watch the event loop. */
+  open(): void {
+    const look = () => {
+      this.#due = performance.now() + INTERVAL;
+      this.#timer = setTimeout(look, INTERVAL).unref();
+    };
+    look();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#due = Number.POSITIVE_INFINITY;
+  }
+
+  /** Why a new request had better be refused now; `undefined`: it had not. */
+  shortage(): Shortage | undefined {
+    // The timer is late by as much as requests are that wait in the kernel.
+    if (performance.now() - this.#due > MAX_WAIT) return "event-loop";
+    if (this.#queue.length > MAX_QUEUE && this.#queue.longestWait > MAX_WAIT) return "database";
+    return undefined;
+  }
+}
+
+/** What the server needs beside the handler of its requests. */
+export interface GuardedServerOptions {
+  gate: LoadGate;
+  layout: Layout;
+  /** Fields of every answer. */
+  headers: Readonly<Record<string, string>>;
+  logger: FastifyBaseLogger;
+  http: { keepAliveTimeout?: number; requestTimeout?: number };
+}
+
+/**
+ * The HTTP server with the gate before everything else. (Fastify would have built its request and reply, a logger and an
+ * identifier before the first hook.)
+ */
+export function createGuardedServer(handler: RequestListener, options: GuardedServerOptions): Server {
+  const { gate, layout, headers, logger, http } = options;
+  const refuse = prepareRefusal(layout, headers);
+  const log = oncePerSecond((times, shortage) =>
+    logger.warn({ shortage, times }, "requests refused: overload"),
+  );
+  const server = createServer((request, response) => {
+    const shortage = gate.shortage();
+    if (!shortage || EXEMPT.has(request.url ?? "")) return handler(request, response);
+    gate.refused[shortage]++;
+    log(shortage);
+    refuse(request, response);
+  });
+  // Fastify sets its own server's limits only.
+  server.keepAliveTimeout = http.keepAliveTimeout ?? server.keepAliveTimeout;
+  server.requestTimeout = http.requestTimeout ?? server.requestTimeout;
+  server.once("listening", () => gate.open());
+  server.once("close", () => gate.close());
+  return server;
+}
+
+function prepareRefusal(layout: Layout, headers: Readonly<Record<string, string>>): RequestListener {
+  const message = "Too many visitors came at once. Please try again in a few seconds.";
+  const page = Buffer.from(errorPage(layout, { statusCode: 503, message, details: [] }));
+  const json = Buffer.from(JSON.stringify({ error: { code: "overloaded", message, details: [] } }));
+  const common = { ...headers, "retry-after": RETRY_AFTER, "cache-control": "no-store" };
+  return (request, response) => {
+    const isApi = request.url?.startsWith("/api/") ?? false;
+    const body = isApi ? json : page;
+    response.writeHead(503, {
+      ...common,
+      "content-type": isApi ? "application/json; charset=utf-8" : "text/html; charset=utf-8",
+      "content-length": body.length,
+    });
+    response.end(body);
+  };
+}
+
+/** Counts calls and tells their number at most once a second, so that an overload does not end in a flood of lines. */
+function oncePerSecond(tell: (times: number, shortage: Shortage) => void): (shortage: Shortage) => void {
+  let times = 0;
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (shortage) => {
+    times++;
+    if (performance.now() - toldAt < 1000) return;
+    tell(times, shortage);
+    times = 0;
+    toldAt = performance.now();
+  };
+}
