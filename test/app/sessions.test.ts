@@ -61,8 +61,8 @@ describe("a session", () => {
 
   test("has cookies without that prefix over plain HTTP, for development", async () => {
     const environment = { ...shop.environment, publicUrl: "http://127.0.0.1:8080" };
-    const { db, pool } = shop;
-    const { app } = await createApp({ environment, db, pool, logger: pino({ level: "silent" }) });
+    const { db, pool, queue } = shop;
+    const { app } = await createApp({ environment, db, pool, queue, logger: pino({ level: "silent" }) });
     const answer = await app.inject({
       method: "POST",
       url: "/login",
