@@ -5,6 +5,7 @@ import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { nginx } from "../src/roles/nginx/index.js";
 import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
+import type { Settings } from "../src/settings/schema.js";
 import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
 
@@ -15,6 +16,8 @@ export interface AppServersArgs {
   authority: CertificateAuthority;
   /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
   publicUrl: pulumi.Input<string>;
+  /** How sign-in codes reach merchants. */
+  sms: Settings["sms"];
   /** The bundled app and the Node.js that runs it, on this computer. */
   artifacts: Artifacts;
   /**
@@ -29,7 +32,7 @@ export interface AppServersArgs {
  * requests with it; an app that does not get ready is never switched to; while the database is away the app answers 503.
  *
  * @example
- * new AppServers("app", { machines, database, authority, publicUrl, artifacts }, { parent: environment });
+ * new AppServers("app", { machines, database, authority, publicUrl, sms: "log", artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
   private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
@@ -102,7 +105,7 @@ export class AppServers extends pulumi.ComponentResource {
 
   private makeRelease(
     machine: Machine,
-    { artifacts, database, publicUrl }: AppServersArgs,
+    { artifacts, database, publicUrl, sms }: AppServersArgs,
     sessionSecret: pulumi.Output<string>,
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
@@ -125,7 +128,7 @@ export class AppServers extends pulumi.ComponentResource {
           MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
           PUBLIC_URL: publicUrl,
           SESSION_SECRET: sessionSecret,
-          SMS_GATEWAY: "log",
+          ...smsGateway(sms),
           NODE_OPTIONS: apiRole.nodeOptions(machine.about),
         },
         migrate: ["migrate.mjs"],
@@ -136,4 +139,8 @@ export class AppServers extends pulumi.ComponentResource {
     );
     return release.active;
   }
+}
+
+function smsGateway(sms: Settings["sms"]): Record<string, string> {
+  return sms === "log" ? { SMS_GATEWAY: "log" } : { SMS_GATEWAY: sms.url, SMS_WEBHOOK_SECRET: sms.secret };
 }

@@ -66,6 +66,10 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     { parent: environment },
   );
   const backups = makeBackups(settings, databaseMachine, database, environment);
+  if (!settings.local && settings.sms === "log")
+    void pulumi.log.warn(
+      "sign-in codes go to the app's log (dukaan:sms): whoever can read it can sign in as anybody",
+    );
   const app = new AppServers(
     "app",
     {
@@ -73,6 +77,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       database,
       authority: environment.authority,
       publicUrl: url,
+      sms: settings.sms,
       artifacts,
     },
     { parent: environment },

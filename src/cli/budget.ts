@@ -38,6 +38,7 @@ export async function requireBudget(
     "hcloud:token": "-".repeat(64),
     "dukaan:operatorCidrs": ["192.0.2.1/32"],
     "dukaan:backup": "none",
+    "dukaan:sms": "log",
   });
   // Wrong settings are told, all of them, by the program itself, which changes nothing then.
   if (!settings) return;

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { parse } from "yaml";
+import { withEnvironment } from "../settings/environment.js";
 import { describeProblems, parseSettings } from "../settings/parse.js";
 import type { Settings } from "../settings/schema.js";
 import { CliError, ExitCode } from "./errors.js";
-import { stackFileInTree, type StackContext } from "./stack.js";
+import { stackFileInTree, withoutSecrets, type StackContext } from "./stack.js";
 
 /**
  * Checks a stack's settings before anything is started, with what the environment adds to them. For a stack on the local
@@ -11,11 +12,9 @@ import { stackFileInTree, type StackContext } from "./stack.js";
  * @throws CliError (usage) with every problem at once
  */
 export async function requireSettings(stack: StackContext, stage?: string): Promise<Settings> {
-  const { HCLOUD_TOKEN: token, HCLOUD_ENDPOINT: endpoint } = process.env;
+  const config = await written(stackFileInTree(stack.name));
   const outcome = parseSettings(stack.name, {
-    ...(token && { "hcloud:token": token }),
-    ...(endpoint && { "hcloud:endpoint": endpoint }),
-    ...(await written(stackFileInTree(stack.name))),
+    ...withEnvironment(stack.local ? withoutSecrets(config) : config, process.env),
     ...(stage !== undefined && { "dukaan:stage": stage }),
     ...(stack.local && {
       "dukaan:local": true,

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { projectRoot } from "../project.js";
+import { isEncrypted } from "../settings/structured.js";
 import { CliError, ExitCode } from "./errors.js";
 
 /** A Pulumi stack as the command line sees it: where its state and settings are, and which cloud it runs on. */
@@ -104,14 +105,16 @@ export async function writeLocalConfig(
 }
 
 /**
- * What of a real stack's configuration may go to the local cloud: not the token, in the clear or encrypted, and nothing
- * that is encrypted with the real stack's key.
+ * What of a real stack's configuration may go to the local cloud: not the token, in the clear or encrypted, nothing
+ * that is encrypted with the real stack's key, and not the way by which messages reach real phones.
  */
 export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(config).filter(
       ([key, value]) =>
-        key !== "hcloud:token" && !(typeof value === "object" && value !== null && "secure" in value),
+        key !== "hcloud:token" &&
+        !isEncrypted(value) &&
+        (key !== "dukaan:sms" || config["dukaan:local"] === true),
     ),
   );
 }

@@ -96,6 +96,7 @@ function layOutStage({ stage, target, usage, assumptions, regionCount }: Questio
     operatorCidrs: [],
     operatorKeys: [],
     local: false,
+    sms: "log",
     networkCidr: "10.10.0.0/16",
   };
   if (stage !== "anycast") {

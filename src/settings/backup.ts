@@ -1,5 +1,5 @@
 import type { Problem } from "./schema.js";
-import { fromJson, isRecord } from "./structured.js";
+import { fromJson, isEncrypted, isRecord } from "./structured.js";
 
 /** Where backups go and how often. Absent in the settings: there are none. */
 export interface BackupSettings {
@@ -146,23 +146,10 @@ export function parseBackup(
   };
 }
 
-/**
- * Puts the keys that are not in the configuration but in the environment where they belong.
- * @param given `dukaan:backup` as text, if it is set
- */
-export function withKeys(
-  given: string | undefined,
-  keys: { accessKey?: string | undefined; secretKey?: string | undefined },
-): string | undefined {
-  const value = given === undefined ? undefined : fromJson(given);
-  if (!isRecord(value)) return given;
-  const known = Object.entries(keys).filter(([, key]) => key !== undefined && key !== "");
-  return JSON.stringify({ ...Object.fromEntries(known), ...value });
-}
-
 function checkField(name: string, field: Field, value: unknown): Omit<Problem, "path"> | undefined {
   const remedy = field.remedy ?? `Use e.g. ${JSON.stringify(field.example)}.`;
   if (value === undefined) return field.required ? { reason: "is missing", remedy } : undefined;
+  if (field.secret && isEncrypted(value)) return undefined;
   const type = name === "keepFull" ? "number" : "string";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   if (typeof value === type && field.allowed.test(text)) return undefined;

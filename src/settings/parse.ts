@@ -3,6 +3,7 @@ import { Errors } from "typebox/schema";
 import { parseBackup } from "./backup.js";
 import { parseCapacity } from "./capacity.js";
 import { type Candidate, rules } from "./rules.js";
+import { parseSms } from "./sms.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
 type Outcome = { settings: Settings; problems?: undefined } | { problems: Problem[]; settings?: undefined };
@@ -39,7 +40,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
     // They have parts, some of them secret.
-    if (name === "backup" || name === "capacity") continue;
+    if (name === "backup" || name === "capacity" || name === "sms") continue;
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
@@ -52,8 +53,9 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
-  problems.push(...ofBackup, ...ofCapacity);
-  if (problems.length > 0 || !isComplete(settings)) return { problems };
+  const { sms, problems: ofSms } = parseSms(raw["dukaan:sms"], { local: cloud.local });
+  problems.push(...ofBackup, ...ofCapacity, ...ofSms);
+  if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
   const { domain, changeToken, release, ...complete } = settings;
@@ -70,6 +72,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || local ? {} : { domain }),
+      sms,
       ...(backup && { backup }),
       ...(capacity && { capacity }),
       ...(release === undefined ? {} : { release }),

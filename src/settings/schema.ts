@@ -3,6 +3,7 @@ import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 import type { BackupSettings } from "./backup.js";
 import type { Capacity } from "./capacity.js";
+import type { SmsSettings } from "./sms.js";
 
 /**
  * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
@@ -88,6 +89,10 @@ export const settingsSchema = {
       description:
         "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
     },
+    sms: {
+      description:
+        "Where sign-in codes go: the webhook of an SMS provider, see ./sms.ts; or log, as on the local cloud.",
+    },
     capacity: {
       description:
         "What one piece of work costs and what machines need at least: ./dukaan cost sizes machines by it, see ./capacity.ts.",
@@ -128,7 +133,7 @@ export const settingsSchema = {
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
 export type RawSettings = Omit<
   XStatic<typeof settingsSchema>,
-  "location" | "serverType" | "databaseServerType" | "backup" | "capacity"
+  "location" | "serverType" | "databaseServerType" | "backup" | "capacity" | "sms"
 > & {
   location: string;
   serverType?: string;
@@ -155,6 +160,8 @@ export interface Settings {
   networkCidr: string;
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
+  /** How sign-in codes reach merchants. */
+  sms: SmsSettings;
   /** Absent: the defaults. */
   capacity?: Capacity;
   /** Digest of the bundle that the app stays at. */

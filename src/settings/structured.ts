@@ -11,3 +11,8 @@ export function fromJson(text: string): unknown {
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/** Whether it stands encrypted in the stack's file, where only Pulumi can read it. */
+export function isEncrypted(value: unknown): boolean {
+  return isRecord(value) && typeof value["secure"] === "string";
+}

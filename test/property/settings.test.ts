@@ -25,6 +25,7 @@ const good: Record<string, unknown> = {
     accessKey: "ACCESSKEY",
     secretKey: "secret-key",
   },
+  "dukaan:sms": { url: "https://sms.example.com/dukaan", secret: `whsec_${"A".repeat(40)}` },
   "dukaan:changeToken": "stage:droplet>split",
 };
 
@@ -99,6 +100,24 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       })
       .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
       .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
+  ),
+  sms: fc.oneof(
+    fc.integer(),
+    fc.constantFrom("", "console", null, {}, [], "https://sms.example.com/"),
+    fc
+      .record({
+        url: fc.constantFrom(
+          "http://sms.example.com/",
+          "sms.example.com",
+          "https://u:p@a.example.com/",
+          1,
+          "",
+        ),
+        secret: fc.constantFrom("", "whsec_", "whsec_c2hvcnQ=", "A".repeat(40), 7, { secure: 1 }),
+        gateway: fc.string(),
+      })
+      .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
+      .map((wrong) => Object.assign({}, good["dukaan:sms"], Object.fromEntries(wrong))),
   ),
   release: fc.oneof(noText, fc.string({ maxLength: 63 }), fc.string({ minLength: 65, maxLength: 80 })),
   monthlyBudget: fc.oneof(fc.double({ max: 0, noNaN: true }), fc.constantFrom(true, "much", "", [], {})),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { parseBackup, withKeys } from "../../src/settings/backup.js";
+import { parseBackup } from "../../src/settings/backup.js";
+import { withEnvironment } from "../../src/settings/environment.js";
 import { describeProblems, parseSettings } from "../../src/settings/parse.js";
 
 const bucket = { endpoint: "https://fsn1.your-objectstorage.com", region: "fsn1", bucket: "shop-backups" };
@@ -51,6 +52,7 @@ describe("dukaan:backup", () => {
     const { problems = [] } = parseSettings("prod", {
       "hcloud:token": "t".repeat(64),
       "dukaan:operatorCidrs": ["198.51.100.7/32"],
+      "dukaan:sms": "log",
       "dukaan:backup": wrong,
     });
     expect(problems.map(({ path }) => path).toSorted()).toEqual([
@@ -69,19 +71,26 @@ describe("dukaan:backup", () => {
   });
 
   it("takes keys from the environment unless the configuration has them", () => {
-    const merged = withKeys(JSON.stringify({ ...bucket, accessKey: "CONFIGURED" }), {
-      ...keys,
-      secretKey: keys.secretKey,
+    const variables = {
+      DUKAAN_BACKUP_ACCESS_KEY: keys.accessKey,
+      DUKAAN_BACKUP_SECRET_KEY: keys.secretKey,
+      HCLOUD_TOKEN: "",
+    };
+    const inYaml = { ...bucket, accessKey: "CONFIGURED" };
+    for (const given of [inYaml, JSON.stringify(inYaml)]) {
+      const merged = withEnvironment({ "dukaan:backup": given, "hcloud:token": "t" }, variables);
+      const backup = { ...inYaml, secretKey: keys.secretKey };
+      expect(merged).toEqual({ "dukaan:backup": backup, "hcloud:token": "t" });
+    }
+    expect(withEnvironment({ "dukaan:backup": "none" }, variables)).toEqual({ "dukaan:backup": "none" });
+    expect(withEnvironment({}, variables)).toEqual({});
+    expect(withEnvironment({ "dukaan:backup": bucket }, { DUKAAN_BACKUP_ACCESS_KEY: "" })).toEqual({
+      "dukaan:backup": bucket,
     });
-    expect(JSON.parse(merged ?? "")).toEqual({
-      ...bucket,
-      accessKey: "CONFIGURED",
-      secretKey: keys.secretKey,
-    });
-    expect(withKeys("none", keys)).toBe("none");
-    expect(withKeys(undefined, keys)).toBeUndefined();
-    expect(withKeys(JSON.stringify(bucket), { accessKey: "", secretKey: undefined })).toBe(
-      JSON.stringify(bucket),
-    );
+  });
+
+  it("takes it that keys are right which are encrypted in the file", () => {
+    const secure = { secure: "v1:abc" };
+    expect(parseBackup({ ...bucket, accessKey: secure, secretKey: secure }, real).problems).toEqual([]);
   });
 });

@@ -4,7 +4,12 @@ import { describeProblems, parseSettings } from "../../src/settings/parse.js";
 
 const token = { "hcloud:token": "t".repeat(64) };
 const local = { ...token, "hcloud:endpoint": "http://127.0.0.1:8470/v1" };
-const real = { ...token, "dukaan:operatorCidrs": ["198.51.100.7/32"], "dukaan:backup": "none" };
+const real = {
+  ...token,
+  "dukaan:operatorCidrs": ["198.51.100.7/32"],
+  "dukaan:backup": "none",
+  "dukaan:sms": "log",
+};
 
 /** Problems by path. */
 function problemsOf(raw: Record<string, unknown>, stack = "lab"): Record<string, string> {
@@ -26,6 +31,7 @@ describe("parseSettings", () => {
       operatorCidrs: ["0.0.0.0/0", "::/0"],
       operatorKeys: [],
       local: true,
+      sms: "log",
       networkCidr: "10.10.0.0/16",
     });
   });
@@ -75,6 +81,7 @@ describe("parseSettings", () => {
         "dukaan:sarverType": "cx23",
         "dukan:stage": "droplet",
         "dukaan:backup": "off",
+        "dukaan:sms": "console",
         "hcloud:token": "short",
         "hcloud:endpoint": "hetzner",
       },
@@ -93,6 +100,7 @@ describe("parseSettings", () => {
       "dukaan:sarverType": expect.stringContaining("Did you mean dukaan:serverType?"),
       "dukan:stage": expect.stringContaining("Did you mean dukaan:stage?"),
       "dukaan:backup": expect.stringMatching(/no object.*none/),
+      "dukaan:sms": expect.stringMatching(/neither an object nor log/),
       "hcloud:token": expect.stringContaining("has 5 characters; a token has 64"),
       "hcloud:endpoint": expect.stringContaining("is not a URL"),
     });
@@ -106,7 +114,12 @@ describe("parseSettings", () => {
   });
 
   it("wants a token, and an operator on a real cloud", () => {
-    expect(Object.keys(problemsOf({}))).toEqual(["dukaan:operatorCidrs", "hcloud:token", "dukaan:backup"]);
+    expect(Object.keys(problemsOf({}))).toEqual([
+      "dukaan:operatorCidrs",
+      "hcloud:token",
+      "dukaan:backup",
+      "dukaan:sms",
+    ]);
     // Encrypted in the file: there is one, more cannot be said.
     expect(problemsOf({ ...real, "hcloud:token": { secure: "v1:abc" } })).toEqual({});
   });

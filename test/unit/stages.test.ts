@@ -22,6 +22,7 @@ const settings = (stage: Stage): Settings => ({
   operatorCidrs: [],
   operatorKeys: [],
   local: false,
+  sms: "log",
   networkCidr: "10.10.0.0/16",
 });
 

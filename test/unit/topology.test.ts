@@ -18,6 +18,7 @@ const settings: Settings = {
   operatorCidrs: ["198.51.100.7/32"],
   operatorKeys: [],
   local: true,
+  sms: "log",
   networkCidr: "10.10.0.0/16",
 };
 

@@ -51,6 +51,7 @@ const backup = {
 const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1", "dukaan:backup": backup });
 const real = settingsOf({
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
+  "dukaan:sms": { url: "https://sms.example.com/", secret: `whsec_SENTINEL${"A".repeat(32)}` },
   "dukaan:domain": "shop.example.com",
   "dukaan:backup": backup,
 });
@@ -166,6 +167,7 @@ describe("resources of stage droplet", () => {
     const without = settingsOf({
       "dukaan:operatorCidrs": ["198.51.100.7/32"],
       "dukaan:backup": "none",
+      "dukaan:sms": "log",
     });
     const resources = await recordResources(() => provision(without, artifacts), outputsOf);
     const inBackups = ({ chain, type }: RecordedResource) => [...chain, type].join().includes("Backups");
@@ -236,6 +238,8 @@ describe("resources of stage droplet", () => {
     }
     // The sentinels are there, or the test would see nothing.
     expect(JSON.stringify(onLocal.map(({ inputs }) => inputs))).toMatch(/SENTINEL password database/);
+    const released = JSON.stringify(onReal.find(({ type }) => type.endsWith(":Release"))?.inputs);
+    expect(released).toMatch(/SMS_GATEWAY.*https:\/\/sms.*SMS_WEBHOOK_SECRET.*whsec_SENTINEL/);
   });
 
   it("labels what Hetzner lets us label", () => {
