@@ -150,6 +150,24 @@ program
   .action(async (options) => (await import("./commands/test.js")).test(options));
 
 program
+  .command("plan")
+  .description("what a stack consists of: machines, sizes, addresses, flows; asks no cloud")
+  .addOption(stackOption())
+  .addOption(new Option("--stage <stage>", "another stage than the settings name").choices(stages))
+  .addOption(jsonOption())
+  .action(async (options) => (await import("./commands/plan.js")).plan(options));
+
+program
+  .command("diagram")
+  .description("the same as a picture, on standard output")
+  .addOption(stackOption())
+  .addOption(new Option("--stage <stage>", "another stage than the settings name").choices(stages))
+  .addOption(
+    new Option("--format <format>", "of the picture").choices(["svg", "mermaid", "json"]).default("svg"),
+  )
+  .action(async (options) => (await import("./commands/diagram.js")).diagram(options));
+
+program
   .command("cost")
   .description("what a stage costs a month: AWS managed, AWS self-run, Hetzner")
   .addOption(new Option("--stage <stage>", "one stage in detail; without: all of them").choices(stages))

@@ -50,7 +50,7 @@ export interface Estimate {
 /** Prices a stage. Pure; takes about a millisecond. */
 export function estimate(question: Question): Estimate {
   const { stage, target, usage, assumptions, pricing } = question;
-  const { topology, shares, overloaded } = layOutStage(question);
+  const { topology, shares, overloaded } = sizedTopology(question);
   const scenario: Scenario = {
     topology,
     usage,
@@ -82,7 +82,17 @@ const itemsAt: Record<Target, (scenario: Scenario, pricing: Pricing) => Item[]> 
   hetzner: (scenario, { catalogue }) => hetznerItems(scenario, catalogue),
 };
 
-function layOutStage({ stage, target, usage, assumptions, regionCount }: Question) {
+/**
+ * The topology of any stage with the machines that a usage needs.
+ * @returns also the share of the usage that each region serves, and the tiers whose largest machine is too small
+ */
+export function sizedTopology({
+  stage,
+  target,
+  usage,
+  assumptions,
+  regionCount,
+}: Omit<Question, "pricing">): Pick<Scenario, "topology" | "shares"> & Pick<Estimate, "overloaded"> {
   const cloud = target === "hetzner" ? "hetzner" : "aws";
   const settings: Settings = {
     stack: "plan",

@@ -94,6 +94,11 @@ export function serverType(name: string): ServerType {
   return found;
 }
 
+/** Memory as Hetzner writes it, e.g. "512 MB" or "4 GB". */
+export function memoryText(memoryMiB: number): string {
+  return memoryMiB < 1024 ? `${memoryMiB} MB` : `${memoryMiB / 1024} GB`;
+}
+
 /** @throws Error when there is no such location; settings have been checked before */
 export function location(name: string): Location {
   const found = locations.find((place) => place.name === name);

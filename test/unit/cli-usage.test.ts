@@ -28,6 +28,9 @@ describe("./dukaan", () => {
     [["seed", "--stores", "-3"], /--stores is "-3"/],
     [["seed", "--products", "many"], /--products is "many"/],
     [["test", "--only", "unit,e3e"], /--only names e3e/],
+    [["plan", "--stack", "nosuch"], /there is no stack "nosuch"/],
+    [["diagram", "--format", "png"], /'png' is invalid.*svg, mermaid, json/],
+    [["cost", "--stack", "nosuch"], /Pulumi\.nosuch\.yaml cannot be read/],
     [["cost", "--stage", "shed"], /Allowed choices are droplet, split/],
     [["cost", "--eurusd", "x"], /--eurusd is "x"/],
     [["cost", "--bom", "/nosuch.yaml"], /\/nosuch\.yaml cannot be read/],
@@ -52,6 +55,14 @@ describe("./dukaan", () => {
       await rm(folder, { recursive: true });
     },
   );
+
+  it("plans and draws a real stack without access to its cloud", async () => {
+    const plan = await cli("plan", "--stack", "prod", "--json");
+    expect(JSON.parse(plan.stdout)).toMatchObject({ stack: "prod", machines: [{ name: "app-1" }] });
+    const diagram = await cli("diagram", "--stack", "prod", "--stage", "kafka");
+    expect(diagram.stdout).toMatch(/^<svg [^]*<\/svg>$/);
+    expect([plan.exitCode, diagram.exitCode]).toEqual([0, 0]);
+  });
 
   it("changes a stack on a real cloud only when somebody confirms it", async () => {
     const result = await cli("up", "--stack", "prod", "--stage", "fleet");

@@ -14,11 +14,11 @@ import {
   money,
   notesText,
   ratiosTable,
-  table,
   totalOf,
   tornadoText,
 } from "../../cost/report/text.js";
 import { breakEvens, costByRegions, costByTraffic, tornado } from "../../cost/sensitivity.js";
+import { textTable } from "../../text-table.js";
 import type { UsageName } from "../../cost/usage.js";
 import { awsRegions } from "../../topology/regions.js";
 import type { Stage } from "../../topology/stages.js";
@@ -87,9 +87,10 @@ function oneStage(stage: Stage, { pricing, usages: all, assumptions }: Ground, o
   const side =
     options.target === undefined
       ? [
-          table(categoriesTable(estimates)),
-          table(
+          textTable(categoriesTable(estimates), 1),
+          textTable(
             ratiosTable(estimates["aws-managed"].bill, estimates.hetzner.bill, ["aws-managed", "hetzner"]),
+            1,
           ),
         ]
       : [];
@@ -148,7 +149,7 @@ async function difference(stack: string, { pricing }: Ground, options: CostOptio
       : `${then.total >= now.total ? "+" : ""}${money(then.total - now.total, pricing.currency)} a month`;
   write([
     `Stack ${stack}: ${totalOf({ bill: now, overloaded: [] })} → ${totalOf({ bill: then, overloaded: [] })} (${change}), without traffic and object storage`,
-    table(ratiosTable(then, now, ["after", "before"])),
+    textTable(ratiosTable(then, now, ["after", "before"]), 1),
     ...[...now.notPriced, ...then.notPriced, ...unknown].map((sku) => `not priced: ${sku}`),
     ...(pulumi.stack.local ? ["It runs on the local cloud: this is what Hetzner would charge."] : []),
   ]);

@@ -2,8 +2,9 @@ import { html } from "ghtml";
 import type { Comparison } from "../compare.js";
 import { type Estimate, type Target, targets } from "../estimate.js";
 import type { Crossing, Curve, Swing } from "../sensitivity.js";
+import type { Table } from "../../text-table.js";
 import { curveChart, tornadoChart } from "./charts.js";
-import { type Table, categoriesTable, comparisonTables, notesText, ratiosTable, short } from "./text.js";
+import { categoriesTable, comparisonTables, notesText, ratiosTable, short } from "./text.js";
 
 /** Everything that the report shows; computed by the caller. */
 export interface Report {

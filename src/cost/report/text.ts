@@ -1,6 +1,7 @@
 import { type Comparison, type Ratio, ratios } from "../compare.js";
 import { type Estimate, type Target, targets } from "../estimate.js";
 import { categories } from "../item.js";
+import { type Table, textTable } from "../../text-table.js";
 import type { Bill, PricedItem } from "../price.js";
 import type { Swing } from "../sensitivity.js";
 
@@ -23,30 +24,11 @@ export function totalOf({ bill, overloaded }: Pick<Estimate, "bill" | "overloade
   return `withheld (${bill.notPriced.length} not priced)${mark}`;
 }
 
-/** Rows in columns; the first column is text, the others are numbers. */
-export function table({ head, rows }: Table): string {
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length)),
-  );
-  const line = (row: readonly string[]) =>
-    widths
-      .map((width, column) =>
-        column === 0 ? (row[column] ?? "").padEnd(width) : (row[column] ?? "").padStart(width),
-      )
-      .join("  ")
-      .trimEnd();
-  return [line(head), widths.map((width) => "─".repeat(width)).join("──"), ...rows.map(line)].join("\n");
-}
-
 /** Stages by targets, a table for each usage. */
 export function comparisonText(comparisons: readonly Comparison[]): string {
-  return comparisonTables(comparisons).map(table).join("\n\n");
-}
-
-/** A table for people, however it is drawn: numbers are text already. */
-export interface Table {
-  head: string[];
-  rows: string[][];
+  return comparisonTables(comparisons)
+    .map((table) => textTable(table, 1))
+    .join("\n\n");
 }
 
 export function comparisonTables(comparisons: readonly Comparison[]): Table[] {
@@ -145,7 +127,7 @@ export function itemsText(bill: Bill): string {
   const rows = bill.items
     .toSorted((a, b) => b.amount - a.amount)
     .map((item) => [nameOf(item), amountOf(item), money(item.amount, bill.currency), item.marks.join("; ")]);
-  return table({ head: ["what", "quantity", "a month", ""], rows });
+  return textTable({ head: ["what", "quantity", "a month", ""], rows }, 1);
 }
 
 function nameOf({ what, service, sku, region }: PricedItem): string {
@@ -157,18 +139,21 @@ function amountOf({ quantity, unit }: PricedItem): string {
 }
 
 export function tornadoText(swings: readonly Swing[], currency: string): string {
-  return table({
-    head: ["moves it most", "from", "to", "a month from", "to"],
-    rows: swings
-      .slice(0, 3)
-      .map(({ input, low, high }) => [
-        input,
-        short(low.value),
-        short(high.value),
-        money(low.total, currency),
-        money(high.total, currency),
-      ]),
-  });
+  return textTable(
+    {
+      head: ["moves it most", "from", "to", "a month from", "to"],
+      rows: swings
+        .slice(0, 3)
+        .map(({ input, low, high }) => [
+          input,
+          short(low.value),
+          short(high.value),
+          money(low.total, currency),
+          money(high.total, currency),
+        ]),
+    },
+    1,
+  );
 }
 
 export function short(value: number): string {

@@ -1,0 +1,80 @@
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
+import { defaultAssumptions } from "../cost/assumptions.js";
+import { sizedTopology } from "../cost/estimate.js";
+import { usages } from "../cost/usage.js";
+import { describeProblems, parseSettings } from "../settings/parse.js";
+import type { Settings } from "../settings/schema.js";
+import { type Stage, isBuilt } from "../topology/stages.js";
+import type { Topology } from "../topology/topology.js";
+import { topologyOf } from "../../stacks/index.js";
+import { CliError, ExitCode } from "./errors.js";
+import { openStack, stackFileInTree } from "./stack.js";
+
+/** What a picture needs to say. */
+export interface Sketch {
+  topology: Topology;
+  /** How machines were sized, when not by the settings. */
+  note: string;
+}
+
+/**
+ * A stack's topology, from its settings alone: nothing is asked of any cloud, and neither access nor secrets need be set.
+ * A stage that cannot be provisioned yet gets the machines that the usual traffic needs.
+ * @param stage in place of the settings' own
+ * @throws CliError (usage) with every problem of the settings
+ */
+export async function sketchTopology(stackName: string, stage?: Stage): Promise<Sketch> {
+  if (stage !== undefined && !isBuilt(stage)) {
+    const usage = usages.expected;
+    const { topology } = sizedTopology({ stage, target: "hetzner", usage, assumptions: defaultAssumptions });
+    const millions = usage.pageViews / 1e6;
+    return { topology, note: `sized for ${millions} million page views a month` };
+  }
+  const stack = await openStack(stackName);
+  const file = parse(await readFile(stackFileInTree(stackName), "utf8")) as {
+    config?: Record<string, unknown>;
+  } | null;
+  const settings = sketchSettings(stack, file?.config ?? {}, stage);
+  return { topology: topologyOf(settings), note: "" };
+}
+
+/**
+ * Settings without what only access and secrets need. What is set is checked.
+ * @throws CliError (usage) with every problem
+ */
+function sketchSettings(
+  { name, local }: { name: string; local: boolean },
+  config: Readonly<Record<string, unknown>>,
+  stage: Stage | undefined,
+): Settings {
+  const { "dukaan:backup": backup, "hcloud:token": _token, ...given } = config;
+  const { settings, problems } = parseSettings(name, {
+    "dukaan:operatorCidrs": ["192.0.2.1/32"],
+    ...given,
+    ...(isEmpty(given["dukaan:operatorCidrs"]) && { "dukaan:operatorCidrs": ["192.0.2.1/32"] }),
+    ...(stage !== undefined && { "dukaan:stage": stage }),
+    "hcloud:token": "0".repeat(64),
+    ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
+    "dukaan:backup": backup === "none" ? backup : anyBackup(backup),
+  });
+  if (settings) return settings;
+  throw new CliError(
+    describeProblems(name, problems),
+    "Correct them all, then run the same command again.",
+    ExitCode.usage,
+  );
+}
+
+function isEmpty(list: unknown): boolean {
+  return Array.isArray(list) && list.length === 0;
+}
+
+/** Whether there are backups, and to which port, is part of the picture; the keys are not. */
+function anyBackup(given: unknown): Record<string, unknown> {
+  const endpoint =
+    typeof given === "object" && given !== null && "endpoint" in given
+      ? given.endpoint
+      : "https://storage.example";
+  return { endpoint, region: "any", bucket: "any-bucket", accessKey: "any", secretKey: "any-secret" };
+}

@@ -1,0 +1,92 @@
+import { memoryText } from "../topology/catalog.js";
+import { isBuilt } from "../topology/stages.js";
+import { type Topology, servicesOn } from "../topology/topology.js";
+import { type Table, textTable } from "../text-table.js";
+
+/**
+ * A topology for a terminal: machines, sizes, addresses, flows.
+ * @param note said below the title, e.g. for which usage machines were sized
+ */
+export function planText(topology: Topology, note = ""): string {
+  const { stack, stage, entries } = topology;
+  const planned = isBuilt(stage) ? "" : " (planned: this version cannot provision it)";
+  const doors = entries.map(
+    ({ name, scheme, domain, port, service }) =>
+      `${name}: ${scheme}, port ${port}, ${service}${domain === undefined ? "" : `, as ${domain}`}`,
+  );
+  return [
+    `Stage ${stage} of stack ${stack}${planned}`,
+    ...(note === "" ? [] : [note]),
+    ["Entries", ...doors].join("\n  "),
+    textTable(withoutEmptyColumns(regionTable(topology))),
+    textTable(machineTable(topology)),
+    ...(topology.volumes.length > 0 ? [textTable(volumeTable(topology))] : []),
+    textTable(flowTable(topology)),
+  ].join("\n\n");
+}
+
+function regionTable({ regions, loadBalancers = [], anycast }: Topology): Table {
+  const extras = (name: string) =>
+    loadBalancers
+      .filter(({ region }) => region === name)
+      .map((balancer) => `${balancer.name} before ${balancer.service}`)
+      .concat(anycast ? ["announces the one address"] : []);
+  return {
+    head: ["region", "market", "provider", "location", "network", "of the provider"],
+    rows: regions.map(({ name, market = "", provider, location, range }) => [
+      name,
+      market,
+      provider,
+      location,
+      range,
+      extras(name).join(", "),
+    ]),
+  };
+}
+
+function withoutEmptyColumns({ head, rows }: Table): Table {
+  const used = head.map((_, column) => rows.some((row) => row[column] !== ""));
+  const kept = (row: readonly string[]) => row.filter((_, column) => used[column]);
+  return { head: kept(head), rows: rows.map(kept) };
+}
+
+function machineTable(topology: Topology): Table {
+  return {
+    head: ["machine", "region", "size", "cores", "memory", "disk", "private", "public", "services"],
+    rows: topology.machines.map((machine) => [
+      machine.name,
+      machine.region,
+      machine.serverType + (machine.metal ? " (dedicated)" : ""),
+      String(machine.cores),
+      memoryText(machine.memoryMiB),
+      `${machine.diskGB} GB`,
+      machine.privateAddress,
+      [machine.publicIpv4 ? "IPv4" : "", machine.publicIpv6 ? "IPv6" : ""]
+        .filter((one) => one !== "")
+        .join(", "),
+      servicesOn(topology, machine.name)
+        .filter((service) => service !== "system")
+        .join(", "),
+    ]),
+  };
+}
+
+function volumeTable({ volumes }: Topology): Table {
+  return {
+    head: ["volume", "machine", "size"],
+    rows: volumes.map(({ name, machine, sizeGB }) => [name, machine, `${sizeGB} GB`]),
+  };
+}
+
+function flowTable({ flows }: Topology): Table {
+  return {
+    head: ["from", "to", "protocol", "port or socket", "purpose"],
+    rows: flows.map((flow) => [
+      flow.from,
+      flow.to,
+      flow.protocol,
+      flow.protocol === "unix" ? flow.socket : flow.protocol === "icmp" ? "" : String(flow.port),
+      flow.purpose,
+    ]),
+  };
+}
