@@ -40,6 +40,9 @@ export async function startPostgres(): Promise<Postgres> {
       `unix_socket_directories = '${directory}'`,
       "max_connections = 40",
       "shared_buffers = '32MB'",
+      // As on a machine, so that queries are planned alike.
+      "random_page_cost = 1.1",
+      "jit = off",
       // Speed over durability: this data is thrown away.
       "fsync = off",
       "synchronous_commit = off",

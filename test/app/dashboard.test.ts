@@ -1,0 +1,324 @@
+import { once } from "node:events";
+import { get, type IncomingMessage } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readDashboard } from "../../apps/api/admin/dashboard.js";
+import { listOrders } from "../../apps/api/admin/order-list.js";
+import type { OrderFilter } from "../../apps/api/admin/order-filter.js";
+import { dailySales } from "../../apps/api/admin/revenue.js";
+import { runStatement } from "./postgres.js";
+import { openWithProduct, placeOrder } from "./ordering.js";
+import { addProduct, openShop, startShop, textOf, type Shop, type Visitor } from "./shop.js";
+
+// One shop with 100,000 orders, one a minute up to now, beside others with a few.
+
+const ORDERS = 100_000;
+let shop: Shop;
+let merchant: Visitor;
+let storeId: number;
+let last: number;
+
+beforeAll(async () => {
+  shop = await startShop({ timeoutMillis: 5_000 });
+  const opened = await openWithProduct(shop, "big");
+  ({ merchant } = opened);
+  const { productId } = opened;
+  const other = await openWithProduct(shop, "small");
+  await placeOrder(shop, "small", [{ productId: other.productId, quantity: 1 }]);
+  ({ id: storeId } = await shop.db
+    .selectFrom("stores")
+    .select("id")
+    .where("slug", "=", "big")
+    .executeTakeFirstOrThrow());
+  await runStatement(
+    shop.databaseUrl,
+    `INSERT INTO orders (public_id, store_id, idempotency_key, request_hash, buyer_name, buyer_phone, total_paise,
+       status, created_at, address_street, address_city, address_pin)
+     SELECT left(md5(n::text), 22), ${storeId}, 'made-for-the-test-' || n, sha256(n::text::bytea),
+       (ARRAY['Ravi','Asha','Meena','Imran','Divya','Farhan','Gita'])[1 + n % 7] || ' ' ||
+       (ARRAY['Kumar','Rao','Shah','Iyer','Khan'])[1 + n % 5] || CASE n % 5000 WHEN 0 THEN ' Wadia' ELSE '' END,
+       '+91' || (9000000000 + n), 10000 + n % 100,
+       CASE WHEN n <= ${ORDERS} - 50 THEN (ARRAY['delivered','delivered','delivered','cancelled'])[1 + n % 4] ELSE 'placed' END,
+       now() - (${ORDERS} - n) * interval '1 minute', n || ', MG Road', 'Pune', '411001'
+     FROM generate_series(1, ${ORDERS}) AS n;
+     INSERT INTO order_lines SELECT id, ${productId}, 'Besan laddu', total_paise, 1 FROM orders WHERE store_id = ${storeId}`,
+  );
+  // As autovacuum does after so many rows.
+  await runStatement(shop.databaseUrl, "VACUUM ANALYZE orders");
+  await runStatement(shop.databaseUrl, "ANALYZE order_lines");
+  ({ id: last } = await shop.db
+    .selectFrom("orders")
+    .select((order) => order.fn.max("id").as("id"))
+    .where("store_id", "=", storeId)
+    .executeTakeFirstOrThrow());
+});
+afterAll(async () => await shop?.stop());
+
+/** What the database does for a query: names of the indexes that it goes through, and whether it reads all orders. */
+async function planOf(ask: () => Promise<unknown>): Promise<string> {
+  const query = vi.spyOn(Client.prototype, "query");
+  await ask();
+  const calls = query.mock.calls as unknown as [string, unknown[] | undefined][];
+  const [text, values] = calls.find(([statement]) => /orders/.test(statement)) ?? [""];
+  query.mockRestore();
+  const { rows } = await shop.pool.query<{ "QUERY PLAN": string }>(`EXPLAIN ${text}`, values);
+  return rows.map((row) => row["QUERY PLAN"]).join("\n");
+}
+
+const ids = (body: string) =>
+  [...body.matchAll(/href="\/admin\/big\/orders\/(\d+)"/g)].map((match) => Number(match[1]));
+
+describe("the list of orders", () => {
+  test.each<[string, OrderFilter, RegExp]>([
+    ["the newest", {}, /Index Scan Backward using orders_(store_id_id_idx|pkey)/],
+    ["a status", { status: "placed" }, /orders_store_id_status_id_idx/],
+    ["a name", { search: { kind: "name", text: "wadia" } }, /orders_store_id_buyer_name_idx/],
+    ["the end of a number", { search: { kind: "digits", digits: "99123" } }, /orders_store_id_phone_idx/],
+    ["a day", { fromDay: "2020-01-01", toDay: "2020-01-01" }, /orders_store_id_created_at_idx/],
+  ])("finds %s through an index", async (_what, filter, index) => {
+    const plan = await planOf(async () => await listOrders(shop.db, storeId, filter, undefined, 50));
+    expect(plan).toMatch(index);
+    expect(plan).not.toContain("Seq Scan on orders");
+  });
+
+  test("finds a small shop's orders without looking at the big one's", async () => {
+    const { id } = await shop.db
+      .selectFrom("stores")
+      .select("id")
+      .where("slug", "=", "small")
+      .executeTakeFirstOrThrow();
+    for (const search of [undefined, { kind: "name", text: "ravi" }] as const) {
+      const filter = search === undefined ? {} : { search };
+      const plan = await planOf(async () => await listOrders(shop.db, id, filter, undefined, 50));
+      expect(plan).toMatch(/orders_store_id_\w+_idx/);
+    }
+  });
+
+  test("is paged from end to end within a filter, without gaps or repeats", async () => {
+    const seen: number[] = [];
+    let path: string | undefined = "/admin/big/orders?q=wadia&status=delivered";
+    for (let pages = 0; path !== undefined && pages < 9; pages++) {
+      const { body, status } = await merchant.get(path);
+      expect(status).toBe(200);
+      seen.push(...ids(body));
+      const next = /rel="next" href="([^"]+)"/.exec(body.replaceAll("&#61;", "=").replaceAll("&#38;", "&"));
+      path = next?.[1];
+    }
+    const { rows } = await shop.pool.query<{ id: number }>(
+      "SELECT id FROM orders WHERE buyer_name LIKE '%Wadia' AND status = 'delivered' ORDER BY id DESC",
+    );
+    expect(seen).toEqual(rows.map((row) => row.id));
+    const all = await merchant.get("/admin/big/orders");
+    expect(ids(all.body)).toEqual(Array.from({ length: 50 }, (_, index) => last - index));
+    const older = textOf(all.body.replaceAll("&#61;", "="), /rel="next" href="([^"]+)"/);
+    expect(ids((await merchant.get(older)).body)[0]).toBe(last - 50);
+  });
+
+  test.each([
+    ["the number", async () => String(last - 7)],
+    ["the number with a mark", async () => `# ${last - 7}`],
+    ["the whole phone number", async () => "+91 90000 99993"],
+    ["its last digits", async () => "099993"],
+  ])("finds one order by %s", async (_what, q) => {
+    const search = new URLSearchParams({ q: await q() }).toString();
+    expect(ids((await merchant.get(`/admin/big/orders?${search}`)).body)).toContain(last - 7);
+  });
+
+  test.each([
+    ["%", 0],
+    ["_avi", 0],
+    ["\\", 0],
+    ["' OR 1=1 --", 0],
+    ["RAVI k", 50],
+  ])("takes %j as text", async (q, found) => {
+    const search = new URLSearchParams({ q }).toString();
+    const { body, status } = await merchant.get(`/admin/big/orders?${search}`);
+    expect(status).toBe(200);
+    expect(ids(body)).toHaveLength(found);
+  });
+
+  test("shows one Indian day, from its first minute to its last", async () => {
+    const { rows } = await shop.pool.query<{ day: string; orders: number }>(
+      `SELECT to_char(created_at AT TIME ZONE 'Asia/Kolkata', 'YYYY-MM-DD') AS day, count(*) AS orders
+       FROM orders WHERE store_id = $1 GROUP BY 1 ORDER BY 1 DESC OFFSET 3 LIMIT 1`,
+      [storeId],
+    );
+    const { day, orders } = rows[0]!;
+    expect(orders).toBe(24 * 60);
+    const { rows: days } = await listOrders(shop.db, storeId, { fromDay: day, toDay: day }, undefined, 5_000);
+    expect(days).toHaveLength(orders);
+  });
+
+  test.each([
+    ["from=2026-02-30", "from"],
+    ["to=soon", "to"],
+    [`q=${"x".repeat(81)}`, "q"],
+  ])("names what is wrong with ?%s", async (query, field) => {
+    const { status, body } = await merchant.get(`/admin/big/orders?${query}`);
+    expect(status).toBe(422);
+    expect(body).toContain(`id="${field}-error"`);
+  });
+});
+
+describe("the dashboard", () => {
+  test("adds up today and thirty days in Indian time, without cancelled orders, from an index alone", async () => {
+    const plan = await planOf(async () => await dailySales(shop.db, storeId));
+    expect(plan).toMatch(/Index Only Scan using orders_store_id_created_at_idx/);
+    const { sales } = await readDashboard(shop.db, storeId);
+    expect(sales).toHaveLength(30);
+    const { rows } = await shop.pool.query<{ day: string; orders: number; revenuePaise: number }>(
+      `SELECT to_char(created_at + interval '5 hours 30 minutes', 'YYYY-MM-DD') AS day,
+         count(*) AS orders, sum(total_paise)::bigint AS "revenuePaise"
+       FROM orders WHERE store_id = $1 AND status <> 'cancelled' GROUP BY 1 ORDER BY 1 DESC LIMIT 30`,
+      [storeId],
+    );
+    expect(sales).toEqual(rows.toReversed());
+    const { body } = await merchant.get("/admin/big");
+    const figures = textOf(body, /<dl class="figures">([\s\S]+?)<\/dl>/);
+    expect(figures).toContain(`<dd>${sales!.at(-1)!.orders}</dd>`);
+    expect(body.match(/class="bar"/g)).toHaveLength(30);
+    expect(body.match(/<th scope="row">/g)).toHaveLength(30);
+    expect(body).not.toMatch(/style=|<script|<style/);
+    expect(Buffer.byteLength(body)).toBeLessThan(60_000);
+  });
+
+  test("lists what runs out, the lowest first, and nothing else", async () => {
+    const { merchant: owner } = await openShop(shop.app, "shelf");
+    for (const [name, stock] of [
+      ["Plenty", 6],
+      ["Five", 5],
+      ["None", 0],
+      ["Two", 2],
+    ] as const)
+      await addProduct(owner, "shelf", { name, price: "1", stock });
+    const { body } = await owner.get("/admin/shelf");
+    const list = textOf(body, /id="low"[^]+?<ul class="rows">([^]+?)<\/ul>/);
+    expect([...list.matchAll(/<a [^>]+>(\w+)</g)].map((match) => match[1])).toEqual(["None", "Two", "Five"]);
+    expect(body).toContain("₹0 in 30 days");
+    expect(body).toContain("https://wa.me/?text");
+  });
+
+  test("is there without its figures when they take too long, and says so", async () => {
+    const blocker = new Client({ connectionString: shop.databaseUrl });
+    await blocker.connect();
+    // Orders of more than a day ago take a third of a second each, as if the disk were overloaded.
+    await blocker.query(`ALTER TABLE orders RENAME TO all_orders;
+      CREATE VIEW orders AS SELECT * FROM all_orders
+      WHERE created_at > now() - interval '1 day' OR pg_sleep(0.3)::text IS NOT NULL`);
+    try {
+      const start = performance.now();
+      const { status, body } = await merchant.get("/admin/big");
+      expect(status).toBe(200);
+      expect(body).toContain("adding them up took too long");
+      expect(body).not.toContain("<svg");
+      expect(body).toContain(`/admin/big/orders/${last}"`);
+      expect(performance.now() - start).toBeLessThan(4_000);
+      const list = await merchant.get("/admin/big/orders?q=wadia");
+      expect(list.status).toBe(200);
+      expect(list.body).toContain("This search took too long");
+    } finally {
+      await blocker.query("DROP VIEW orders; ALTER TABLE all_orders RENAME TO orders");
+      await blocker.end();
+    }
+    // The limit went with its transaction: the pooler's connections have their own again.
+    const limits = await Promise.all(
+      Array.from({ length: 20 }, async () => (await shop.pool.query("SHOW statement_timeout")).rows[0]),
+    );
+    expect(new Set(limits.map((row: { statement_timeout: string }) => row.statement_timeout))).toEqual(
+      new Set(["0"]),
+    );
+  });
+});
+
+describe("the CSV file", () => {
+  // As behind nginx: TCP would take in megabytes before it holds the writer up.
+  const socketPath = join(tmpdir(), `dukaan-dashboard-${process.pid}.sock`);
+
+  /** Starts a download on a real connection; the answer is read by whoever asks. */
+  async function download(path: string): Promise<IncomingMessage> {
+    if (!shop.app.server.listening) await shop.app.listen({ path: socketPath });
+    const cookie = `__Host-session=${merchant.cookie("__Host-session")}`;
+    const [answer] = (await once(get({ socketPath, path, headers: { cookie } }), "response")) as [
+      IncomingMessage,
+    ];
+    return answer;
+  }
+
+  test("holds every order in constant memory, read no faster than the reader takes it", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const query = vi.spyOn(Client.prototype, "query");
+    const answer = await download("/admin/big/orders.csv");
+    expect(answer.statusCode).toBe(200);
+    expect(answer.headers["content-type"]).toBe("text/csv; charset=utf-8");
+    expect(answer.headers["cache-control"]).toBe("private, no-store");
+    expect(answer.headers["content-disposition"]).toMatch(
+      /^attachment; filename="orders-big-20[\d-]+\.csv"$/,
+    );
+    // Nobody reads yet: what the sockets take is all that is fetched.
+    await sleep(500);
+    const early = query.mock.calls.length;
+    await sleep(300);
+    expect(query.mock.calls.length).toBe(early);
+    expect(early).toBeLessThan(40);
+    // It would keep the answers of all queries.
+    query.mockRestore();
+
+    let lines = 0;
+    let bytes = 0;
+    let most = 0;
+    let start = "";
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
+      if (start === "") start = chunk.toString("utf8", 0, 60);
+      for (const byte of chunk) if (byte === 10) lines++;
+      if (Math.floor(bytes / 2e6) < Math.floor((bytes += chunk.length) / 2e6)) {
+        collect();
+        most = Math.max(most, process.memoryUsage().heapUsed - before);
+      }
+    }
+    expect(start).toMatch(/^\uFEFFOrder,Placed \(IST\),Status,Buyer,Phone/);
+    expect(lines).toBe(ORDERS + 1);
+    expect(bytes).toBeGreaterThan(8e6);
+    expect(most).toBeLessThan(8e6);
+  });
+
+  test("is filtered like the list, and shows what was entered without calculating it", async () => {
+    const { merchant: owner, productId } = await openWithProduct(shop, "sheet");
+    const id = await placeOrder(shop, "sheet", [{ productId, quantity: 2 }]);
+    await shop.db
+      .updateTable("orders")
+      .set({ buyer_name: '=HYPERLINK("http://x.test","Ravi")' })
+      .where("public_id", "=", id)
+      .execute();
+    const file = await owner.get("/admin/sheet/orders.csv?status=placed");
+    const [, line] = file.body.split("\r\n");
+    expect(line).toMatch(
+      /^\d+,20\d\d-\d\d-\d\d \d\d:\d\d,placed,"'=HYPERLINK\(""http:\/\/x\.test"",""Ravi""\)",9876543210,"12, 4th Cross",Opposite the post office,Bengaluru,560038,2 × Besan laddu,499,cash-on-delivery$/,
+    );
+    const none = await owner.get("/admin/sheet/orders.csv?status=shipped&q=ravi");
+    expect(none.body.split("\r\n")).toHaveLength(2);
+    expect((await owner.get("/admin/sheet/orders.csv?from=never")).status).toBe(400);
+  });
+
+  test("ends with the connection when the reader goes away or the database fails", async () => {
+    const gone = await download("/admin/big/orders.csv");
+    gone.destroy();
+    await expect.poll(() => shop.pool.idleCount === shop.pool.totalCount).toBe(true);
+    const cut = await download("/admin/big/orders.csv");
+    await shop.pool.query("ALTER TABLE orders RENAME TO orders_away");
+    const error = await (async () => {
+      for await (const _ of cut) void _;
+      return undefined;
+    })().catch((reason: unknown) => reason);
+    await shop.pool.query("ALTER TABLE orders_away RENAME TO orders");
+    // The file must not look complete.
+    expect(error).toMatchObject({ code: "ECONNRESET" });
+  });
+});
