@@ -10,14 +10,14 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { readDashboard } from "../../apps/api/admin/dashboard.js";
 import { listOrders } from "../../apps/api/admin/order-list.js";
 import type { OrderFilter } from "../../apps/api/admin/order-filter.js";
-import { dailySales } from "../../apps/api/admin/revenue.js";
-import { runStatement } from "./postgres.js";
+import { dailySales, type DaySales } from "../../apps/api/admin/revenue.js";
+import { FeatureFlags, switchFlag, type Flag } from "../../apps/api/flags.js";
+import { addManyOrders, ORDERS, planOf } from "./many-orders.js";
 import { openWithProduct, placeOrder } from "./ordering.js";
 import { addProduct, openShop, startShop, textOf, type Shop, type Visitor } from "./shop.js";
 
 // One shop with 100,000 orders, one a minute up to now, beside others with a few.
 
-const ORDERS = 100_000;
 let shop: Shop;
 let merchant: Visitor;
 let storeId: number;
@@ -35,22 +35,7 @@ beforeAll(async () => {
     .select("id")
     .where("slug", "=", "big")
     .executeTakeFirstOrThrow());
-  await runStatement(
-    shop.databaseUrl,
-    `INSERT INTO orders (public_id, store_id, idempotency_key, request_hash, buyer_name, buyer_phone, total_paise,
-       status, created_at, address_street, address_city, address_pin)
-     SELECT left(md5(n::text), 22), ${storeId}, 'made-for-the-test-' || n, sha256(n::text::bytea),
-       (ARRAY['Ravi','Asha','Meena','Imran','Divya','Farhan','Gita'])[1 + n % 7] || ' ' ||
-       (ARRAY['Kumar','Rao','Shah','Iyer','Khan'])[1 + n % 5] || CASE n % 5000 WHEN 0 THEN ' Wadia' ELSE '' END,
-       '+91' || (9000000000 + n), 10000 + n % 100,
-       CASE WHEN n <= ${ORDERS} - 50 THEN (ARRAY['delivered','delivered','delivered','cancelled'])[1 + n % 4] ELSE 'placed' END,
-       now() - (${ORDERS} - n) * interval '1 minute', n || ', MG Road', 'Pune', '411001'
-     FROM generate_series(1, ${ORDERS}) AS n;
-     INSERT INTO order_lines SELECT id, ${productId}, 'Besan laddu', total_paise, 1 FROM orders WHERE store_id = ${storeId}`,
-  );
-  // As autovacuum does after so many rows.
-  await runStatement(shop.databaseUrl, "VACUUM ANALYZE orders");
-  await runStatement(shop.databaseUrl, "ANALYZE order_lines");
+  await addManyOrders(shop, storeId, productId);
   ({ id: last } = await shop.db
     .selectFrom("orders")
     .select((order) => order.fn.max("id").as("id"))
@@ -58,17 +43,6 @@ beforeAll(async () => {
     .executeTakeFirstOrThrow());
 });
 afterAll(async () => await shop?.stop());
-
-/** What the database does for a query: names of the indexes that it goes through, and whether it reads all orders. */
-async function planOf(ask: () => Promise<unknown>): Promise<string> {
-  const query = vi.spyOn(Client.prototype, "query");
-  await ask();
-  const calls = query.mock.calls as unknown as [string, unknown[] | undefined][];
-  const [text, values] = calls.find(([statement]) => /orders/.test(statement)) ?? [""];
-  query.mockRestore();
-  const { rows } = await shop.pool.query<{ "QUERY PLAN": string }>(`EXPLAIN ${text}`, values);
-  return rows.map((row) => row["QUERY PLAN"]).join("\n");
-}
 
 const ids = (body: string) =>
   [...body.matchAll(/href="\/admin\/big\/orders\/(\d+)"/g)].map((match) => Number(match[1]));
@@ -81,7 +55,7 @@ describe("the list of orders", () => {
     ["the end of a number", { search: { kind: "digits", digits: "99123" } }, /orders_store_id_phone_idx/],
     ["a day", { fromDay: "2020-01-01", toDay: "2020-01-01" }, /orders_store_id_created_at_idx/],
   ])("finds %s through an index", async (_what, filter, index) => {
-    const plan = await planOf(async () => await listOrders(shop.db, storeId, filter, undefined, 50));
+    const plan = await planOf(shop, async () => await listOrders(shop.db, storeId, filter, undefined, 50));
     expect(plan).toMatch(index);
     expect(plan).not.toContain("Seq Scan on orders");
   });
@@ -94,7 +68,7 @@ describe("the list of orders", () => {
       .executeTakeFirstOrThrow();
     for (const search of [undefined, { kind: "name", text: "ravi" }] as const) {
       const filter = search === undefined ? {} : { search };
-      const plan = await planOf(async () => await listOrders(shop.db, id, filter, undefined, 50));
+      const plan = await planOf(shop, async () => await listOrders(shop.db, id, filter, undefined, 50));
       expect(plan).toMatch(/orders_store_id_\w+_idx/);
     }
   });
@@ -167,9 +141,9 @@ describe("the list of orders", () => {
 
 describe("the dashboard", () => {
   test("adds up today and thirty days in Indian time, without cancelled orders, from an index alone", async () => {
-    const plan = await planOf(async () => await dailySales(shop.db, storeId));
+    const plan = await planOf(shop, async () => await dailySales(shop.db, storeId));
     expect(plan).toMatch(/Index Only Scan using orders_store_id_created_at_idx/);
-    const { sales } = await readDashboard(shop.db, storeId);
+    const { sales } = await readDashboard({ db: shop.db, flags: new FeatureFlags(shop.db) }, storeId);
     expect(sales).toHaveLength(30);
     const { rows } = await shop.pool.query<{ day: string; orders: number; revenuePaise: number }>(
       `SELECT to_char(created_at + interval '5 hours 30 minutes', 'YYYY-MM-DD') AS day,
@@ -180,7 +154,7 @@ describe("the dashboard", () => {
     expect(sales).toEqual(rows.toReversed());
     const { body } = await merchant.get("/admin/big");
     const figures = textOf(body, /<dl class="figures">([\s\S]+?)<\/dl>/);
-    expect(figures).toContain(`<dd>${sales!.at(-1)!.orders}</dd>`);
+    expect(figures).toContain(`<dd>${(sales as DaySales[]).at(-1)!.orders}</dd>`);
     expect(body.match(/class="bar"/g)).toHaveLength(30);
     expect(body.match(/<th scope="row">/g)).toHaveLength(30);
     expect(body).not.toMatch(/style=|<script|<style/);
@@ -194,8 +168,10 @@ describe("the dashboard", () => {
       ["Five", 5],
       ["None", 0],
       ["Two", 2],
+      ["Hidden", 1],
     ] as const)
       await addProduct(owner, "shelf", { name, price: "1", stock });
+    await shop.db.updateTable("products").set({ hidden: true }).where("name", "=", "Hidden").execute();
     const { body } = await owner.get("/admin/shelf");
     const list = textOf(body, /id="low"[^]+?<ul class="rows">([^]+?)<\/ul>/);
     expect([...list.matchAll(/<a [^>]+>(\w+)</g)].map((match) => match[1])).toEqual(["None", "Two", "Five"]);
@@ -321,4 +297,26 @@ describe("the CSV file", () => {
     // The file must not look complete.
     expect(error).toMatchObject({ code: "ECONNRESET" });
   });
+});
+
+test("what costs much can be switched off, and everything else goes on", async () => {
+  const costly: Flag[] = ["analytics_off", "search_off", "exports_off"];
+  const switchAll = async (on: boolean) => {
+    for (const flag of costly) await switchFlag(shop.db, flag, on);
+    // Flags are read at most once a second.
+    await sleep(1_100);
+  };
+  await switchAll(true);
+  const dashboard = await merchant.get("/admin/big");
+  expect(dashboard.body).toContain("they are switched off");
+  expect(dashboard.body).toContain(`/admin/big/orders/${last}"`);
+  expect((await merchant.get("/admin/big/orders")).status).toBe(200);
+  for (const path of ["/admin/big/orders?q=wadia", "/admin/big/orders.csv"]) {
+    const refused = await merchant.get(path);
+    expect(refused.status).toBe(503);
+    expect(refused.headers["retry-after"]).toBe("300");
+  }
+  await switchAll(false);
+  expect((await merchant.get("/admin/big/orders?q=wadia")).status).toBe(200);
+  expect((await merchant.get("/admin/big")).body).toContain("<svg");
 });

@@ -33,7 +33,7 @@ export function dashboardPage(
           >Share the shop on WhatsApp</a
         >
       </p>
-      !${sales ? figures(sales) : figuresMissing}
+      !${typeof sales === "string" ? figuresMissing(sales) : figures(sales)}
       <div class="columns">
         <section aria-labelledby="orders">
           <h2 id="orders">Latest orders</h2>
@@ -47,9 +47,15 @@ export function dashboardPage(
   });
 }
 
-const figuresMissing = html`<p class="notice" role="status">
-  Today’s figures and the revenue are not here: adding them up took too long. Please come back in a while.
-</p>`;
+function figuresMissing(why: "too-slow" | "switched-off"): string {
+  const reason =
+    why === "too-slow"
+      ? "adding them up took too long"
+      : "they are switched off, so that the shops stay fast";
+  return html`<p class="notice" role="status">
+    Today’s figures and the revenue are not here: ${reason}. Please come back in a while.
+  </p>`;
+}
 
 function figures(sales: readonly DaySales[]): string {
   const today = sales.at(-1);

@@ -1,6 +1,8 @@
+import { sql } from "kysely";
 import { jsonArrayFrom } from "kysely/helpers/postgres";
 import type { Database } from "../database/database.js";
 import { readWithin } from "../database/time-limit.js";
+import type { Services } from "../services.js";
 import { filteredOrders, SUMMARY_COLUMNS, type OrderSummary } from "./order-list.js";
 import { dailySales, type DaySales } from "./revenue.js";
 
@@ -19,8 +21,8 @@ export interface LowProduct {
 
 /** What a merchant sees first. */
 export interface Dashboard {
-  /** Sales by day, oldest first, today last. `undefined`: adding them up took too long. */
-  sales: DaySales[] | undefined;
+  /** Sales by day, oldest first, today last; or why they are missing: adding them up took too long, or a flag is on. */
+  sales: DaySales[] | "too-slow" | "switched-off";
   /** The newest first; at most ten. */
   orders: OrderSummary[];
   /** The lowest first; at most ten. */
@@ -28,12 +30,12 @@ export interface Dashboard {
 }
 
 /** Reads what the dashboard shows, in two queries. */
-export async function readDashboard(db: Database, storeId: number): Promise<Dashboard> {
-  const sales = await readWithin(
-    db,
-    FIGURES_LIMIT,
-    async (transaction) => await dailySales(transaction, storeId),
-  );
+export async function readDashboard(
+  { db, flags }: Pick<Services, "db" | "flags">,
+  storeId: number,
+): Promise<Dashboard> {
+  const off = await flags.isEnabled("analytics_off");
+  const sales = off ? "switched-off" : await readSales(db, storeId);
   const latest = filteredOrders(db, storeId, {})
     .select(SUMMARY_COLUMNS)
     .orderBy("orders.id", "desc")
@@ -42,7 +44,8 @@ export async function readDashboard(db: Database, storeId: number): Promise<Dash
     .selectFrom("products")
     .select(["id", "name", "stock"])
     .where("store_id", "=", storeId)
-    .where("stock", "<=", LOW_STOCK)
+    .where("stock", "<=", sql.lit(LOW_STOCK))
+    .where("hidden", "=", false)
     .orderBy("stock")
     .orderBy("id")
     .limit(LOW_STOCK_ROWS);
@@ -54,4 +57,13 @@ export async function readDashboard(db: Database, storeId: number): Promise<Dash
     orders: orders.map(({ createdAt, ...order }) => Object.assign(order, { createdAt: new Date(createdAt) })),
     lowStock,
   };
+}
+
+async function readSales(db: Database, storeId: number): Promise<DaySales[] | "too-slow"> {
+  const sales = await readWithin(
+    db,
+    FIGURES_LIMIT,
+    async (transaction) => await dailySales(transaction, storeId),
+  );
+  return sales ?? "too-slow";
 }

@@ -5,6 +5,7 @@ import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { readWithin } from "../database/time-limit.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
+import { switchedOff } from "../http/flag-guard.js";
 import { notFound, Problem } from "../http/problem.js";
 import { indianDay } from "../indian-time.js";
 import { STATUS_NAMES } from "../orders/order-parts.js";
@@ -28,7 +29,7 @@ const OrderPath = Type.Object({ slug: Type.String(), order: Type.String() });
 
 /** A merchant's orders: the list, the file, one order and its way. */
 export function registerOrderAdminRoutes(app: App, services: Services): void {
-  const { db, layout } = services;
+  const { db, flags, layout } = services;
 
   const querystring = Type.Object({
     ...FilterQuery.properties,
@@ -43,6 +44,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
         reply.code(422),
         ordersPage(layout, signedIn(request), store, { orders: { rows: [] }, texts, errors }),
       );
+    if (Object.keys(filter).length > 0 && (await flags.isEnabled("search_off"))) throw switchedOff();
     const cursor = page === undefined ? undefined : parseCursor(page);
     const orders =
       (await readWithin(
@@ -56,12 +58,12 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
   const download = {
     schema: { params: StorePath, querystring: FilterQuery },
     handlerTimeout: DOWNLOAD_LIMIT,
+    config: { offWhen: "exports_off" as const },
   };
   app.get("/admin/:slug/orders.csv", download, async (request, reply) => {
     const store = merchantStore(request);
     const { filter, errors } = parseFilter(request.query);
-    const [name] = Object.keys(errors);
-    if (name !== undefined)
+    if (Object.keys(errors).length > 0)
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
         details: Object.entries(errors).map(([field, reason]) => ({ path: `querystring/${field}`, reason })),
       });

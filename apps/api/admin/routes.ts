@@ -13,11 +13,11 @@ import { registerWhatsappRoutes } from "./whatsapp-routes.js";
 
 /** What a merchant sees and does in one store; routes of the merchant area. */
 export function registerAdminRoutes(area: App, services: Services): void {
-  const { db, environment, layout } = services;
+  const { environment, layout } = services;
 
   area.get("/admin/:slug", { schema: { params: StorePath } }, async (request, reply) => {
     const store = merchantStore(request);
-    const dashboard = await readDashboard(db, store.id);
+    const dashboard = await readDashboard(services, store.id);
     const page = dashboardPage(layout, signedIn(request), store, dashboard, environment.publicUrl);
     return sendPrivatePage(reply, page);
   });

@@ -23,14 +23,13 @@ export function guardByFlags(app: App, flags: FeatureFlags): void {
         "Orders and changes pause for a moment. Nothing was lost; please try again.",
         { retryAfter: 5 },
       );
-    if (offWhen !== undefined && (await flags.isEnabled(offWhen)))
-      throw new Problem(
-        503,
-        "switched-off",
-        "This is switched off for a while, so that the shops stay fast.",
-        {
-          retryAfter: 300,
-        },
-      );
+    if (offWhen !== undefined && (await flags.isEnabled(offWhen))) throw switchedOff();
+  });
+}
+
+/** The answer to a request for a feature that a flag has switched off. */
+export function switchedOff(): Problem {
+  return new Problem(503, "switched-off", "This is switched off for a while, so that the shops stay fast.", {
+    retryAfter: 300,
   });
 }

@@ -32,5 +32,5 @@ CREATE EXTENSION IF NOT EXISTS btree_gin;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE INDEX orders_store_id_buyer_name_idx ON orders USING gin (store_id, buyer_name gin_trgm_ops);
 
--- Few products are low on stock, so this index stays small.
-CREATE INDEX products_low_stock_idx ON products (store_id, stock, id) WHERE stock <= 5;
+-- Few products run out at a time, so this index stays small.
+CREATE INDEX products_low_stock_idx ON products (store_id, stock, id) WHERE stock <= 5 AND NOT hidden;
