@@ -40,7 +40,8 @@ export async function sketchTopology(stackName: string, stage?: Stage): Promise<
 }
 
 /**
- * Settings without what only access and secrets need. What is set is checked.
+ * Settings with stand-ins for what only access, people and secrets need: none of it is in a topology. The rest is
+ * checked.
  * @throws CliError (usage) with every problem
  */
 function sketchSettings(
@@ -48,26 +49,23 @@ function sketchSettings(
   config: Readonly<Record<string, unknown>>,
   stage: Stage | undefined,
 ): Settings {
-  const { "dukaan:backup": backup, "hcloud:token": _token, ...given } = config;
+  const { "dukaan:backup": backup, "dukaan:operatorCidrs": operators = [], ...given } = config;
+  const nobody = Array.isArray(operators) && operators.length === 0;
   const { settings, problems } = parseSettings(name, {
-    "dukaan:operatorCidrs": ["192.0.2.1/32"],
     ...given,
-    ...(isEmpty(given["dukaan:operatorCidrs"]) && { "dukaan:operatorCidrs": ["192.0.2.1/32"] }),
+    "dukaan:operatorCidrs": nobody ? ["192.0.2.1/32"] : operators,
     ...(stage !== undefined && { "dukaan:stage": stage }),
     "hcloud:token": "0".repeat(64),
+    "dukaan:sms": "log",
     ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
     "dukaan:backup": backup === "none" ? backup : anyBackup(backup),
   });
-  if (settings) return settings;
+  if (settings) return nobody && !local ? { ...settings, operatorCidrs: [] } : settings;
   throw new CliError(
     describeProblems(name, problems),
     "Correct them all, then run the same command again.",
     ExitCode.usage,
   );
-}
-
-function isEmpty(list: unknown): boolean {
-  return Array.isArray(list) && list.length === 0;
 }
 
 /** Whether there are backups, and to which port, is part of the picture; the keys are not. */

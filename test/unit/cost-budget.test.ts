@@ -1,7 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { whyOverBudget } from "../../src/budget.js";
 import { requireBudget } from "../../src/cli/budget.js";
 import { ExitCode } from "../../src/cli/errors.js";
@@ -63,40 +60,24 @@ describe("dukaan:monthlyBudget", () => {
 });
 
 describe("./dukaan up", () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "dukaan-budget-"));
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const check = (raw: Record<string, unknown>) => () =>
+    requireBudget(parseSettings("prod", { ...base, ...raw }).settings!);
 
-  const check = async (config: string, options: { local?: boolean; stage?: string } = {}) => {
-    const configFile = join(folder, "Pulumi.prod.yaml");
-    await writeFile(configFile, `config:\n${config}`);
-    await requireBudget({ name: "prod", local: options.local ?? false, configFile }, options.stage);
-  };
-  // A token that only Pulumi can read does not stop the check.
-  const secret = "  hcloud:token: { secure: v1:abc }\n";
-
-  it("is refused above the budget, with the reason and what to do", async () => {
-    await expect(
-      check(`${secret}  dukaan:serverType: cx33\n  dukaan:monthlyBudget: 5\n`),
-    ).rejects.toMatchObject({
-      message: expect.stringMatching(/^it would cost €8\.99 a month, more than dukaan:monthlyBudget \(€5\)/),
-      remedy: expect.stringMatching(/Pulumi\.prod\.yaml.*--over-budget/),
-      exitCode: ExitCode.refused,
-    });
+  it("is refused above the budget, with the reason and what to do", () => {
+    const tooDear = check({ "dukaan:serverType": "cx33", "dukaan:monthlyBudget": 5 });
+    expect(tooDear).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(
+          /^it would cost €8\.99 a month, more than dukaan:monthlyBudget \(€5\)/,
+        ),
+        remedy: expect.stringMatching(/Pulumi\.prod\.yaml.*--over-budget/),
+        exitCode: ExitCode.refused,
+      }),
+    );
   });
 
-  it("goes on within it, without one, and on the local cloud", async () => {
-    await expect(
-      check(`${secret}  dukaan:serverType: cx33\n  dukaan:monthlyBudget: 9\n`),
-    ).resolves.toBeUndefined();
-    await expect(check("  dukaan:serverType: cx33\n")).resolves.toBeUndefined();
-    const onLocal = check("  dukaan:serverType: cx33\n  dukaan:monthlyBudget: 1\n", { local: true });
-    await expect(onLocal).resolves.toBeUndefined();
-  });
-
-  it("leaves a stage that is not built to the program to refuse", async () => {
-    await expect(check("  dukaan:monthlyBudget: 1\n", { stage: "anycast" })).resolves.toBeUndefined();
+  it("goes on within it, and without one", () => {
+    expect(check({ "dukaan:serverType": "cx33", "dukaan:monthlyBudget": 9 })).not.toThrow();
+    expect(check({ "dukaan:serverType": "cx33" })).not.toThrow();
   });
 });

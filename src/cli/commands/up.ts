@@ -46,7 +46,8 @@ interface Progress {
 export async function up(options: UpOptions): Promise<void> {
   const started = Date.now();
   await requireConfirmation(options);
-  await requireSettings(await openStack(options.stack, options), options.stage);
+  const settings = await requireSettings(await openStack(options.stack, options), options.stage);
+  if (!options.overBudget) requireBudget(settings);
   const progress = await runSteps<Progress>({}, [
     {
       title: "Tools and cloud",
@@ -60,7 +61,6 @@ export async function up(options: UpOptions): Promise<void> {
       title: `Infrastructure (pulumi up, stack ${options.stack})`,
       run: async (context, report, retitle) => {
         const { pulumi, stack } = context.session!;
-        if (!options.overBudget) await requireBudget(stack, options.stage);
         if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
         // Before the stack is made, which writes its salt into the settings. A token that is in there needs the stack.
         if (!stack.local && process.env["HCLOUD_TOKEN"]) {
