@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { rm } from "node:fs/promises";
 import { pino, stdTimeFunctions } from "pino";
 import { createApp } from "./app.js";
-import { openDatabase } from "./database/database.js";
+import { openDatabase, type SlowStatement } from "./database/database.js";
 import {
   EnvironmentError,
   readServerEnvironment,
@@ -12,6 +12,7 @@ import {
 } from "./environment.js";
 import type { App } from "./http/app.js";
 import { startHousekeeping } from "./housekeeping.js";
+import { oncePerSecond } from "./once-per-second.js";
 
 /** sysexits(3): the configuration is wrong; starting again will not help. */
 const EX_CONFIG = 78;
@@ -38,7 +39,9 @@ const database = openDatabase({
   url: environment.databaseUrl,
   poolMax: environment.databasePoolMax,
   onConnectionLost: (error) => logger.warn({ err: error }, "an idle database connection was lost"),
-  onSlowStatement: (statement, ms) => logger.warn({ statement, ms }, "slow statement"),
+  onSlowStatement: oncePerSecond((times, slow: SlowStatement) =>
+    logger.warn({ ...slow, times }, "slow statement"),
+  ),
 });
 const { app, health } = await createApp({ environment, ...database, logger });
 const stopHousekeeping = startHousekeeping(database.db, (error) =>

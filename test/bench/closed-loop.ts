@@ -78,10 +78,10 @@ function countAnswers(socket: Socket, ask: Buffer, bytes: number, end: number): 
     socket.on("data", (chunk) => {
       if (received === 0) statusIsGood = chunk.toString("latin1", 9, 12) === "200";
       received += chunk.length;
-      if (received < bytes) return;
+      if (received < bytes && statusIsGood) return;
       if (received > bytes || !statusIsGood) {
         socket.destroy();
-        reject(new Error(`an answer of ${received} bytes instead of ${bytes}, or not 200`));
+        reject(new Error(`not the page, but ${chunk.toString("latin1").split("\r\n")[0]}`));
         return;
       }
       answers++;

@@ -42,7 +42,8 @@ export const PRODUCT_NAME_MAX = 120;
 export const DESCRIPTION_MAX = 4_000;
 export const STOCK_MAX = 1_000_000;
 
-const COLUMNS = [
+/** Columns of a product in a list. */
+export const COLUMNS = [
   "id",
   "name",
   "price_paise as pricePaise",
@@ -52,7 +53,7 @@ const COLUMNS = [
   "position",
 ] as const;
 
-const firstImage = sql<ProductImage | null>`images -> 0`.as("image");
+export const firstImage = sql<ProductImage | null>`images -> 0`.as("image");
 
 export interface ListOptions {
   /** Also those that buyers do not see. */

@@ -3,11 +3,10 @@ import type { App } from "../http/app.js";
 import { sendPublicPage } from "../http/caching.js";
 import { notFound } from "../http/problem.js";
 import type { Services } from "../services.js";
-import { requireStore, StorePath } from "../stores/store-path.js";
-import { listCategories } from "./categories.js";
+import { StorePath, storeIsElsewhere } from "../stores/store-path.js";
 import { CURSOR_PATTERN, parseCursor, type Cursor } from "./cursor.js";
 import { productPage, shopPage } from "./pages.js";
-import { findProduct, listProducts } from "./products.js";
+import { findProductFront, findShopFront } from "./shop-front.js";
 
 /** Products on a shop's page: divides evenly into rows of 2, 3, 4 and 6. */
 export const PAGE_SIZE = 24;
@@ -17,28 +16,27 @@ export function registerCatalogueRoutes(app: App, { db, layout }: Services): voi
   const querystring = Type.Object({ page: Type.Optional(Type.String({ pattern: CURSOR_PATTERN })) });
 
   app.get("/s/:slug", { schema: { params: StorePath, querystring } }, async (request, reply) => {
-    const store = await requireStore(db, request.params.slug);
-    const [categories, products] = await Promise.all([
-      listCategories(db, store.id),
-      listProducts(db, store.id, cursorOf(request.query), PAGE_SIZE),
-    ]);
-    return sendPublicPage(request, reply, shopPage(layout, store, { categories, products }));
+    const { slug } = request.params;
+    const front = await findShopFront(db, slug, PAGE_SIZE, { cursor: cursorOf(request.query) });
+    const { store, ...content } = front ?? (await storeIsElsewhere(db, slug));
+    return sendPublicPage(request, reply, shopPage(layout, store, content));
   });
 
   const params = Type.Object({ ...StorePath.properties, category: Type.String() });
   app.get("/s/:slug/c/:category", { schema: { params, querystring } }, async (request, reply) => {
-    const store = await requireStore(db, request.params.slug);
-    const categories = await listCategories(db, store.id);
-    const category = categories.find(({ slug }) => slug === request.params.category);
+    const { slug, category: wanted } = request.params;
+    const options = { cursor: cursorOf(request.query), category: wanted };
+    const front = await findShopFront(db, slug, PAGE_SIZE, options);
+    const { store, ...content } = front ?? (await storeIsElsewhere(db, slug));
+    const category = content.categories.find((one) => one.slug === wanted);
     if (!category) throw notFound("This shop has no such category.");
-    const options = { categoryId: category.id };
-    const products = await listProducts(db, store.id, cursorOf(request.query), PAGE_SIZE, options);
-    return sendPublicPage(request, reply, shopPage(layout, store, { categories, category, products }));
+    return sendPublicPage(request, reply, shopPage(layout, store, { ...content, category }));
   });
 
   app.get("/s/:slug/p/:product", { schema: { params: ProductPath } }, async (request, reply) => {
-    const store = await requireStore(db, request.params.slug);
-    const product = await findProduct(db, store.id, parseProductId(request.params.product));
+    const { slug, product: id } = request.params;
+    const front = await findProductFront(db, slug, parseProductId(id));
+    const { store, product } = front ?? (await storeIsElsewhere(db, slug));
     if (!product) throw notFound("This shop has no such product.");
     return sendPublicPage(request, reply, productPage(layout, store, product));
   });

@@ -18,11 +18,14 @@ export interface DatabaseOptions {
   timeoutMillis?: number;
   /** An idle connection broke (the server restarted, say); the pool replaces it by itself. */
   onConnectionLost: (error: Error) => void;
-  /**
-   * A statement took {@link SLOW_STATEMENT} or longer. Values are not part of it: they travel beside it, and are
-   * customers' data.
-   */
-  onSlowStatement?: (statement: string, milliseconds: number) => void;
+  /** A statement took {@link SLOW_STATEMENT} or longer. */
+  onSlowStatement?: (slow: SlowStatement) => void;
+}
+
+/** A statement without its values: they travel beside it, and are customers' data. */
+export interface SlowStatement {
+  statement: string;
+  milliseconds: number;
 }
 
 /** From where on a statement counts as slow, in milliseconds; as in PostgreSQL's own log. */
@@ -92,7 +95,10 @@ function watchConnections(
       } finally {
         const milliseconds = performance.now() - start;
         if (milliseconds >= SLOW_STATEMENT)
-          onSlowStatement?.(text.slice(0, STATEMENT_LENGTH), Math.round(milliseconds));
+          onSlowStatement?.({
+            statement: text.slice(0, STATEMENT_LENGTH),
+            milliseconds: Math.round(milliseconds),
+          });
       }
     };
     return { query, release: () => client.release(doubtful) };

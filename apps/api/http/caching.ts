@@ -6,10 +6,12 @@ import type { FastifyReply, FastifyRequest } from "fastify";
  * 304 and no body.
  */
 export function sendPublicPage(request: FastifyRequest, reply: FastifyReply, page: string): FastifyReply {
-  const etag = `"${hash("sha1", page, "base64url")}"`;
+  // Its bytes are needed twice.
+  const body = Buffer.from(page);
+  const etag = `"${hash("sha1", body, "base64url")}"`;
   reply.header("cache-control", "public, max-age=0, must-revalidate").header("etag", etag);
   if (matches(request.headers["if-none-match"], etag)) return reply.code(304).send();
-  return reply.type("text/html; charset=utf-8").send(page);
+  return reply.type("text/html; charset=utf-8").send(body);
 }
 
 /** Sends a page that belongs to one visitor: no cache may keep it. */

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
 import type { ConnectionQueue } from "../database/connection-queue.js";
+import { oncePerSecond } from "../once-per-second.js";
 import { errorPage } from "../pages/error-page.js";
 import type { Layout } from "../pages/layout.js";
 
@@ -8,15 +9,15 @@ import type { Layout } from "../pages/layout.js";
 export type Shortage = "event-loop" | "database";
 
 /**
- * How long a request may be kept waiting before new ones are refused, in milliseconds: above what a collection of garbage
- * or a burst of visitors takes, below what a visitor notices.
+ * Requests that may be under way, or wait for a connection, however long it takes: a planned switch of the database or a
+ * busy neighbour stops all of them for a moment, and each is served after it. Only more than these are too many.
+ */
+const MAX_REQUESTS = 128;
+/**
+ * How long things may take before new requests are refused, in milliseconds: more than a burst of visitors does, less
+ * than a visitor notices.
  */
 const MAX_WAIT = 300;
-/**
- * Requests that may wait for a connection however long it takes: a planned switch of the database stops all of them for
- * seconds, and each is served after it. Only a longer queue is more than the database can do.
- */
-const MAX_QUEUE = 128;
 /** How often the event loop's delay is looked at, in milliseconds. */
 const INTERVAL = 20;
 const RETRY_AFTER = "5";
@@ -31,6 +32,8 @@ const EXEMPT = new Set(["/livez", "/readyz", "/metrics"]);
 export class LoadGate {
   /** Requests that were refused, by what was short; only ever grows. */
   readonly refused: Record<Shortage, number> = { "event-loop": 0, database: 0 };
+  /** Requests that are being answered. */
+  underWay = 0;
   readonly #queue: Pick<ConnectionQueue, "length" | "longestWait">;
   #due = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
@@ -56,8 +59,8 @@ export class LoadGate {
   /** Why a new request had better be refused now; `undefined`: it had not. */
   shortage(): Shortage | undefined {
     // The timer is late by as much as requests are that wait in the kernel.
-    if (performance.now() - this.#due > MAX_WAIT) return "event-loop";
-    if (this.#queue.length > MAX_QUEUE && this.#queue.longestWait > MAX_WAIT) return "database";
+    if (this.underWay > MAX_REQUESTS && performance.now() - this.#due > MAX_WAIT) return "event-loop";
+    if (this.#queue.length > MAX_REQUESTS && this.#queue.longestWait > MAX_WAIT) return "database";
     return undefined;
   }
 }
@@ -79,12 +82,16 @@ export interface GuardedServerOptions {
 export function createGuardedServer(handler: RequestListener, options: GuardedServerOptions): Server {
   const { gate, layout, headers, logger, http } = options;
   const refuse = prepareRefusal(layout, headers);
-  const log = oncePerSecond((times, shortage) =>
+  const log = oncePerSecond((times, shortage: Shortage) =>
     logger.warn({ shortage, times }, "requests refused: overload"),
   );
   const server = createServer((request, response) => {
     const shortage = gate.shortage();
-    if (!shortage || EXEMPT.has(request.url ?? "")) return handler(request, response);
+    if (!shortage || EXEMPT.has(request.url ?? "")) {
+      gate.underWay++;
+      response.once("close", () => gate.underWay--);
+      return handler(request, response);
+    }
     gate.refused[shortage]++;
     log(shortage);
     refuse(request, response);
@@ -111,18 +118,5 @@ function prepareRefusal(layout: Layout, headers: Readonly<Record<string, string>
       "content-length": body.length,
     });
     response.end(body);
-  };
-}
-
-/** Counts calls and tells their number at most once a second, so that an overload does not end in a flood of lines. */
-function oncePerSecond(tell: (times: number, shortage: Shortage) => void): (shortage: Shortage) => void {
-  let times = 0;
-  let toldAt = Number.NEGATIVE_INFINITY;
-  return (shortage) => {
-    times++;
-    if (performance.now() - toldAt < 1000) return;
-    tell(times, shortage);
-    times = 0;
-    toldAt = performance.now();
   };
 }
