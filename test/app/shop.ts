@@ -1,4 +1,3 @@
-import { Writable } from "node:stream";
 import type { HTTPMethods } from "fastify";
 import { pino } from "pino";
 import { createApp } from "../../apps/api/app.js";
@@ -7,6 +6,7 @@ import { migrate } from "../../apps/api/database/migrations.js";
 import type { ServerEnvironment } from "../../apps/api/environment.js";
 import type { App } from "../../apps/api/http/app.js";
 import { migrationsDirectory } from "../../apps/api/release-files.js";
+import { LogStream } from "./log-stream.js";
 import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "./postgres.js";
 
 export const PUBLIC_URL = "https://shop.test";
@@ -46,15 +46,9 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
     timeoutMillis: options.timeoutMillis ?? 2_000,
     onConnectionLost: () => undefined,
   });
-  const log: string[] = [];
-  const stream = new Writable({
-    write: (line, _encoding, done) => {
-      log.push(String(line));
-      done();
-    },
-  });
-  const { app } = await createApp({ environment, ...database, logger: pino({ level: "info" }, stream) });
-  logs.set(app, log);
+  const log = new LogStream();
+  const { app } = await createApp({ environment, ...database, logger: pino({ level: "info" }, log) });
+  logs.set(app, log.lines);
   return {
     app,
     ...database,

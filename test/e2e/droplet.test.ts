@@ -86,7 +86,7 @@ describe("the shop in a browser without JavaScript", () => {
 
       await page.getByRole("link", { name: "Add your first product" }).click();
       await page.getByLabel("Name", { exact: true }).fill("Banarasi silk saree");
-      await page.getByLabel("Price in rupees").fill("4999.50");
+      await page.getByLabel("Price in rupees", { exact: true }).fill("4999.50");
       await page.getByLabel("Pieces in stock").fill("3");
       await page.getByRole("button", { name: "Add the product" }).click();
       await page.getByText("Banarasi silk saree").first().waitFor();

@@ -14,7 +14,18 @@ describe("./dukaan", () => {
   it("lists its commands and ends with 0", async () => {
     const result = await cli("--help");
     expect(result.exitCode).toBe(0);
-    for (const command of ["up", "down", "outputs", "seed", "ssh", "env", "doctor", "test", "local"]) {
+    for (const command of [
+      "up",
+      "down",
+      "outputs",
+      "seed",
+      "login-code",
+      "ssh",
+      "env",
+      "doctor",
+      "test",
+      "local",
+    ]) {
       expect(result.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
     }
   });
@@ -42,7 +53,7 @@ describe("./dukaan", () => {
     expect(result.stderr).not.toMatch(/\n\s+at /);
   });
 
-  it.each([["outputs"], ["ssh"], ["seed"], ["rollback"]])(
+  it.each([["outputs"], ["ssh"], ["seed"], ["login-code"], ["rollback"]])(
     "%s without a running stack starts nothing",
     async (command) => {
       const folder = await mkdtemp(join(tmpdir(), "dukaan-usage-"));

@@ -37,16 +37,14 @@ export function enterCodePage(layout: Layout, phone: string, isLogged: boolean, 
     title: "Enter the code – Dukaan",
     main: html`<section class="narrow card">
       <h1>Enter the code</h1>
-      <p>We sent a code of six digits to ${formatPhone(phone)}. It ends in five minutes.</p>
       !${
         isLogged
-          ? html`<div class="notice">
-              <p>
-                This shop sends no messages. Where it runs, <code>./dukaan login-code</code> shows the code;
-                it stands in the service’s log.
-              </p>
-            </div>`
-          : ""
+          ? html`<p class="notice">
+              This shop sends no messages: it writes the code for ${formatPhone(phone)} to its log. Where it
+              runs,
+              <code>./dukaan login-code</code> shows it. It ends in five minutes.
+            </p>`
+          : html`<p>We sent a code of six digits to ${formatPhone(phone)}. It ends in five minutes.</p>`
       }
       <form method="post" action="/login/code">
         !${textField(

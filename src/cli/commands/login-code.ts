@@ -1,7 +1,7 @@
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
-import { noOpenSsh, sshAccess, type SshAccess } from "./ssh.js";
+import { machinesRunning, noOpenSsh, sshAccess, type SshAccess } from "./ssh.js";
 
 /** A sign-in code as the app has logged it. */
 export interface LoginCode {
@@ -24,7 +24,9 @@ journalctl --quiet --no-pager --unit 'dukaan-api@*' --since -${CODE_SECONDS}s --
 /** Prints the sign-in codes of the last five minutes, the newest first, where the app logs them instead of sending them. */
 export async function loginCode(options: { stack: string; local?: boolean; json?: boolean }): Promise<void> {
   const access = await sshAccess(await openSession(options));
-  const answers = await Promise.all(Object.values(access.targets).map((target) => ask(access, target)));
+  const answers = await Promise.all(
+    Object.values(machinesRunning(access, "api")).map((target) => ask(access, target)),
+  );
   if (!answers.some((answer) => answer.startsWith("log\n"))) {
     throw new CliError(
       `the codes of stack ${options.stack} go out by SMS and are written down nowhere`,
