@@ -79,6 +79,19 @@ describe("opening a shop", () => {
     expect(corrected.location).toBe("/admin/not-taken/opened");
   });
 
+  test("ends at 50 shops for one merchant, also when several are opened at once", async () => {
+    const { merchant, phone } = await openShop(shop.app, "many-01");
+    await shop.pool.query(
+      `INSERT INTO stores (merchant_id, slug, name)
+       SELECT id, 'many-' || n, 'Many' FROM merchants, generate_series(10, 57) AS n WHERE phone = $1`,
+      [phone],
+    );
+    const open = async (slug: string) => await merchant.submit("/stores", "/stores", { name: "More", slug });
+    const answers = await Promise.all(["many-a", "many-b", "many-c"].map(open));
+    expect(answers.filter(({ status }) => status === 303)).toHaveLength(1);
+    expect(answers.find(({ status }) => status === 422)?.body).toContain("You have 50 shops");
+  });
+
   test("records the event in the same transaction", async () => {
     await openShop(shop.app, "eventful");
     const events = await shop.db

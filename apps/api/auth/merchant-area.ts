@@ -7,7 +7,7 @@ import { notFound, Problem } from "../http/problem.js";
 import type { Services } from "../services.js";
 import { currentSlug, StoreMoved } from "../stores/moved.js";
 import { isSlug } from "../stores/slug.js";
-import { listStores, type Store } from "../stores/stores.js";
+import type { Store } from "../stores/stores.js";
 import { readSessionCookie, setSessionCookie } from "./session-cookie.js";
 
 /** The visitor has no session; a browser is led to the sign-in page. */
@@ -106,6 +106,14 @@ async function findMerchant(
 /** What to say of an address that is none of the merchant's stores', but perhaps was. */
 async function whereStoreIs(db: Database, merchantId: number, slug: string): Promise<Error> {
   const now = await currentSlug(db, slug);
-  const isOwn = now !== undefined && (await listStores(db, merchantId)).some((store) => store.slug === now);
-  return isOwn ? new StoreMoved(now) : notFound("You have no shop at this address.");
+  const own =
+    now === undefined
+      ? undefined
+      : await db
+          .selectFrom("stores")
+          .select("slug")
+          .where("slug", "=", now)
+          .where("merchant_id", "=", merchantId)
+          .executeTakeFirst();
+  return own ? new StoreMoved(own.slug) : notFound("You have no shop at this address.");
 }

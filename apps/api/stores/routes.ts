@@ -9,7 +9,7 @@ import { parseTextLine } from "../text-line.js";
 import { homePage, storeOpenedPage, storesPage } from "./pages.js";
 import { isSlug, SLUG_RULE, slugFromName } from "./slug.js";
 import { StorePath } from "./store-path.js";
-import { createStore, listStores, STORE_NAME_MAX } from "./stores.js";
+import { createStore, listStores, STORE_NAME_MAX, STORES_MAX } from "./stores.js";
 
 /** The front page. */
 export function registerHomePage(app: App, { layout }: Services): void {
@@ -41,14 +41,15 @@ export function registerStoreRoutes(area: App, services: Services): void {
     const form = { merchantId: merchant.merchantId, key: formKey(request), content: parsed };
     const applied = await applyOnce(db, form, async (transaction) => {
       const store = await createStore(transaction, merchant.merchantId, parsed);
-      return store ? { location: `/admin/${store.slug}/opened` } : { refusal: "slug-taken" };
+      return typeof store === "string" ? { refusal: store } : { location: `/admin/${store.slug}/opened` };
     });
     if ("location" in applied) return reply.redirect(applied.location, 303);
-    return await refuse(
-      applied.refusal === "sent-otherwise"
-        ? { name: "You opened a shop with this form already. Send it again to open one more." }
-        : { slug: `The address ${parsed.slug} is taken already; choose another one.` },
-    );
+    const reasons: Record<typeof applied.refusal, FieldErrors> = {
+      "sent-otherwise": { name: "You opened a shop with this form already. Send it again to open one more." },
+      "slug-taken": { slug: `The address ${parsed.slug} is taken already; choose another one.` },
+      "too-many": { name: `You have ${STORES_MAX} shops; nobody can open more.` },
+    };
+    return await refuse(reasons[applied.refusal]);
   });
 
   area.get("/admin/:slug/opened", { schema: { params: StorePath } }, (request, reply) => {

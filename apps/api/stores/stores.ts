@@ -13,15 +13,26 @@ export interface Store {
 
 export const STORE_NAME_MAX = 80;
 
+/** Stores that one merchant may open: enough for every real one, too few to take good addresses from others. */
+export const STORES_MAX = 50;
+
 /**
- * Creates a merchant's store; `undefined` when another store has that address, or had it. The transaction can only be rolled
+ * Creates a merchant's store. `slug-taken`: another store has that address, or had it; the transaction can only be rolled
  * back then.
  */
 export async function createStore(
   transaction: Transaction<Tables>,
   merchantId: number,
   input: { name: string; slug: string },
-): Promise<Store | undefined> {
+): Promise<Store | "slug-taken" | "too-many"> {
+  // One at a time a merchant: the stores are counted before one is added.
+  await transaction
+    .selectFrom("merchants")
+    .select("id")
+    .where("id", "=", merchantId)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
+  if ((await listStores(transaction, merchantId)).length >= STORES_MAX) return "too-many";
   try {
     const store = await transaction
       .insertInto("stores")
@@ -33,18 +44,19 @@ export async function createStore(
     ]);
     return store;
   } catch (error) {
-    if (violatesUnique(error, "stores_slug_key")) return undefined;
+    if (violatesUnique(error, "stores_slug_key")) return "slug-taken";
     throw error;
   }
 }
 
-/** A merchant's stores, the oldest first. */
+/** A merchant's stores, the oldest first; no more than {@link STORES_MAX}, which only sample data has. */
 export async function listStores(db: Database, merchantId: number): Promise<Store[]> {
   return await db
     .selectFrom("stores")
     .select(["id", "slug", "name"])
     .where("merchant_id", "=", merchantId)
     .orderBy("id")
+    .limit(STORES_MAX)
     .execute();
 }
 
