@@ -1,4 +1,5 @@
 import { execa } from "execa";
+import { fromJson, isRecord } from "../../settings/structured.js";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
 import { machinesRunning, noOpenSsh, sshAccess, type SshAccess } from "./ssh.js";
@@ -51,11 +52,12 @@ export async function loginCode(options: { stack: string; local?: boolean; json?
   }
 }
 
-/** The codes among the lines of a journal. */
+/** The codes among the lines of a journal. Lines that are no JSON, such as those of systemd, are passed over. */
 export function parseCodes(journal: string): LoginCode[] {
   return journal.split("\n").flatMap((line) => {
-    if (!line.startsWith("{")) return [];
-    const { msg, phone, code, time } = JSON.parse(line) as Record<string, unknown>;
+    const entry = fromJson(line);
+    if (!isRecord(entry)) return [];
+    const { msg, phone, code, time } = entry;
     return msg === "sign-in code" &&
       typeof phone === "string" &&
       typeof code === "string" &&
