@@ -23,6 +23,8 @@ const owners: Record<string, { type: ResourceType; table: string; kind: string }
   primary_ips: { type: "primary_ip", table: "primary_ips", kind: "primary IP" },
   volumes: { type: "volume", table: "volumes", kind: "volume" },
   floating_ips: { type: "floating_ip", table: "floating_ips", kind: "floating IP" },
+  load_balancers: { type: "load_balancer", table: "load_balancers", kind: "load balancer" },
+  certificates: { type: "certificate", table: "certificates", kind: "certificate" },
 };
 
 /** /actions, and the same below every resource. */

@@ -15,10 +15,14 @@ import { RateLimit } from "./rate-limit.js";
 import { compileSchema } from "./validation.js";
 import { actionRoutes } from "./actions.js";
 import { catalogRoutes } from "./catalog-routes.js";
+import { certificateRoutes } from "./certificates.js";
 import { firewallActionRoutes } from "./firewall-actions.js";
 import { firewallRoutes } from "./firewalls.js";
 import { floatingIpActionRoutes } from "./floating-ip-actions.js";
 import { floatingIpRoutes } from "./floating-ips.js";
+import { loadBalancerActionRoutes } from "./load-balancer-actions.js";
+import { loadBalancerTypeRoutes } from "./load-balancer-types.js";
+import { loadBalancerRoutes } from "./load-balancers.js";
 import { missingRoutes } from "./missing.js";
 import { networkActionRoutes } from "./network-actions.js";
 import { networkRoutes } from "./networks.js";
@@ -86,6 +90,10 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         floatingIpRoutes,
         floatingIpActionRoutes,
         volumeRoutes,
+        certificateRoutes,
+        loadBalancerTypeRoutes,
+        loadBalancerRoutes,
+        loadBalancerActionRoutes,
         volumeActionRoutes,
       ]) {
         routes(api, cloud);

@@ -4,6 +4,8 @@ import { readJson } from "../state/json.js";
 import type { Cloud } from "./cloud.js";
 import { firewallSpec } from "./firewall-rows.js";
 import { floatingIpJobs } from "./floating-ip-actions.js";
+import type { LoadBalancerJobs } from "./load-balancer-jobs.js";
+import { forgetTarget } from "./load-balancer-rows.js";
 import { networkOf, type NetworkJobs } from "./network-jobs.js";
 import { publicAddressesOf, setAddresses } from "./public-addresses.js";
 import { findServer, serverTypeOf, setStatus, type ServerRow } from "./server-rows.js";
@@ -17,7 +19,11 @@ const rebootSeconds = 60;
  * How each command of an action is carried out on the computer. Requests have written what should be into the state;
  * jobs read it there and make it so, as often as they are run.
  */
-export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, Job> {
+export function createJobs(
+  cloud: Cloud,
+  networks: NetworkJobs,
+  balancers: LoadBalancerJobs,
+): Record<string, Job> {
   const { state, host } = cloud;
 
   const serverOf = (action: RunningAction): ServerRow => findServer(state, serverIdOf(action));
@@ -46,7 +52,8 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
     }),
   });
 
-  return {
+  const routerJobs = networks.routerJobs();
+  const jobs: Record<string, Job> = {
     create_server: {
       run: onServer(async (server, id) => {
         await host.createMachine({
@@ -151,9 +158,28 @@ export function createJobs(cloud: Cloud, networks: NetworkJobs): Record<string, 
         networks.forget(server.id, networkOf(action));
       }),
     },
-    ...networks.routerJobs(),
+    ...routerJobs,
     ...volumeJobs(cloud),
     ...floatingIpJobs(cloud),
+    delete_network: {
+      run: async (action, progress) => {
+        // They are out of it in the state; now on the computer.
+        await balancers.refresh();
+        await routerJobs["delete_network"]?.run(action, progress);
+      },
+    },
+  };
+  for (const [command, job] of Object.entries(balancers.jobs())) jobs[command] = forOwner(job, jobs[command]);
+  return jobs;
+}
+
+/** Servers and load balancers have commands of the same name. */
+function forOwner(ofBalancers: Job, ofServers: Job | undefined): Job {
+  const chosen = ({ resources }: RunningAction): Job =>
+    ofServers && resources[0]?.type === "server" ? ofServers : ofBalancers;
+  return {
+    run: (action, progress) => chosen(action).run(action, progress),
+    undo: (action) => chosen(action).undo?.(action),
   };
 }
 
@@ -182,6 +208,7 @@ function assign({ state }: Cloud, { resources }: RunningAction, serverId: number
 export function forgetServer({ state }: Cloud, id: number): void {
   state.run("DELETE FROM primary_ips WHERE assignee_id = ? AND auto_delete = 1", id);
   state.run("UPDATE primary_ips SET assignee_id = NULL WHERE assignee_id = ?", id);
+  forgetTarget(state, id);
   state.run("DELETE FROM servers WHERE id = ?", id);
 }
 

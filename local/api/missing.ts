@@ -5,9 +5,6 @@ import { IdParams } from "./schemas.js";
 
 /** Products of Hetzner Cloud that the local cloud does not have, by their path. */
 const products: Record<string, string> = {
-  certificates: "certificates",
-  load_balancer_types: "load balancers",
-  load_balancers: "load balancers",
   zones: "DNS zones",
 };
 

@@ -5,6 +5,8 @@ import { invalidInput, notUnique } from "./errors.js";
 const kinds = {
   firewalls: "firewall",
   floating_ips: "floating IP",
+  certificates: "certificate",
+  load_balancers: "load balancer",
   networks: "network",
   placement_groups: "placement group",
   primary_ips: "primary IP",

@@ -2,6 +2,7 @@ import type { Job, RunningAction } from "../state/actions.js";
 import { readJson } from "../state/json.js";
 import { KeyedQueue } from "../state/queue.js";
 import type { Cloud } from "./cloud.js";
+import { balancersIn } from "./load-balancer-rows.js";
 import { routesOf, serversIn, type NetworkRow } from "./network-rows.js";
 import { attachmentsOf, readAliases } from "./server-rows.js";
 
@@ -45,6 +46,11 @@ export class NetworkJobs {
     });
   }
 
+  /** Makes the network's router, for something other than a server. */
+  async ensureRouter(networkId: number): Promise<void> {
+    await this.#queue.run(String(networkId), () => this.#setRouter(networkId));
+  }
+
   forget(serverId: number, networkId: number): void {
     this.cloud.state.run(
       "DELETE FROM server_networks WHERE server_id = ? AND network_id = ?",
@@ -58,7 +64,7 @@ export class NetworkJobs {
     const update = async (action: RunningAction): Promise<void> => {
       const id = networkOf(action);
       await this.#queue.run(String(id), async () => {
-        if (serversIn(state, id).length > 0) await this.#setRouter(id);
+        if (serversIn(state, id).length > 0 || balancersIn(state, id).length > 0) await this.#setRouter(id);
       });
     };
     return {

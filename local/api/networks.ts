@@ -7,6 +7,7 @@ import type { Cloud } from "./cloud.js";
 import { isProtected } from "./errors.js";
 import { checkLabels, readLabels } from "./labels.js";
 import { labelQuery, listQuery, nameQuery, paginate, sendPage } from "./listing.js";
+import { balancersIn } from "./load-balancer-rows.js";
 import { requireFreeName } from "./names.js";
 import {
   findNetwork,
@@ -34,7 +35,7 @@ function toResource(state: State, row: NetworkRow): Static<typeof Network> {
     })),
     routes: routesOf(state, row.id),
     servers: serversIn(state, row.id),
-    load_balancers: [],
+    load_balancers: balancersIn(state, row.id),
     protection: { delete: row.protection_delete === 1 },
     labels: readLabels(row.labels),
     created: row.created,

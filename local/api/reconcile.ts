@@ -50,6 +50,9 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
   };
   await removeUnknown("machine", "servers", [...machines.keys()], (id) => host.removeMachine(id));
   await removeUnknown("network", "networks", await host.networks(), (id) => host.removeNetwork(id));
+  await removeUnknown("load balancer", "load_balancers", await host.loadBalancers.ids(), (id) =>
+    host.loadBalancers.remove(id),
+  );
   await removeUnknown("volume", "volumes", await host.volumes(), (id) => host.removeVolume(id));
 
   const adopt = async (server: ServerRow): Promise<void> => {

@@ -189,6 +189,41 @@ export const FloatingIp = Type.Object({
   labels: Labels,
 });
 
+export const LoadBalancerType = Type.Object({
+  id: Id,
+  name: Type.String(),
+  description: Type.String(),
+  max_connections: Type.Integer(),
+  max_services: Type.Integer(),
+  max_targets: Type.Integer(),
+  max_assigned_certificates: Type.Integer(),
+  deprecated: Type.Null(),
+  prices: Type.Array(
+    Type.Object({
+      location: Type.String(),
+      price_hourly: Price,
+      price_monthly: Price,
+      included_traffic: Type.Integer(),
+      price_per_tb_traffic: Price,
+    }),
+  ),
+});
+
+export const Certificate = Type.Object({
+  id: Id,
+  name: Type.String(),
+  labels: Labels,
+  type: Type.Enum(["uploaded"]),
+  certificate: Type.String(),
+  created: Time,
+  not_valid_before: Time,
+  not_valid_after: Time,
+  domain_names: Type.Array(Type.String()),
+  fingerprint: Type.String(),
+  status: Type.Null(),
+  used_by: Type.Array(Type.Object({ id: Id, type: Type.Enum(["load_balancer"]) })),
+});
+
 export const FirewallRule = Type.Object({
   description: Nullable(Type.String()),
   direction: Type.Enum(["in", "out"]),

@@ -1,18 +1,13 @@
 import { Type } from "typebox";
 import type { JobArguments } from "../state/actions.js";
-import { contains, formatIPv4, freeAddress, isUsable, overlap, parseIPv4 } from "./addresses.js";
+import { contains, isUsable, overlap, parseIPv4 } from "./addresses.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, refused } from "./errors.js";
+import { addressesIn, newMac, takenIn } from "./network-addresses.js";
 import { findNetwork, storedRange, subnetsOf, type NetworkRow } from "./network-rows.js";
 import { Action, Body, Id, IdParams, Nullable } from "./schemas.js";
-import {
-  attachmentsOf,
-  findUnlockedServer,
-  readAliases,
-  type AttachmentRow,
-  type ServerRow,
-} from "./server-rows.js";
+import { attachmentsOf, findUnlockedServer, type AttachmentRow, type ServerRow } from "./server-rows.js";
 
 /** How many networks a server may be attached to: https://docs.hetzner.com/cloud/networks/faq/ */
 const networkLimit = 3;
@@ -56,60 +51,17 @@ export function attach(
       403,
     );
   }
-  const zone = cloud.catalog.locations.find(({ name }) => name === server.location)?.network_zone;
-  let subnets = subnetsOf(state, network.id).filter((subnet) => subnet.network_zone === zone);
-  if (wish.ipRange) {
-    const known = subnetsOf(state, network.id).some(({ ip_range: range }) => range === wish.ipRange);
-    if (!known) throw invalidInput({ ip_range: [`the network has no subnet ${wish.ipRange}`] });
-    subnets = subnets.filter(({ ip_range: range }) => range === wish.ipRange);
-  }
-  if (subnets.length === 0) {
-    throw refused(
-      "no_subnet_available",
-      `network ${network.id} (${field}) has no subnet in the zone ${zone}`,
-    );
-  }
-  const taken = takenIn(cloud, network.id);
-  const inSubnet = (ip: number) => subnets.some(({ ip_range: range }) => contains(storedRange(range), ip));
-  const requireFree = (text: string, name: string): string => {
-    const ip = parseIPv4(text);
-    if (ip === undefined) throw invalidInput({ [name]: [`'${text}' is not an IPv4 address`] });
-    if (!inSubnet(ip)) throw invalidInput({ [name]: [`${text} is in no subnet of the zone ${zone}`] });
-    if (!isUsable(whole, ip) || taken.has(text))
-      throw refused("ip_not_available", `${text} is not available`);
-    taken.add(text);
-    return formatIPv4(ip);
-  };
-  const asked = wish.ip ? requireFree(wish.ip, "ip") : undefined;
-  const aliases = (wish.aliasIps ?? []).map((text, index) => requireFree(text, `alias_ips.${index}`));
-  const ip =
-    asked ??
-    subnets.reduce<string | undefined>(
-      (found, { ip_range: range }) => found ?? freeAddress(whole, storedRange(range), taken),
-      undefined,
-    );
-  if (ip === undefined) throw refused("no_subnet_available", `network ${network.id} has no free address`);
-  // The last three bytes of a number that is given once make an address that is unique on this computer's networks.
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(state.newId() % 2 ** 24);
-  const mac = ["86", "00", "00", ...(bytes.toString("hex", 1).match(/../g) ?? [])].join(":");
+  const addresses = addressesIn(cloud, network, server.location, wish.ipRange, field);
+  const asked = wish.ip ? addresses.take(wish.ip, "ip") : undefined;
+  const aliases = (wish.aliasIps ?? []).map((text, index) => addresses.take(text, `alias_ips.${index}`));
+  const ip = asked ?? addresses.lowest();
   state.insert("server_networks", {
     server_id: server.id,
     network_id: network.id,
     ip,
     alias_ips: JSON.stringify(aliases),
-    mac_address: mac,
+    mac_address: newMac(state),
   });
-}
-
-/** Addresses and aliases that servers have in a network; those of `exceptServer` are left out. */
-function takenIn({ state }: Cloud, networkId: number, exceptServer = 0): Set<string> {
-  const rows = state.all<AttachmentRow>(
-    "SELECT * FROM server_networks WHERE network_id = ? AND server_id <> ?",
-    networkId,
-    exceptServer,
-  );
-  return new Set(rows.flatMap((row) => [row.ip].concat(readAliases(row))));
 }
 
 const Answer = { 201: Type.Object({ action: Action }) };

@@ -6,6 +6,7 @@ import { locked, notFound, refused } from "./errors.js";
 import { firewallsOf } from "./firewall-rows.js";
 import { floatingIpsOf } from "./floating-ip-rows.js";
 import { readLabels } from "./labels.js";
+import { balancersWithServer } from "./load-balancer-rows.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { primaryIpOf, readPointers } from "./primary-ip-rows.js";
 import { volumesOf } from "./volume-rows.js";
@@ -120,7 +121,7 @@ export function toServerResource(cloud: Cloud, row: ServerRow): ServerResource {
     protection: { delete: row.protection_delete === 1, rebuild: row.protection_rebuild === 1 },
     labels: readLabels(row.labels),
     volumes: volumesOf(state, row.id).map(({ id }) => id),
-    load_balancers: [],
+    load_balancers: balancersWithServer(state, row.id),
     primary_disk_size: row.primary_disk_size,
     placement_group:
       row.placement_group_id === null ? null : findPlacementGroup(state, row.placement_group_id),

@@ -101,6 +101,7 @@ export function serverRoutes(app: App, cloud: Cloud): void {
       });
       return actions
         .settle(started, settleTime)
+        .then(() => actions.changed())
         .then(() => ({ server: toServerResource(cloud, findServer(state, row.id)) }));
     },
   );

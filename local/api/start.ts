@@ -7,6 +7,7 @@ import { createApi, type App } from "./app.js";
 import { createCatalog } from "./catalog.js";
 import type { Cloud } from "./cloud.js";
 import { createJobs } from "./jobs.js";
+import { LoadBalancerJobs } from "./load-balancer-jobs.js";
 import { NetworkJobs } from "./network-jobs.js";
 import { reconcile } from "./reconcile.js";
 import { setStatus } from "./server-rows.js";
@@ -47,9 +48,17 @@ export async function startCloud({
 }: CloudOptions): Promise<RunningCloud> {
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
-  const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot, reserved) };
+  const cloud: Cloud = {
+    state,
+    actions,
+    host,
+    catalog,
+    pool: publicPool(slot, reserved),
+    removeLoadBalancer: (id) => balancers.remove(id),
+  };
   const networks = new NetworkJobs(cloud);
-  actions.use(createJobs(cloud, networks));
+  const balancers = new LoadBalancerJobs(cloud, networks, logger);
+  actions.use(createJobs(cloud, networks, balancers));
 
   host.onExit((machine, how) => {
     const id = Number(machine);
@@ -65,6 +74,8 @@ export async function startCloud({
     await host.up();
     await hostIsUp?.();
     await reconcile(cloud, networks, logger);
+    await balancers.refresh();
+    actions.watch(() => void balancers.refresh());
     actions.resume();
     up.resolve();
   } catch (error) {

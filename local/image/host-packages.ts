@@ -7,6 +7,7 @@ const HOST_PACKAGES: Record<string, string> = {
   "systemd-container": "/usr/bin/systemd-nspawn",
   mmdebstrap: "/usr/bin/mmdebstrap",
   "apt-utils": "/usr/bin/apt-ftparchive",
+  haproxy: "/usr/sbin/haproxy",
   lxcfs: "/usr/bin/lxcfs",
   nftables: "/usr/sbin/nft",
   iproute2: "/usr/sbin/ip",

@@ -72,7 +72,9 @@ export class Attachments {
     await this.#queue.run(`network ${networkId}`, async () => {
       const network = await records.readNetwork(this.#instance, networkId);
       if (network === undefined) return;
-      await routeNetwork(this.#instance, network, await this.#runningIn(networkId));
+      const balancers = await records.readBalancers(this.#instance);
+      const stations = [...(await this.#runningIn(networkId)), ...balancers];
+      await routeNetwork(this.#instance, network, stations);
     });
   }
 

@@ -72,6 +72,8 @@ export interface Host {
    */
   setFirewall(machineId: string, firewall: FirewallSpec | undefined): Promise<void>;
 
+  readonly loadBalancers: LoadBalancerHost;
+
   /** The machines that exist on this computer for this instance, running or not. Used to reconcile after a crash. */
   machines(): Promise<MachineStatus[]>;
 
@@ -138,6 +140,81 @@ export interface VolumeSpec {
   sizeBytes: number;
   /** Undefined: no file system. */
   format?: "ext4" | "xfs" | undefined;
+}
+
+/** The instance's load balancers. */
+export interface LoadBalancerHost {
+  /** Makes one, or brings one to what is stated; connections that are open stay so. */
+  set(balancer: LoadBalancerSpec): Promise<void>;
+
+  /** Removes one. No-op when there is none. */
+  remove(id: string): Promise<void>;
+
+  /** Ids of those on this computer. */
+  ids(): Promise<string[]>;
+
+  /** How its targets do, and what went through it since it was last changed. */
+  state(id: string): Promise<LoadBalancerState>;
+}
+
+export interface LoadBalancerSpec {
+  id: string;
+  addresses: PublicAddresses;
+  network?: NetworkAttachment | undefined;
+  algorithm: "round_robin" | "least_connections";
+  maxConnections: number;
+  services: LoadBalancerService[];
+  /** `id`: a server's id or an address; how it is named in LoadBalancerState. */
+  targets: { id: string; address: string }[];
+}
+
+/** Times in seconds. */
+export interface LoadBalancerService {
+  protocol: "tcp" | "http" | "https";
+  listenPort: number;
+  destinationPort: number;
+  proxyProtocol: boolean;
+  /** Of http and https. */
+  http?:
+    | {
+        stickySessions: boolean;
+        cookieName: string;
+        cookieLifetime: number;
+        redirectHttp: boolean;
+        timeoutIdle: number;
+      }
+    | undefined;
+  /** Of https: PEM, each a chain and its private key; the first is for clients that name no host. */
+  certificates: string[];
+  healthCheck: {
+    port: number;
+    interval: number;
+    timeout: number;
+    /** Failures in a row that make a target unhealthy. */
+    retries: number;
+    http?:
+      | {
+          /** Value of the Host header; empty: none. */
+          domain: string;
+          path: string;
+          /** Text that the answer must contain; empty: any. */
+          response: string;
+          /** "200", or "2??". */
+          statusCodes: string[];
+          tls: boolean;
+        }
+      | undefined;
+  };
+}
+
+export interface LoadBalancerState {
+  targets: { listenPort: number; id: string; health: "healthy" | "unhealthy" | "unknown" }[];
+  openConnections: number;
+  /** Since its process was started, as all that follow. */
+  connections: number;
+  requests: number;
+  bytesIn: number;
+  bytesOut: number;
 }
 
 export interface FirewallSpec {

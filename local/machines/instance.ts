@@ -11,6 +11,7 @@ export interface Instance {
   machinesFolder: string;
   networksFolder: string;
   volumesFolder: string;
+  balancersFolder: string;
   /** Gone after a restart of the computer: process ids, exit statuses, the lxcfs mount. */
   runFolder: string;
   /** Name of the world's namespace, and of the host's end of the link to it. */
@@ -61,6 +62,7 @@ export function instanceOf(name: string, slot: number, home: string): Instance {
     machinesFolder: `${home}/${name}/machines`,
     networksFolder: `${home}/${name}/networks`,
     volumesFolder: `${home}/${name}/volumes`,
+    balancersFolder: `${home}/${name}/balancers`,
     runFolder: `${RUN_ROOT}/${name}`,
     world: `dk-${name}`,
     addresses: addressesOf(slot),
@@ -83,18 +85,26 @@ export function addressesOf(slot: number): InstanceAddresses {
 }
 
 /** "." cannot be in an instance's name: no instance's namespaces can be taken for another's. */
-export const machineNamespace = (instance: Instance, id: string): string => `${instance.world}.m${id}`;
+export const machineNamespace = (instance: Instance, id: string): string =>
+  `${instance.world}.${stationName(id)}`;
+
+/** Load balancers are wired as machines are; this is one's id among theirs. */
+export const balancerStation = (id: string): string => `lb${id}`;
+const stationName = (id: string): string => (id.startsWith("lb") ? id : `m${id}`);
+
 export const networkNamespace = (instance: Instance, id: string): string => `${instance.world}.n${id}`;
 
 /** The far end of a machine's cable, in the world and in each private network. Interface names have 15 characters. */
 export function machineLink(id: string): string {
-  if (!/^[0-9]{1,14}$/.test(id)) throw new RangeError(`id "${id}" must have 1 to 14 digits`);
-  return `m${id}`;
+  if (!/^(lb)?[0-9]{1,13}$/.test(id)) throw new RangeError(`id "${id}" must have 1 to 13 digits`);
+  return stationName(id);
 }
 
 export const machineFolder = (instance: Instance, id: string): string => `${instance.machinesFolder}/${id}`;
 /** Control groups of an instance: supervisors and lxcfs; a machine; the part of it that the guest may rearrange. */
 export const servicesGroup = (instance: Instance): string => `${instance.name}/services`;
 export const machineGroup = (instance: Instance, id: string): string => `${instance.name}/${id}`;
+export const balancerGroup = (instance: Instance, id: string): string =>
+  `${instance.name}/${balancerStation(id)}`;
 /** One level below the limits, so that a guest with its own view of control groups cannot lift them. */
 export const guestGroup = (instance: Instance, id: string): string => `${machineGroup(instance, id)}/guest`;

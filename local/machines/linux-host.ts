@@ -20,6 +20,7 @@ import {
 } from "./host.js";
 import { type Instance, instanceOf, machineFolder, servicesGroup } from "./instance.js";
 import { boot, clearAway, type Computer, cutPower, discard, removeOrphans } from "./lifecycle.js";
+import { LoadBalancers } from "./load-balancers.js";
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
 import { namespaceExists } from "./namespaces.js";
@@ -60,6 +61,7 @@ export function createLinuxHost(options: LinuxHostOptions): Host {
 }
 
 class LinuxHost implements Host {
+  readonly loadBalancers: LoadBalancers;
   readonly #instance: Instance;
   readonly #options: LinuxHostOptions;
   /** One machine's changes one after another; likewise a network's, and the firewall's. */
@@ -67,6 +69,7 @@ class LinuxHost implements Host {
   readonly #listeners: ExitListener[] = [];
   readonly #attachments: Attachments;
   readonly #volumes: Volumes;
+
   readonly #watch: ExitWatch;
   #found: Computer | undefined;
 
@@ -75,6 +78,9 @@ class LinuxHost implements Host {
     this.#instance = instanceOf(options.instance, options.slot, options.home);
     this.#attachments = new Attachments(this.#instance, this.#queue);
     this.#volumes = new Volumes(this.#instance, this.#queue);
+    const onWire = () => this.#applyFirewall();
+    const around = { onWire, networks: this.#attachments, onLog: options.onLog };
+    this.loadBalancers = new LoadBalancers(this.#instance, () => this.#computer(), this.#queue, around);
     this.#watch = new ExitWatch(this.#instance, (id) =>
       this.#lookAfter(id).catch((error: unknown) => options.onLog(`machine ${id}: ${String(error)}`)),
     );
@@ -99,6 +105,7 @@ class LinuxHost implements Host {
     await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
     await this.#attachments.repair();
     await this.#volumes.repair();
+    await this.loadBalancers.start();
   }
 
   async down(): Promise<void> {
@@ -108,6 +115,7 @@ class LinuxHost implements Host {
 
   async close(): Promise<void> {
     this.#watch.stop();
+    this.loadBalancers.stop();
     await this.#queue.idle();
   }
 
@@ -322,7 +330,7 @@ class LinuxHost implements Host {
   async #applyFirewall(): Promise<void> {
     await this.#queue.run("firewall", async () => {
       if (!namespaceExists(this.#instance.world)) return;
-      await applyFirewall(this.#instance, await records.readMachines(this.#instance));
+      await applyFirewall(this.#instance, await records.readStations(this.#instance));
     });
   }
 

@@ -105,7 +105,7 @@ export async function disconnect(instance: Instance, machineId: string, networkI
 export async function routeNetwork(
   instance: Instance,
   network: NetworkSpec,
-  running: MachineRecord[],
+  running: Pick<MachineRecord, "id" | "attachments">[],
 ): Promise<void> {
   const router = networkNamespace(instance, network.id);
   const wanted = new Map<string, string>();

@@ -54,6 +54,42 @@ export async function unfinishedMachines(instance: Instance): Promise<string[]> 
   return (await entries(instance.machinesFolder)).filter((id) => !finished.has(id));
 }
 
+/** A load balancer's wiring; what it does with its traffic the API tells anew. */
+export interface BalancerRecord {
+  /** e.g. "lb7" */
+  id: string;
+  addresses: PublicAddresses;
+  attachments: RecordedAttachment[];
+}
+
+const balancerFile = (instance: Instance, id: string): string => `${instance.balancersFolder}/${id}.json`;
+
+export async function readBalancer(instance: Instance, id: string): Promise<BalancerRecord | undefined> {
+  return readJson<BalancerRecord>(balancerFile(instance, id));
+}
+
+export async function readBalancers(instance: Instance): Promise<BalancerRecord[]> {
+  const files = (await entries(instance.balancersFolder)).filter((name) => name.endsWith(".json"));
+  const found = await Promise.all(
+    files.map((name) => readJson<BalancerRecord>(`${instance.balancersFolder}/${name}`)),
+  );
+  return found.filter((record) => record !== undefined);
+}
+
+/** Everything that has a cable to the world. */
+export async function readStations(instance: Instance): Promise<(MachineRecord | BalancerRecord)[]> {
+  return [...(await readMachines(instance)), ...(await readBalancers(instance))];
+}
+
+export async function writeBalancer(instance: Instance, record: BalancerRecord): Promise<void> {
+  await mkdir(instance.balancersFolder, { recursive: true, mode: 0o700 });
+  await writeJson(balancerFile(instance, record.id), record);
+}
+
+export async function deleteBalancer(instance: Instance, id: string): Promise<void> {
+  await rm(balancerFile(instance, id), { force: true });
+}
+
 export async function readNetworks(instance: Instance): Promise<NetworkSpec[]> {
   const files = (await entries(instance.networksFolder)).filter((name) => name.endsWith(".json"));
   const networks = await Promise.all(

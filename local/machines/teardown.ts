@@ -29,6 +29,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
     instance.machinesFolder,
     instance.networksFolder,
     instance.volumesFolder,
+    instance.balancersFolder,
     instance.runFolder,
   ]) {
     if (existsSync(folder)) await rm(folder, { recursive: true });

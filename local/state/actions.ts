@@ -2,7 +2,15 @@ import type { State } from "./database.js";
 import { readJson } from "./json.js";
 import { KeyedQueue } from "./queue.js";
 
-export type ResourceType = "server" | "network" | "firewall" | "primary_ip" | "volume" | "floating_ip";
+export type ResourceType =
+  | "server"
+  | "network"
+  | "firewall"
+  | "primary_ip"
+  | "volume"
+  | "floating_ip"
+  | "load_balancer"
+  | "certificate";
 
 export interface ResourceReference {
   id: number;
@@ -91,6 +99,7 @@ export class Actions {
   readonly #inFlight = new Map<number, Promise<void>>();
   #jobs: ReadonlyMap<string, Job> = new Map();
   #closed = false;
+  #onChange: () => void = () => {};
 
   constructor(
     private readonly state: State,
@@ -100,6 +109,16 @@ export class Actions {
   /** States how each command is carried out. Called once, before the first action. */
   use(jobs: Record<string, Job>): void {
     this.#jobs = new Map(Object.entries(jobs));
+  }
+
+  /** States what is to be looked at again whenever an action has ended or {@link changed} is called. */
+  watch(onChange: () => void): void {
+    this.#onChange = onChange;
+  }
+
+  /** To be called after a change that is no action. */
+  changed(): void {
+    if (!this.#closed) this.#onChange();
   }
 
   /** Records a running action and queues its job behind those of the same server (or else its first resource). */
@@ -164,7 +183,10 @@ export class Actions {
       .catch((error: unknown) =>
         this.log.error({ err: error, action: id }, "an action could not be recorded"),
       )
-      .finally(() => this.#inFlight.delete(id));
+      .finally(() => {
+        this.#inFlight.delete(id);
+        this.changed();
+      });
     this.#inFlight.set(id, done);
   }
 

@@ -159,4 +159,40 @@ export const migrations: readonly string[] = [
     created TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE certificates (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    -- PEM
+    certificate TEXT NOT NULL,
+    private_key TEXT NOT NULL,
+    not_valid_before TEXT NOT NULL,
+    not_valid_after TEXT NOT NULL,
+    domain_names TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE load_balancers (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    load_balancer_type TEXT NOT NULL,
+    location TEXT NOT NULL,
+    algorithm TEXT NOT NULL,
+    ipv4 TEXT NOT NULL UNIQUE,
+    -- The /64 of which it has the first address.
+    ipv6 TEXT NOT NULL UNIQUE,
+    dns_ptr TEXT NOT NULL,
+    public_interface INTEGER NOT NULL,
+    network_id INTEGER REFERENCES networks ON DELETE SET NULL,
+    private_ip TEXT,
+    mac_address TEXT,
+    -- As the API shows them, without what is found out anew each time (health).
+    services TEXT NOT NULL,
+    targets TEXT NOT NULL,
+    protection_delete INTEGER NOT NULL DEFAULT 0,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { Static, TSchema } from "typebox";
 import { Value } from "typebox/value";
 import type { pricing } from "../../local/api/catalog.js";
+import { LoadBalancer } from "../../local/api/load-balancer-schemas.js";
 import { startCloud, type RunningCloud } from "../../local/api/start.js";
 import * as schemas from "../../local/api/schemas.js";
 import { State } from "../../local/state/database.js";
@@ -31,6 +32,11 @@ interface Answer {
     placement_groups?: Static<typeof schemas.PlacementGroup>[];
     floating_ip?: Static<typeof schemas.FloatingIp>;
     floating_ips?: Static<typeof schemas.FloatingIp>[];
+    certificate?: Static<typeof schemas.Certificate>;
+    certificates?: Static<typeof schemas.Certificate>[];
+    load_balancer?: Static<typeof LoadBalancer>;
+    load_balancers?: Static<typeof LoadBalancer>[];
+    load_balancer_types?: Static<typeof schemas.LoadBalancerType>[];
     volume?: Static<typeof schemas.Volume>;
     volumes?: Static<typeof schemas.Volume>[];
     ssh_key?: Static<typeof schemas.SshKey>;
@@ -51,6 +57,9 @@ const shapes: Record<string, TSchema> = {
   firewall: schemas.Firewall,
   primary_ip: schemas.PrimaryIp,
   placement_group: schemas.PlacementGroup,
+  certificate: schemas.Certificate,
+  load_balancer: LoadBalancer,
+  load_balancer_type: schemas.LoadBalancerType,
   volume: schemas.Volume,
   floating_ip: schemas.FloatingIp,
   ssh_key: schemas.SshKey,

@@ -5,6 +5,8 @@ import type {
   MachineStatus,
   NetworkAttachment,
   NetworkSpec,
+  LoadBalancerSpec,
+  LoadBalancerState,
   VolumeSpec,
 } from "../../local/machines/host.js";
 import { HostError } from "../../local/machines/host.js";
@@ -23,16 +25,17 @@ export class MemoryHost implements Host {
   readonly volumesById = new Map<string, VolumeSpec>();
   /** Machine, by volume. */
   readonly attached = new Map<string, string>();
+  readonly balancersById = new Map<string, LoadBalancerSpec>();
   readonly calls: string[] = [];
   /** Delay of each call in milliseconds. */
   delay = 0;
   /** Methods that never come to an end, as if the process were killed in them. */
-  readonly hanging = new Set<keyof Host>();
+  readonly hanging = new Set<string>();
   /** Methods that refuse. */
-  readonly failing = new Set<keyof Host>();
+  readonly failing = new Set<string>();
   #listeners: ((id: string, how: "reboot" | "poweroff" | "crash") => void)[] = [];
 
-  async #called(method: keyof Host, id: string): Promise<void> {
+  async #called(method: string, id: string): Promise<void> {
     this.calls.push(`${method} ${id}`.trim());
     if (this.delay > 0) await new Promise((resolve) => void setTimeout(resolve, this.delay));
     if (this.hanging.has(method)) await new Promise(() => undefined);
@@ -164,6 +167,32 @@ export class MemoryHost implements Host {
     if (!volume) throw new HostError(`there is no volume ${id}`, "Create it first.");
     return volume;
   }
+
+  readonly loadBalancers = {
+    set: async (balancer: LoadBalancerSpec): Promise<void> => {
+      await this.#called("loadBalancers.set", balancer.id);
+      this.balancersById.set(balancer.id, balancer);
+    },
+    remove: async (id: string): Promise<void> => {
+      await this.#called("loadBalancers.remove", id);
+      this.balancersById.delete(id);
+    },
+    ids: async (): Promise<string[]> => [...this.balancersById.keys()],
+    /** Every target is well. */
+    state: async (id: string): Promise<LoadBalancerState> => {
+      const { services = [], targets = [] } = this.balancersById.get(id) ?? {};
+      return {
+        targets: services.flatMap(({ listenPort }) =>
+          targets.map((target) => ({ listenPort, id: target.id, health: "healthy" as const })),
+        ),
+        openConnections: 0,
+        connections: 0,
+        requests: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+      };
+    },
+  };
 
   async machines(): Promise<MachineStatus[]> {
     return [...this.machinesById].map(([id, { running }]) => ({ id, running }));

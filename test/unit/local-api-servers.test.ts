@@ -47,7 +47,12 @@ describe("a new server", () => {
       limits: { cores: 1, memoryBytes: 512 * 2 ** 20, diskBytes: 10 * 2 ** 30 },
       userData: "#cloud-config\n",
       authorizedKeys: [publicKey(1), publicKey(1)],
-      addresses: { ipv4: server?.public_net.ipv4?.ip, ipv6Network: server?.public_net.ipv6?.ip },
+      addresses: {
+        ipv4: server?.public_net.ipv4?.ip,
+        ipv6Network: server?.public_net.ipv6?.ip,
+        floatingIpv4: [],
+        floatingIpv6Networks: [],
+      },
     });
   });
 

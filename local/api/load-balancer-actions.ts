@@ -1,0 +1,279 @@
+import { Type } from "typebox";
+import type { Action as ActionValue, ResourceReference } from "../state/actions.js";
+import { readJson } from "../state/json.js";
+import type { App } from "./app.js";
+import { settled, type Cloud } from "./cloud.js";
+import { invalidInput, notFound, refused } from "./errors.js";
+import {
+  findLoadBalancer,
+  ipv6Of,
+  servicesOf,
+  targetsOf,
+  type LoadBalancerRow,
+} from "./load-balancer-rows.js";
+import {
+  AlgorithmInput,
+  Port,
+  ServiceChange,
+  ServiceInput,
+  TargetInput,
+  TargetReference,
+} from "./load-balancer-schemas.js";
+import { changedService, newService, requireServicesFit } from "./load-balancer-services.js";
+import { isSameTarget, readTarget, requireTarget } from "./load-balancer-targets.js";
+import { findLoadBalancerType } from "./load-balancer-types.js";
+import { addTarget } from "./load-balancers.js";
+import { addressesIn, newMac } from "./network-addresses.js";
+import { findNetwork } from "./network-rows.js";
+import { defaultPointer, type DnsPointer } from "./pointers.js";
+import { Action, Body, DnsName, Id, IdOrName, IdParams, Nullable } from "./schemas.js";
+
+const Answer = { 201: Type.Object({ action: Action }) };
+
+/** Columns that a request writes. */
+type Changes = Partial<Record<keyof LoadBalancerRow, string | number | null>>;
+
+export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
+  const { state, actions } = cloud;
+
+  /** Writes changes and starts the action that makes the computer agree, and takes them back when it refuses. */
+  const change = (
+    row: LoadBalancerRow,
+    command: string,
+    changes: Changes,
+    others: ResourceReference[] = [],
+  ): Promise<{ action: ActionValue }> => {
+    const before = Object.fromEntries(Object.entries(row).filter(([column]) => column in changes));
+    return settled(
+      cloud,
+      state.transaction(() => {
+        state.update("load_balancers", row.id, changes);
+        return actions.start(command, [{ type: "load_balancer", id: row.id }, ...others], {
+          before: JSON.stringify(before),
+          after: JSON.stringify(changes),
+        });
+      }),
+    );
+  };
+  const typeOf = (row: LoadBalancerRow) => findLoadBalancerType(cloud, row.load_balancer_type);
+
+  app.post(
+    "/load_balancers/:id/actions/add_service",
+    { schema: { params: IdParams, body: ServiceInput, response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const services = [...servicesOf(row), newService(cloud, request.body)];
+      requireServicesFit(services, typeOf(row));
+      void reply.code(201);
+      return change(row, "add_service", { services: JSON.stringify(services) });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/update_service",
+    { schema: { params: IdParams, body: ServiceChange, response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const known = findService(row, request.body.listen_port);
+      const services = servicesOf(row).map((service) =>
+        service.listen_port === known.listen_port ? changedService(cloud, service, request.body) : service,
+      );
+      requireServicesFit(services, typeOf(row));
+      void reply.code(201);
+      return change(row, "update_service", { services: JSON.stringify(services) });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/delete_service",
+    { schema: { params: IdParams, body: Body({ listen_port: Port }), response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const known = findService(row, request.body.listen_port);
+      const services = servicesOf(row).filter(({ listen_port: port }) => port !== known.listen_port);
+      void reply.code(201);
+      return change(row, "delete_service", { services: JSON.stringify(services) });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/add_target",
+    { schema: { params: IdParams, body: TargetInput, response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const target = readTarget(request.body);
+      void reply.code(201);
+      const targets = addTarget(cloud, row, target);
+      return change(
+        row,
+        "add_target",
+        { targets },
+        target.type === "server" ? [{ type: "server", id: target.id }] : [],
+      );
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/remove_target",
+    { schema: { params: IdParams, body: TargetReference, response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const target = readTarget(request.body);
+      requireTarget(targetsOf(row), target);
+      const left = targetsOf(row).filter((known) => !isSameTarget(known, target));
+      void reply.code(201);
+      const others = target.type === "server" ? [{ type: "server" as const, id: target.id }] : [];
+      return change(row, "remove_target", { targets: JSON.stringify(left) }, others);
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/change_algorithm",
+    { schema: { params: IdParams, body: AlgorithmInput, response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      void reply.code(201);
+      return change(row, "change_algorithm", { algorithm: request.body.type });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/change_type",
+    { schema: { params: IdParams, body: Body({ load_balancer_type: IdOrName }), response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const type = findLoadBalancerType(cloud, request.body.load_balancer_type);
+      const wrong = (why: string) =>
+        refused("invalid_load_balancer_type", `load balancer type ${type.name} ${why}`);
+      if (type.name === row.load_balancer_type) throw wrong("is what the load balancer has already");
+      if (servicesOf(row).length > type.max_services)
+        throw wrong(`has ${type.max_services} services at most`);
+      if (targetsOf(row).length > type.max_targets) throw wrong(`has ${type.max_targets} targets at most`);
+      void reply.code(201);
+      return change(row, "change_load_balancer_type", { load_balancer_type: type.name });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/attach_to_network",
+    {
+      schema: {
+        params: IdParams,
+        body: Body({
+          network: Id,
+          ip: Type.Optional(Nullable(Type.String())),
+          ip_range: Type.Optional(Nullable(Type.String())),
+        }),
+        response: Answer,
+      },
+    },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const network = findNetwork(state, request.body.network, "network");
+      if (row.network_id !== null) {
+        throw refused(
+          "load_balancer_already_attached",
+          `load balancer is attached to network ${row.network_id}`,
+        );
+      }
+      const { ip, ip_range: range } = request.body;
+      const addresses = addressesIn(cloud, network, row.location, range, "network");
+      void reply.code(201);
+      const changes = {
+        network_id: network.id,
+        private_ip: ip ? addresses.take(ip, "ip") : addresses.lowest(),
+        mac_address: newMac(state),
+      };
+      return change(row, "attach_to_network", changes, [{ type: "network", id: network.id }]);
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/detach_from_network",
+    { schema: { params: IdParams, body: Body({ network: Id }), response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const network = findNetwork(state, request.body.network, "network");
+      if (row.network_id !== network.id) {
+        throw refused("not_found", `load balancer is not attached to network ${network.id}`, 404);
+      }
+      if (targetsOf(row).some((target) => target.type !== "ip" && target.usePrivateIp)) {
+        throw refused("service_error", "load balancer has targets that use private IPs: remove them first");
+      }
+      void reply.code(201);
+      const changes = { network_id: null, private_ip: null, mac_address: null };
+      return change(row, "detach_from_network", changes, [{ type: "network", id: network.id }]);
+    },
+  );
+
+  for (const enabled of [true, false]) {
+    const command = `${enabled ? "enable" : "disable"}_public_interface`;
+    app.post(
+      `/load_balancers/:id/actions/${command}`,
+      { schema: { params: IdParams, body: Type.Optional(Type.Unknown()), response: Answer } },
+      (request, reply) => {
+        const row = findLoadBalancer(state, request.params.id);
+        if (!enabled && row.network_id === null) {
+          throw refused(
+            "load_balancer_not_attached_to_network",
+            "load balancer is not attached to a network",
+          );
+        }
+        if (!enabled && targetsOf(row).some((target) => target.type === "ip" || !target.usePrivateIp)) {
+          throw refused(
+            "targets_without_use_private_ip",
+            "load balancer has targets that do not use private IPs",
+          );
+        }
+        void reply.code(201);
+        return change(row, command, { public_interface: Number(enabled) });
+      },
+    );
+  }
+
+  app.post(
+    "/load_balancers/:id/actions/change_protection",
+    { schema: { params: IdParams, body: Body({ delete: Type.Optional(Type.Boolean()) }), response: Answer } },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const wanted = request.body.delete ?? row.protection_delete === 1;
+      void reply.code(201);
+      return state.transaction(() => {
+        state.update("load_balancers", row.id, { protection_delete: Number(wanted) });
+        return { action: actions.done("change_protection", [{ type: "load_balancer", id: row.id }]) };
+      });
+    },
+  );
+
+  app.post(
+    "/load_balancers/:id/actions/change_dns_ptr",
+    {
+      schema: {
+        params: IdParams,
+        body: Body({ ip: Type.String(), dns_ptr: Type.Optional(Nullable(DnsName)) }),
+        response: Answer,
+      },
+    },
+    (request, reply) => {
+      const row = findLoadBalancer(state, request.params.id);
+      const { ip, dns_ptr: name = null } = request.body;
+      if (ip !== row.ipv4 && ip !== ipv6Of(row)) {
+        throw invalidInput({ ip: [`${ip} is not an address of the load balancer`] });
+      }
+      const others = readJson<DnsPointer[]>(row.dns_ptr).filter((pointer) => pointer.ip !== ip);
+      const reset = ip === row.ipv4 ? [defaultPointer(ip)] : [];
+      const pointers = [...others, ...(name === null ? reset : [{ ip, dns_ptr: name }])];
+      void reply.code(201);
+      return state.transaction(() => {
+        state.update("load_balancers", row.id, { dns_ptr: JSON.stringify(pointers) });
+        return { action: actions.done("change_dns_ptr", [{ type: "load_balancer", id: row.id }]) };
+      });
+    },
+  );
+}
+
+function findService(row: LoadBalancerRow, port: number) {
+  const found = servicesOf(row).find(({ listen_port: own }) => own === port);
+  if (!found) throw notFound("service", port, "listen_port");
+  return found;
+}
