@@ -35,8 +35,14 @@ async function makeKey(comment: string): Promise<{ publicKey: string; privateKey
 
 const silent = () => {};
 
-/** @param name of the instance; each test file takes its own */
-export async function startTestMachine(name: string): Promise<TestMachine> {
+/**
+ * @param name of the instance; each test file takes its own
+ * @param change makes another user-data of the good one
+ */
+export async function startTestMachine(
+  name: string,
+  change: (good: string) => string = (good) => good,
+): Promise<TestMachine> {
   await ensureHostPackages(silent);
   const image = await ensureImage(silent);
   const home = mkdtempSync("/var/lib/dukaan-provider-");
@@ -57,7 +63,7 @@ export async function startTestMachine(name: string): Promise<TestMachine> {
       name: "web-1",
       image: "debian-12",
       limits: { cores: 1, memoryBytes: 512 * 2 ** 20, diskBytes: 10 * 2 ** 30 },
-      userData: userData(hostKey),
+      userData: change(userData(hostKey)),
       authorizedKeys: [loginKey.publicKey],
       addresses: { ipv4 },
     });

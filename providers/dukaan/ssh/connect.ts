@@ -46,7 +46,8 @@ export async function connect(endpoint: Endpoint, patience: Patience): Promise<C
     } catch (error) {
       const reason = classify(error);
       const limit = reason === "login refused" ? loginPatience : patience.seconds;
-      if (reason === "other host key" || elapsed() >= limit) throw explain(endpoint, error, elapsed());
+      if (reason === "other host key" || elapsed() >= limit)
+        throw explain(endpoint, error, elapsed(), patience.booting);
       if (attempt === 0) patience.onWait(error instanceof Error ? error.message : String(error));
       await sleep(Math.min(250 * 1.3 ** attempt, 2000), undefined, { signal: patience.signal }).catch(
         () => {},
@@ -121,7 +122,7 @@ function classify(error: unknown): "other host key" | "login refused" | "no answ
   return level === "client-authentication" ? "login refused" : "no answer";
 }
 
-function explain(endpoint: Endpoint, error: unknown, seconds: number): NoAccessError {
+function explain(endpoint: Endpoint, error: unknown, seconds: number, booting: boolean): NoAccessError {
   const { host, port, user, hostKey } = endpoint;
   if (error instanceof HostKeyError) {
     const expected = fingerprint(Buffer.from(hostKey.trim().split(/\s+/)[1] ?? "", "base64"));
@@ -129,7 +130,11 @@ function explain(endpoint: Endpoint, error: unknown, seconds: number): NoAccessE
     return new NoAccessError(
       `${host} port ${port} shows another host key than the one recorded: ${shown} instead of ${expected}. ` +
         "Nothing was sent to it. Either another machine answers at this address, or the machine's key was changed; " +
-        "check the server in the cloud's console before you trust it.",
+        "check the server in the cloud's console before you trust it." +
+        (booting
+          ? " If the server is new, its cloud-init most likely could not read its user-data, which holds that key: what it says is in /var/log/cloud-init.log " +
+            "(in the cloud's console; on the local cloud: ./dukaan local ssh <server>). When that is corrected: ./dukaan rebuild <machine>."
+          : ""),
     );
   }
   const message = error instanceof Error ? error.message : String(error);
