@@ -2,8 +2,16 @@
  * Installs the dependencies and compiles, each when what it depends on has changed. Started by the script `dukaan`,
  * before anything is installed or compiled: so it is plain JavaScript, and lock.ts is run without being compiled.
  */
-import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { withLock } from "./lock.ts";
@@ -23,6 +31,7 @@ try {
       if (process.exitCode === lookAgain) return;
       if (!isInstalled()) await install();
       await compile();
+      giveToOwner();
     },
     () => {
       say("Waiting for another run of Dukaan that is installing or compiling");
@@ -108,6 +117,13 @@ async function step(title, file, args, remedy) {
   if (reason === undefined) return say(`${title.replace(/ \(.*/, "")}: done in ${seconds} s`);
   say(output.trimEnd());
   throw Object.assign(new Error(`${title.replace(/ \(.*/, "")} failed in ${root}: ${reason}`), { remedy });
+}
+
+/** With sudo, all that was made here would be root's, and the next start without it could not change it. */
+function giveToOwner() {
+  const { uid, gid } = statSync(root);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  spawnSync("chown", ["-R", "-h", `${uid}:${gid}`, join(root, "node_modules"), join(root, "dist")]);
 }
 
 /** The command for npm: the one that belongs to this Node.js, else that of PATH. */

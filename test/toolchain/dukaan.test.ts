@@ -1,6 +1,7 @@
-import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
 import { expect, test } from "vitest";
 import { Checkout, essentials, makePath } from "./checkout.js";
 import { temporaryFolder, writeFiles } from "./files.js";
@@ -14,6 +15,16 @@ test("the first start installs and compiles, the next one starts at once", async
   const second = await checkout.run(["--help"]);
   expect(second).toMatchObject({ stderr: "", exitCode: 0, printed: { args: ["--help"] } });
   expect(checkout.builds).toBe(1);
+});
+
+test("as root in somebody else's checkout, what it makes is theirs", async () => {
+  const checkout = new Checkout(temporaryFolder());
+  await execa("chown", ["-R", "1234:1234", checkout.root]);
+  expect((await checkout.run()).exitCode).toBe(0);
+  const made = ["node_modules", "dist"].map((name) => join(checkout.root, name));
+  const { stdout } = await execa("find", [...made, "!", "-uid", "1234"]);
+  expect(stdout).toBe("");
+  expect(statSync(join(checkout.root, "node_modules/.dukaan-installed")).gid).toBe(1234);
 });
 
 test("it works from any folder, through links and with spaces in the path, and hands the exit code on", async () => {
