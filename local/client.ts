@@ -11,6 +11,7 @@ import { ensureImage, findImage } from "./image/image.js";
 import { commandInMachine, logsOfMachine } from "./machines/enter.js";
 import { HostError } from "./machines/host.js";
 import { instanceOf, type Instance } from "./machines/instance.js";
+import { withLock } from "./machines/lock.js";
 import { createLinuxHost } from "./machines/linux-host.js";
 import { projectRoot } from "./machines/project-root.js";
 import { inspectRequirements, type Requirement } from "./machines/requirements.js";
@@ -128,20 +129,34 @@ export async function stopLocalCloud(instance: string, options: { onProgress: Pr
   const known = (await slotsInUse()).find((slot) => slot.instance === instance && slot.home === folder.home);
   if (!known && !isLocalCloud(folder)) return;
   requireRoot(`only root can remove the local cloud "${instance}"`, "sudo ./dukaan local down");
-  if (await pauseLocalCloud(instance)) options.onProgress("Stopped its server");
-  const slot = known?.slot ?? (await acquireSlot(instance, folder.home));
+  const remove = () => removeLocalCloud(instance, folder, known?.slot, options.onProgress);
+  // One that is just being started holds the lock until it is up.
+  if (!existsSync(folder.path)) return remove();
+  await withLock(folder.path, remove, () =>
+    options.onProgress("Waiting until it is up: it is being started"),
+  );
+}
+
+async function removeLocalCloud(
+  instance: string,
+  folder: InstanceFolder,
+  knownSlot: number | undefined,
+  onProgress: Progress,
+): Promise<void> {
+  if (await pauseLocalCloud(instance)) onProgress("Stopped its server");
+  const slot = knownSlot ?? (await acquireSlot(instance, folder.home));
   const host = createLinuxHost({
     instance,
     slot,
     home: folder.home,
     image: "",
-    onLog: options.onProgress,
+    onLog: onProgress,
   });
   await host.down();
   // First what takes time: whoever is interrupted in it finds the folder to be a local cloud's the next time, too.
   await rm(folder.objects, { recursive: true, force: true });
   await rm(folder.path, { recursive: true, force: true });
-  options.onProgress("Removed its machines, networks and state");
+  onProgress("Removed its machines, networks and state");
 }
 
 /** Stops only the server; machines go on running and the next start adopts them. @returns whether there was one */
@@ -159,6 +174,11 @@ export async function pauseLocalCloud(instance: string): Promise<boolean> {
   }
   await rm(folder.endpoint, { force: true });
   return true;
+}
+
+/** A local cloud that runs: where it answers and its token. */
+export async function findLocalCloud(instance: string): Promise<RunningCloud | undefined> {
+  return connect(instanceFolder(instance));
 }
 
 export interface LocalCloudStatus {

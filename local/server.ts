@@ -7,6 +7,7 @@
  * adopts them. A parent that started it with an IPC channel is told { ready } or { error, remedy }.
  */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chown, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { execa } from "execa";
@@ -89,6 +90,12 @@ async function start(
   image: string,
   program: string,
 ): Promise<{ cloud: RunningCloud; storage: StorageServer }> {
+  if (!existsSync(folder.path)) {
+    throw new HostError(
+      `the local cloud "${instance}" was removed while it was being started`,
+      "Start it again: ./dukaan local up",
+    );
+  }
   const other = await runningServer(folder);
   if (other) {
     throw new HostError(

@@ -1,11 +1,13 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { projectRoot } from "../../src/project.js";
+import { hostTraces } from "./traces.js";
 
 // Staging and production beside one another on this computer, as `--local` offers.
 
@@ -25,6 +27,21 @@ afterAll(async () => {
     await dukaan("local", "down", "--instance", name);
   }
   await rm(folder, { recursive: true, force: true });
+});
+
+it("a cloud that is removed while it is being started is there whole or not at all", async () => {
+  const before = await hostTraces();
+  const starting = dukaan("local", "up", "--instance", "prod");
+  await vi.waitUntil(() => existsSync(join(folder, "local", "prod", "server.log")), { timeout: 60_000 });
+  const removed = await dukaan("local", "down", "--instance", "prod");
+  expect(removed, removed.stderr).toMatchObject({ exitCode: 0 });
+  const { exitCode, stderr } = await starting;
+  // It was up before it was removed, or it says why it is not.
+  expect(
+    exitCode === 0 || /was removed while it was being started|ended right after its start/.test(stderr),
+  ).toBe(true);
+  expect([...(await hostTraces())].filter((line) => !before.has(line) && line.includes("prod"))).toEqual([]);
+  expect(existsSync(join(folder, "local", "prod"))).toBe(false);
 });
 
 it("are both up, each with addresses, a port and an authority of its own", async () => {

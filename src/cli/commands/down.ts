@@ -1,14 +1,15 @@
 import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { localCloudStatus, stopLocalCloud } from "../../../local/client.js";
+import { findLocalCloud, localCloudStatus, stopLocalCloud } from "../../../local/client.js";
 import { CliError, ExitCode } from "../errors.js";
+import { listLabelled } from "../hetzner-api.js";
 import { unprotect } from "../protection.js";
 import { runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { recover } from "../recovery/recover.js";
 import { openSession } from "../session.js";
-import { openStack } from "../stack.js";
+import { openStack, type StackContext } from "../stack.js";
 import { runSteps } from "../steps.js";
 
 interface DownOptions {
@@ -66,10 +67,24 @@ export async function down(options: DownOptions): Promise<void> {
     {
       title: `Local cloud "${stack.instance}"`,
       run: async (_, report) => {
+        await requireOwnCloud(stack);
         await stopLocalCloud(stack.instance, { onProgress: report });
         await rm(stack.directory, { recursive: true, force: true });
       },
     },
   ]);
   if (options.json) process.stdout.write(`${JSON.stringify({ stack: stack.name, down: true })}\n`);
+}
+
+/** With DUKAAN_INSTANCE, several stacks may be on one cloud: it stays for as long as another one has servers there. */
+async function requireOwnCloud(stack: StackContext): Promise<void> {
+  const cloud = await findLocalCloud(stack.instance);
+  if (!cloud) return;
+  const others = await listLabelled(cloud, "servers", `dukaan-stack,dukaan-stack!=${stack.name}`);
+  if (others.length === 0) return;
+  throw new CliError(
+    `stack "${stack.name}" is down, but its local cloud "${stack.instance}" stays: another stack has servers there: ${others.map(({ name }) => name).join(", ")}`,
+    `Take that stack down too; or remove the cloud with all that is on it: ./dukaan local down --instance ${stack.instance}`,
+    ExitCode.refused,
+  );
 }
