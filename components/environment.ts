@@ -10,6 +10,9 @@ import type { Topology } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
 import { Region } from "./region.js";
 
+/** RFC 5737 and 3849: the local cloud takes its public addresses from them. */
+const documentationRanges = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"];
+
 export interface EnvironmentArgs {
   settings: Settings;
   topology: Topology;
@@ -77,10 +80,19 @@ export class Environment extends pulumi.ComponentResource {
     return new SshKey("deploy", { comment: `deploy@${topology.stack}` }, { parent: this });
   }
 
-  private makeAuthority({ topology }: EnvironmentArgs): CertificateAuthority {
+  /** Whoever trusts it trusts it for this stack's names alone: with its key nobody can pose as a bank. */
+  private makeAuthority({ settings, topology }: EnvironmentArgs): CertificateAuthority {
+    const privateRanges = topology.regions.map(({ range }) => range);
     return new CertificateAuthority(
       "authority",
-      { commonName: `Dukaan ${topology.stack}`, validityDays: 3650 },
+      {
+        commonName: `Dukaan ${topology.stack}`,
+        validityDays: 3650,
+        // Without a domain there are only addresses; no name at all ends in "invalid" (RFC 2606).
+        permittedDnsDomains: [settings.domain ?? "invalid"],
+        // Which addresses a real cloud gives is not known before.
+        ...(settings.local && { permittedIpRanges: [...documentationRanges, ...privateRanges] }),
+      },
       { parent: this },
     );
   }
