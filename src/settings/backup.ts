@@ -104,6 +104,11 @@ export const backupExample = {
   bucket: fields.bucket.example,
 };
 
+/** Its parts that are never shown. */
+export const secretBackupSettings = Object.entries(fields).flatMap(([name, { secret }]) =>
+  secret ? [name] : [],
+);
+
 /**
  * Checks `dukaan:backup`. Its values are never repeated where they could be secret.
  * @param given an object; or text, as Pulumi hands structured settings over; or `none`

@@ -8,6 +8,11 @@ const parts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "dukaan:sms": { secret: "DUKAAN_SMS_WEBHOOK_SECRET" },
 };
 
+/** The settings that have such parts, each with its part: "dukaan:backup.accessKey". */
+export const environmentSecrets = Object.entries(parts).flatMap(([key, names]) =>
+  Object.keys(names).map((part) => `${key}.${part}`),
+);
+
 /**
  * A stack's configuration with what the environment adds to it. What is configured wins.
  * @param config by full key; values as in YAML or, as Pulumi hands them over, as text

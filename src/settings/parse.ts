@@ -1,7 +1,8 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
-import { parseBackup } from "./backup.js";
+import { parseBackup, secretBackupSettings } from "./backup.js";
 import { parseCapacity } from "./capacity.js";
+import { environmentSecrets } from "./environment.js";
 import { type Candidate, rules } from "./rules.js";
 import { parseSms } from "./sms.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
@@ -19,8 +20,18 @@ const knownNames = new Map<string, readonly string[] | undefined>([
   ["pulumi", undefined],
 ]);
 
+/** Every setting that is a secret, by its full path. */
+export const secretSettings: ReadonlySet<string> = new Set([
+  "hcloud:token",
+  ...environmentSecrets,
+  ...secretBackupSettings.map((name) => `dukaan:backup.${name}`),
+  ...Object.entries(fields).flatMap(([name, { secret }]) => (secret ? [`dukaan:${name}`] : [])),
+]);
+
 /** The parts of a field's JSON Schema that are read here. */
 interface FieldSchema {
+  /** Never shown, and looked for wherever it must not be. */
+  secret?: boolean;
   description: string;
   type?: string;
   enum?: readonly string[];

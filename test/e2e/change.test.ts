@@ -1,10 +1,13 @@
+import { randomBytes } from "node:crypto";
 import { statSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { secretSettings } from "../../src/settings/parse.js";
 import { createLab, type Lab } from "./lab.js";
 import { watchArguments } from "./process-arguments.js";
+import { filesWith, found, secretWords } from "./secrets.js";
 
 // What changes of a live stack do to its data: a bigger server, a smaller one, a new one.
 
@@ -104,29 +107,91 @@ describe("./dukaan rebuild", () => {
 });
 
 describe("secrets, after a machine was made anew", () => {
-  it("were in no argument of a process on this computer or on the machine", async () => {
+  let words: Map<string, string>;
+
+  it("an operator gives one of his own; each that there can be is looked for", async () => {
+    const smsSecret = `whsec_${randomBytes(32).toString("base64")}`;
+    // Another folder: a passphrase opens no backups that were made with another one.
+    for (const result of [
+      await lab.configure("dukaan:backup.passphrase", "SENTINEL-passphrase-of-an-operator", "--secret"),
+      await lab.configure("dukaan:backup.path", "/sentinel"),
+      await lab.configure("dukaan:sms.url", "https://sms.invalid/hook"),
+      await lab.configure("dukaan:sms.secret", smsSecret, "--secret"),
+    ])
+      expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+    const watch = watchArguments();
+    const up = await lab.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    commands += [...(await watch.stop())].join("\n");
+    expect(up, up.stdout + up.stderr).toMatchObject({ exitCode: 0 });
+
+    words = await secretWords(lab);
+    const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
+    const settings: Record<string, string | undefined> = {
+      "hcloud:token": environment["HCLOUD_TOKEN"],
+      "dukaan:backup.accessKey": environment["DUKAAN_BACKUP_ACCESS_KEY"],
+      "dukaan:backup.secretKey": environment["DUKAAN_BACKUP_SECRET_KEY"],
+      "dukaan:backup.passphrase": "SENTINEL-passphrase-of-an-operator",
+      "dukaan:sms.secret": smsSecret,
+    };
+    expect(Object.keys(settings).toSorted()).toEqual([...secretSettings].toSorted());
+    for (const [name, value = ""] of Object.entries(settings)) {
+      expect(value.length, name).toBeGreaterThan(15);
+      words.set(value, name);
+    }
+    const paths = [...words.values()].join("\n");
+    expect(paths).toMatch(/RandomPassword database-login-1[^]*app-session|app-session[^]*database-login-1/);
+    for (const known of [/SshKey deploy/, /SshKey app-1/, /CertificateAuthority authority/, /userData/])
+      expect(paths).toMatch(known);
+  });
+
+  it("were in no argument of a process on this computer or on the machine", () => {
     // The look was a real one.
     expect(commands).toContain("pulumi-resource-hcloud");
     expect(commands).toContain("/usr/lib/postgresql/15/bin/postgres");
-    for (const [name, secret] of Object.entries(await secrets())) {
-      expect(commands.includes(secret), name).toBe(false);
-    }
+    expect(found(words, commands)).toEqual([]);
   });
 
-  it("are in the clear in no file of the state, the cloud's database and logs, and no journal", async () => {
-    const found = await secrets();
-    const journal = await onMachine("shell", "journalctl --no-pager; cat /var/log/cloud-init*.log");
-    expect(journal.length).toBeGreaterThan(1000);
-    for (const [name, secret] of Object.entries(found)) {
-      expect(journal.includes(secret), `${name} in the journal`).toBe(false);
-      // The pattern comes over standard input, so that the search does not find itself.
-      const files = await execa("grep", ["-rlaF", "-f", "-", lab.folder, "--exclude=disk.img"], {
-        input: secret,
-        reject: false,
-      });
-      const where = files.stdout.split("\n").filter((file) => file !== "" && !isItsPlace(file));
-      expect(where, name).toEqual([]);
-    }
+  it("are in the clear in no plan, also of a machine that is made anew", async () => {
+    const urn = (await stateText()).match(/urn:[^"]*server:Server::app-1/)![0];
+    const plan = join(lab.folder, "plan.json");
+    const options = ["--non-interactive", "--diff", "--save-plan", plan, "--replace", urn];
+    const preview = await lab.pulumi("preview", ...options);
+    expect(preview, preview.stdout + preview.stderr).toMatchObject({ exitCode: 0 });
+    expect(await readFile(plan, "utf8")).toContain("create-replacement");
+    expect(found(words, preview.stdout + preview.stderr)).toEqual([]);
+  });
+
+  it("are in the clear in no file of the state, the plan, the cloud's database and logs, but where they belong", async () => {
+    const files = await filesWith(words, lab.folder);
+    expect(files.filter((file) => !isItsPlace(file))).toEqual([]);
+    // The search finds what is there.
+    expect(files.map((file) => file.slice(lab.folder.length))).toContain("/state/lab/ssh/key");
+  });
+
+  it("are in no journal of the machine, and there in no file that everybody may read", async () => {
+    const journal = await onMachine(
+      "shell",
+      "journalctl --no-pager; cat /var/log/cloud-init*.log /proc/[0-9]*/cmdline",
+    );
+    expect(journal).toContain("dukaan-api@");
+    expect(found(words, journal)).toEqual([]);
+    const hostKey = new Map([...words].filter(([, path]) => /SshKey app-1|userData/.test(path)));
+    const userData = await onMachine("shell", "cat /var/lib/cloud/instance/user-data.txt");
+    expect(found(hostKey, userData).length).toBeGreaterThan(0);
+    expect(found(new Map([...words].filter(([one]) => !hostKey.has(one))), userData)).toEqual([]);
+
+    const list = join(lab.folder, "words");
+    await writeFile(list, [...words.keys()].join("\n"), { mode: 0o600 });
+    const ssh = join(lab.stateFolder, "ssh");
+    const access = ["-i", join(ssh, "key"), "-o", `UserKnownHostsFile=${join(ssh, "known_hosts")}`];
+    const search =
+      'grep -rlaF -f - --exclude-dir=journal --exclude-dir=cloud /etc /var /opt /root /home /run /tmp /usr/local | while read -r file; do su -s /bin/sh nobody -c "cat \'$file\'" >/dev/null 2>&1 && echo "open $file" || echo "closed $file"; done';
+    const { stdout } = await execa("ssh", [...access, url.replace("https://", "root@"), search], {
+      inputFile: list,
+    });
+    await rm(list);
+    expect(stdout).toMatch(/^closed \/opt\/dukaan\/releases\/api\/\w+\/env$/m);
+    expect(stdout).not.toMatch(/^open/m);
   });
 });
 
@@ -139,24 +204,6 @@ describe("./dukaan down of a stack on a real cloud", () => {
     expect(other).toMatchObject({ exitCode: 4 });
   });
 });
-
-/** Whatever must stay secret, by name; of keys, the line in the middle that no other key shares. */
-async function secrets(): Promise<Record<string, string>> {
-  const env = await onMachine("shell", "cat /opt/dukaan/releases/api/current/env");
-  const key = await lab.pulumi("stack", "output", "deployKey", "--show-secrets");
-  const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  const hostKey = await onMachine("shell", "cat /etc/ssh/ssh_host_ed25519_key");
-  const found = {
-    "session secret": /SESSION_SECRET='?([\w-]{32,})/.exec(env)?.[1] ?? "",
-    "database password": /shop:([\w-]{20,})@/.exec(env)?.[1] ?? "",
-    "deploy key": key.stdout.split("\n")[3] ?? "",
-    "host key": hostKey.split("\n")[3] ?? "",
-    "cloud token": environment["HCLOUD_TOKEN"] ?? "",
-    "backup key": environment["DUKAAN_BACKUP_SECRET_KEY"] ?? "",
-  };
-  for (const [name, secret] of Object.entries(found)) expect(secret.length, name).toBeGreaterThan(15);
-  return found;
-}
 
 /** Files that are there to hold a secret; nobody else may read them. */
 function isItsPlace(file: string): boolean {

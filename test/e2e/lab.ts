@@ -16,6 +16,8 @@ export interface Lab {
   start: (...args: string[]) => ChildProcessByStdio<null, null, Readable>;
   /** Runs plain `pulumi` with what `./dukaan env` prints. */
   pulumi: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string }>;
+  /** Sets a part of a setting with plain `pulumi`, which reads the value from its standard input. */
+  configure: (path: string, value: string, ...options: string[]) => ReturnType<Lab["pulumi"]>;
   /** Where this lab keeps everything. */
   folder: string;
   /** The folder of the stack's state. */
@@ -43,6 +45,12 @@ export async function createLab(instance: string): Promise<Lab> {
     };
   };
   let printed: Record<string, string> | undefined;
+  const pulumi = async (args: string[], input: string) => {
+    printed ??= JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
+    const options = { cwd: projectRoot, env: printed, preferLocal: false, reject: false, input } as const;
+    const result = await execa("pulumi", args, options);
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  };
   return {
     dukaan,
     start: (...args) =>
@@ -51,17 +59,9 @@ export async function createLab(instance: string): Promise<Lab> {
         stdio: ["ignore", "ignore", "pipe"],
         detached: true,
       }),
-    pulumi: async (...args) => {
-      printed ??= JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
-      const result = await execa("pulumi", args, {
-        cwd: projectRoot,
-        env: printed,
-        preferLocal: false,
-        reject: false,
-        stdin: "ignore",
-      });
-      return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
-    },
+    pulumi: async (...args) => pulumi(args, ""),
+    configure: async (path, value, ...options) =>
+      pulumi(["config", "set", "--path", path, ...options], value),
     folder,
     stateFolder: join(folder, "state", "lab"),
     remove: async () => {

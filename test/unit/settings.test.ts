@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { defaultCapacity, memoryParameters, workParameters } from "../../src/settings/capacity.js";
-import { describeProblems, parseSettings } from "../../src/settings/parse.js";
+import { describeProblems, parseSettings, secretSettings } from "../../src/settings/parse.js";
+import { settingsSchema } from "../../src/settings/schema.js";
 
 const token = { "hcloud:token": "t".repeat(64) };
 const local = { ...token, "hcloud:endpoint": "http://127.0.0.1:8470/v1" };
@@ -33,6 +34,7 @@ describe("parseSettings", () => {
       local: true,
       sms: "log",
       networkCidr: "10.10.0.0/16",
+      databaseLogins: [1],
     });
   });
 
@@ -199,5 +201,17 @@ describe("dukaan:capacity", () => {
     expect(problemsOf({ ...local, "dukaan:capacity": { memoryGiB: 4 } })).toHaveProperty([
       "dukaan:capacity.memoryGiB",
     ]);
+  });
+});
+
+describe("secret settings", () => {
+  it("are all that sound like one", () => {
+    const names = Object.keys(settingsSchema.properties).map((name) => `dukaan:${name}`);
+    const suspicious = names.filter((name) => /key|secret|token|pass|credential/i.test(name));
+    // Public keys, and a name for a change that holds nothing.
+    const open = new Set(["dukaan:operatorKeys", "dukaan:changeToken"]);
+    expect(suspicious.filter((name) => !open.has(name) && !secretSettings.has(name))).toEqual([]);
+    expect(secretSettings).toContain("dukaan:backup.secretKey");
+    expect(secretSettings).toContain("hcloud:token");
   });
 });

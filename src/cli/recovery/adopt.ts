@@ -76,7 +76,7 @@ function asResource(urn: string, goal: Goal, id: string): StateResource {
   };
 }
 
-/** A plan holds user data in the clear: it goes through a named pipe, so that it is never on a disk. */
+/** A plan repeats the whole state: it goes through a named pipe, so that no copy is left on a disk. */
 async function plan(pulumi: Pulumi): Promise<Plan> {
   const own = await mkdtemp(join(pulumi.stack.directory, "plan-"));
   const path = join(own, "pipe");

@@ -53,7 +53,8 @@ export function machine(
       ignoreChanges: ["userData", "sshKeys"],
       // A new server wants the name and the addresses of the old one.
       deleteBeforeReplace: true,
-      additionalSecretOutputs: ["userData"],
+      // The plugin repeats the user data in its own notes when it plans a server.
+      additionalSecretOutputs: ["userData", "__meta"],
     },
   );
   // A resource of its own: with it inside the server's arguments, an address change would replace the server.
