@@ -9,6 +9,9 @@ import type { Settings } from "../src/settings/schema.js";
 import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
 
+/** What of the app's environment is changed when somebody knows it, and never brought back with an earlier release. */
+const credentials = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "SESSION_SECRET", "SMS_WEBHOOK_SECRET"];
+
 export interface AppServersArgs {
   machines: readonly Machine[];
   database: Database;
@@ -71,7 +74,7 @@ export class AppServers extends pulumi.ComponentResource {
       databaseHost: database.endpoint.host,
       databaseAuthority: database.endpoint.authority,
       poolSize: database.sizing.poolSize,
-      verifier: database.verifier,
+      logins: database.logins,
     });
     return machine.role(this, definition).digest;
   }
@@ -112,7 +115,16 @@ export class AppServers extends pulumi.ComponentResource {
     const { host, authority } = database.endpoint;
     const tls = authority === undefined ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
     const databaseUrl = (where: string, port: number, options = "") =>
-      pulumi.interpolate`postgresql://shop:${database.password}@/shop?host=${where}&port=${port}${options}`;
+      pulumi.interpolate`postgresql://${database.user}:${database.password}@/shop?host=${where}&port=${port}${options}`;
+    const environment: Record<string, pulumi.Input<string>> = {
+      DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),
+      // Migrations take locks for as long as a session lasts: past the pool.
+      MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
+      PUBLIC_URL: publicUrl,
+      SESSION_SECRET: sessionSecret,
+      ...smsGateway(sms),
+      NODE_OPTIONS: apiRole.nodeOptions(machine.about),
+    };
     const release = new Release(
       `${machine.about.name}-api`,
       {
@@ -122,15 +134,8 @@ export class AppServers extends pulumi.ComponentResource {
         bundle: artifacts.api,
         runtime: artifacts.node,
         user: apiRole.user,
-        environment: {
-          DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),
-          // Migrations take locks for as long as a session lasts: past the pool.
-          MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
-          PUBLIC_URL: publicUrl,
-          SESSION_SECRET: sessionSecret,
-          ...smsGateway(sms),
-          NODE_OPTIONS: apiRole.nodeOptions(machine.about),
-        },
+        environment,
+        credentials: credentials.filter((variable) => variable in environment),
         migrate: ["migrate.mjs"],
         readySeconds: 30,
         after,

@@ -61,6 +61,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       machine: databaseMachine,
       topology,
       authority: environment.authority,
+      logins: settings.databaseLogins,
       archiveCommand: settings.backup && archiveCommand,
     },
     { parent: environment },

@@ -243,6 +243,11 @@ export interface ReleaseArgs {
    * are added.
    */
   environment: Record<string, pulumi.Input<string>>;
+  /**
+   * Names of variables that are credentials. A release that comes back later gets those of the release that it comes
+   * back for: its own may have been changed since, because somebody knew them. @default none
+   */
+  credentials?: string[];
   /** Arguments of the runtime that migrate the database, e.g. `["migrate.mjs"]`, run before the switch. */
   migrate?: string[];
   /** Must succeed after the switch; else the previous release serves again. */

@@ -3,18 +3,38 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDirectory } from "../../toolchain/cache.js";
 import { bundleDirectory } from "../artifacts.js";
+import { CliError, ExitCode } from "./errors.js";
 
 /** Deployed bundles of the app, one folder each, named by digest: what a rollback holds a stack at. */
 export const keptBundles = join(cacheDirectory(), "bundles", "api");
 
 const KEEP = 5;
 
+/**
+ * The copy of a bundle that was deployed from this computer.
+ * @throws CliError when there is none, and nothing of the same digest is built here
+ */
+export async function findDeployedBundle(digest: string): Promise<string> {
+  const built = bundleDirectory();
+  const record = await readFile(`${built}.json`, "utf8").catch(() => "{}");
+  if ((JSON.parse(record) as { digest?: string }).digest === digest) return built;
+  const kept = join(keptBundles, digest);
+  if (existsSync(kept) && existsSync(`${kept}.json`)) return kept;
+  throw new CliError(
+    `the app's bundle that is deployed (${digest.slice(0, 12)}) is not on this computer`,
+    "Run this where it was deployed from; or deploy what is built here first: ./dukaan up",
+    ExitCode.precondition,
+  );
+}
+
 /** Keeps a copy of the bundle that is about to be deployed; the latest five stay. */
 export async function keepBundle(): Promise<void> {
   const source = bundleDirectory();
   const { digest } = JSON.parse(await readFile(`${source}.json`, "utf8")) as { digest: string };
-  const kept = join(keptBundles, digest);
   await mkdir(keptBundles, { recursive: true });
+  const kept = join(keptBundles, digest);
+  // What DUKAAN_API_BUNDLE names has its record beside it.
+  await cp(`${source}.json`, `${kept}.json`);
   if (existsSync(kept)) {
     await utimes(kept, new Date(), new Date());
     return;
@@ -30,10 +50,13 @@ export async function keepBundle(): Promise<void> {
 }
 
 async function prune(): Promise<void> {
-  const names = (await readdir(keptBundles)).filter((name) => !name.startsWith("."));
+  const names = (await readdir(keptBundles)).filter((name) => !name.includes("."));
   const ages = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(keptBundles, name))).mtimeMs })),
   );
   const old = ages.toSorted((a, b) => b.at - a.at).slice(KEEP);
-  await Promise.all(old.map(({ name }) => rm(join(keptBundles, name), { recursive: true, force: true })));
+  for (const { name } of old) {
+    await rm(join(keptBundles, `${name}.json`), { force: true });
+    await rm(join(keptBundles, name), { recursive: true, force: true });
+  }
 }

@@ -49,6 +49,18 @@ program
   .action(async (options) => (await import("./commands/rollback.js")).rollback(options));
 
 program
+  .command("rotate")
+  .description("change a credential of the stack without a failed request; the old one works no more")
+  .argument(
+    "<credential>",
+    "database-password, session-secret or deploy-key; others: docs/runbooks/secrets.md",
+  )
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (credential, options) => (await import("./commands/rotate.js")).rotate(credential, options));
+
+program
   .command("rebuild")
   .description("make a machine anew; what is only on its disk is lost")
   .argument("<machine>", "name of the machine, e.g. app-1")

@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { parse } from "yaml";
 import { withEnvironment } from "../settings/environment.js";
 import { describeProblems, parseSettings } from "../settings/parse.js";
 import type { Settings } from "../settings/schema.js";
 import { CliError, ExitCode } from "./errors.js";
-import { stackFileInTree, withoutSecrets, type StackContext } from "./stack.js";
+import { type StackContext, withoutSecrets, writtenSettings } from "./stack.js";
 
 /**
  * Checks a stack's settings before anything is started, with what the environment adds to them. For a stack on the local
@@ -12,7 +10,7 @@ import { stackFileInTree, withoutSecrets, type StackContext } from "./stack.js";
  * @throws CliError (usage) with every problem at once
  */
 export async function requireSettings(stack: StackContext, stage?: string): Promise<Settings> {
-  const config = await written(stackFileInTree(stack.name));
+  const config = await writtenSettings(stack);
   const outcome = parseSettings(stack.name, {
     ...withEnvironment(stack.local ? withoutSecrets(config) : config, process.env),
     ...(stage !== undefined && { "dukaan:stage": stage }),
@@ -28,18 +26,4 @@ export async function requireSettings(stack: StackContext, stage?: string): Prom
     "Correct them all, then run the same command again.",
     ExitCode.usage,
   );
-}
-
-async function written(file: string): Promise<Record<string, unknown>> {
-  try {
-    const { config } = (parse(await readFile(file, "utf8")) ?? {}) as { config?: Record<string, unknown> };
-    return config ?? {};
-  } catch (error) {
-    throw new CliError(
-      `${file} is not valid YAML: ${(error as Error).message}`,
-      "Correct the file and try again.",
-      ExitCode.usage,
-      { cause: error },
-    );
-  }
 }

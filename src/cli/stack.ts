@@ -65,6 +65,19 @@ export async function openStack(name: string, options: { local?: boolean } = {})
   };
 }
 
+/** What commands have set for a local stack: it lives with the stack, not in the checkout. */
+function ownSettings(config: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  const own = new Set(["dukaan:release", "dukaan:databaseLogins"]);
+  return Object.fromEntries(Object.entries(config).filter(([key]) => own.has(key)));
+}
+
+/** The settings of a stack as they are written: a local one's are those of the checkout and its own. */
+export async function writtenSettings(stack: StackContext): Promise<Record<string, unknown>> {
+  const { config = {} } = await readStackFile(stackFileInTree(stack.name));
+  if (!stack.local || !existsSync(stack.configFile)) return config;
+  return { ...config, ...ownSettings((await readStackFile(stack.configFile)).config) };
+}
+
 /** The part of the local cloud's object storage that is no secret. */
 export interface BackupTarget {
   endpoint: string;
@@ -88,10 +101,7 @@ export async function writeLocalConfig(
     config: {
       ...withoutSecrets(settings.config),
       "dukaan:local": true,
-      // A rollback's mark lives with the stack, not in the checkout.
-      ...(earlier.config?.["dukaan:release"] === undefined
-        ? {}
-        : { "dukaan:release": earlier.config["dukaan:release"] }),
+      ...ownSettings(earlier.config),
       "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.

@@ -108,6 +108,7 @@ export function sizedTopology({
     local: false,
     sms: "log",
     networkCidr: "10.10.0.0/16",
+    databaseLogins: [1],
   };
   if (stage !== "anycast") {
     const { plan, overloaded } = sizeRegion(

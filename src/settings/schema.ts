@@ -85,6 +85,17 @@ export const settingsSchema = {
       type: "string",
       default: "10.10.0.0/16",
     },
+    databaseLogins: {
+      description:
+        "Numbers of the logins that the database has (2: shop_2), each with a password of its own. The app uses the first; one behind it still works. Set by ./dukaan rotate database-password.",
+      type: "array",
+      items: { type: "integer", minimum: 1, maximum: 9999 },
+      minItems: 1,
+      maxItems: 2,
+      uniqueItems: true,
+      default: [1],
+      examples: [[1]],
+    },
     backup: {
       description:
         "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
@@ -126,6 +137,7 @@ export const settingsSchema = {
     "operatorCidrs",
     "operatorKeys",
     "networkCidr",
+    "databaseLogins",
   ],
   additionalProperties: false,
 } as const;
@@ -158,6 +170,8 @@ export interface Settings {
   /** Whether the endpoint is the local cloud. */
   local: boolean;
   networkCidr: string;
+  /** Numbers of the database's logins; the app uses the first. */
+  databaseLogins: number[];
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
   /** How sign-in codes reach merchants. */

@@ -11,19 +11,22 @@ export interface Guarded {
   addresses?: Readonly<Record<string, string>>;
   /** Disks of the machines, in GB. They may grow; machines may come and go with their stage. */
   disks?: Readonly<Record<string, number>>;
+  /** Numbers of the database's logins; the app uses the first. */
+  databaseLogins?: readonly number[];
 }
 
 /** What is guarded of a stack. */
 export function guarded(
-  settings: Pick<Guarded, "stage" | "provider" | "location" | "image">,
+  settings: Pick<Guarded, "stage" | "provider" | "location" | "image" | "databaseLogins">,
   topology: Topology,
 ): Guarded {
-  const { stage, provider, location, image } = settings;
+  const { stage, provider, location, image, databaseLogins } = settings;
   return {
     stage,
     provider,
     location,
     image,
+    ...(databaseLogins && { databaseLogins }),
     addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
     disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
   };
@@ -115,6 +118,17 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       String(other),
       `the disk of ${machine} would shrink from ${size} to ${other} GB, which no cloud can do: the machine would have to be made anew, without its data`,
       `Put dukaan:serverType back, or run \`./dukaan rebuild ${machine}\`, which makes it anew.`,
+    );
+  }
+  const [login] = old.databaseLogins ?? [];
+  if (login !== undefined && next.databaseLogins && !next.databaseLogins.includes(login)) {
+    const logins = JSON.stringify(next.databaseLogins);
+    add(
+      "login",
+      String(login),
+      logins,
+      `the database's login shop_${login} would be dropped while the app uses it: the shop would be closed until the next release`,
+      `Set dukaan:databaseLogins to [${next.databaseLogins[0]}, ${login}] first and to ${logins} when that is deployed; \`./dukaan rotate database-password\` does both.`,
     );
   }
   return found;

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -17,6 +18,7 @@ let api: (path: string, method?: string, body?: object) => Promise<Answer>;
 interface Answer {
   servers?: { id: number; name: string; status: string }[];
   networks?: { id: number }[];
+  ssh_keys?: { id: number }[];
   server?: { id: number };
 }
 
@@ -85,6 +87,38 @@ describe("who gets in", () => {
     expect(removed, removed.stdout + removed.stderr).toMatchObject({ exitCode: 0 });
     expect((await login(key)).stderr).toContain("Permission denied (publickey)");
     expect((await server()).id).toBe(id);
+  });
+
+  it("the deploy key is changed; the server stays, and the old key lets nobody in", async () => {
+    const { id } = await server();
+    const key = join(lab.stateFolder, "ssh", "key");
+    const before = await readFile(key, "utf8");
+    const rotated = await lab.dukaan("rotate", "deploy-key", "--json");
+    expect(rotated, rotated.stderr).toMatchObject({ exitCode: 0 });
+    expect(await readFile(key, "utf8")).not.toBe(before);
+    expect((await login(key)).exitCode).toBe(0);
+    const old = join(lab.stateFolder, "old-key");
+    await writeFile(old, before, { mode: 0o600 });
+    expect((await login(old)).stderr).toContain("Permission denied (publickey)");
+    expect(existsSync(`${key}.old`)).toBe(false);
+    expect((await api("/ssh_keys")).ssh_keys).toHaveLength(1);
+    expect((await server()).id).toBe(id);
+    const again = await lab.dukaan("up", "--json");
+    expect(Object.keys((JSON.parse(again.stdout) as { changes: object }).changes)).toEqual(["same"]);
+  });
+
+  it("the session secret is changed: the app signs with another one", async () => {
+    const secret = async () =>
+      /SESSION_SECRET='(\w+)'/.exec(await onMachine("cat /opt/dukaan/releases/api/current/env"))?.[1];
+    const before = await secret();
+    const rotated = await lab.dukaan("rotate", "session-secret", "--json");
+    expect(rotated, rotated.stderr).toMatchObject({ exitCode: 0 });
+    expect(await secret()).toMatch(/^\w{64}$/);
+    expect(await secret()).not.toBe(before);
+    expect(await onMachine("systemctl list-units --plain --no-legend 'dukaan-api@*' | wc -l")).toBe("1");
+    const wrong = await lab.dukaan("rotate", "everything");
+    expect(wrong).toMatchObject({ exitCode: 2 });
+    expect(wrong.stderr).toContain("database-password, session-secret, deploy-key");
   });
 
   it("nobody gets in by a password; sshd's effective settings", async () => {

@@ -295,9 +295,21 @@ test("the release before stands by for its time, and takes over for good when th
   );
   expect(back.split("\t")[0]).toBe(before);
   expect((await get()).body).toBe(`five ${before}`);
-  // Whoever asks to leave a release that is not current any more changes nothing.
   expect(await machine.sh(`/usr/local/lib/dukaan/fall-back-release back api ${six} 'by hand'`)).toBe(back);
   await engine.up(release, "shop", await program("eight"));
+});
+
+test("a release that comes back gets the credentials of now; one of the same bundle is no earlier one", async () => {
+  const credentials = ["PASSWORD"];
+  await engine.up(release, "shop", { ...(await program("nine", { COLOUR: "red" })), credentials });
+  const changed = { PASSWORD: "SENTINEL-5ad-new", COLOUR: "blue" };
+  await engine.up(release, "shop", { ...(await program("ten")), credentials });
+  await engine.up(release, "shop", { ...(await program("ten", changed)), credentials });
+  await machine.sh(`/usr/local/lib/dukaan/fall-back-release back api ${active()} 'by hand' 2>&1`);
+  expect((await get()).body).toMatch(/^nine/);
+  const look = "cd /opt/dukaan/releases/api/current; sha256sum --check --status --strict .sums";
+  const env = await machine.sh(`${look}; stat -c '%a %U %G' env; cat env`);
+  expect(env).toMatch(/^640 root dukaan\nCOLOUR='red'[^]*PASSWORD='SENTINEL-5ad-new'/);
 });
 
 test("the password is in the releases' environment files alone", async () => {

@@ -71,6 +71,10 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
     fc.base64String({ minLength: 8 }).map((text) => [`ssh-ed25519 ${text}`]),
   ),
   local: fc.constantFrom("yes", 1, null),
+  databaseLogins: fc.oneof(
+    fc.constantFrom<unknown>([], [0], [1, 1], [3, 2, 1], ["1"], 1, "[1", { a: 1 }),
+    fc.array(fc.integer({ min: 10_000 }), { minLength: 1, maxLength: 2 }),
+  ),
   networkCidr: fc.oneof(
     noText,
     fc.constantFrom(

@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 it("keeps a copy of each deployed bundle by its digest, the latest five", async () => {
-  const { keepBundle, keptBundles } = await import("../../src/cli/bundles.js");
+  const { findDeployedBundle, keepBundle, keptBundles } = await import("../../src/cli/bundles.js");
   expect(keptBundles.startsWith(folder)).toBe(true);
   for (const digest of ["a", "b", "c", "a", "d", "e", "f"]) {
     await writeFile(join(folder, "api/assets/name"), digest);
@@ -27,5 +27,12 @@ it("keeps a copy of each deployed bundle by its digest, the latest five", async 
     // Ages are told apart by time stamps.
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-  expect((await readdir(keptBundles)).toSorted()).toEqual(["a", "c", "d", "e", "f"]);
+  const kept = ["a", "c", "d", "e", "f"].flatMap((digest) => [digest, `${digest}.json`]);
+  expect((await readdir(keptBundles)).toSorted()).toEqual(kept);
+
+  expect(await findDeployedBundle("f")).toBe(join(folder, "api"));
+  expect(await findDeployedBundle("c")).toBe(join(keptBundles, "c"));
+  await expect(findDeployedBundle("b")).rejects.toThrow(
+    /bundle that is deployed \(b\) is not on this computer/,
+  );
 });

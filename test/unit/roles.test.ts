@@ -27,15 +27,16 @@ if (!settings) throw new Error("the settings of this test are wrong");
 const topology = topologyOf(settings);
 const machine = machineNamed(topology, "app-1");
 const sizing = databaseSizing(machine, false);
+const logins = [{ name: "shop_1", verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC" }];
 const authorizedKeys = ["ssh-ed25519 AAAA deploy@lab\n", "ssh-ed25519 BBBB ada"];
 
 const roles: RoleDefinition[] = [
   base({ topology, machine, authorizedKeys }),
-  postgresql({ sizing, verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC" }),
+  postgresql({ sizing, logins }),
   pgbouncer({
     databaseHost: "/run/postgresql",
     poolSize: sizing.poolSize,
-    verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC",
+    logins,
   }),
   nginx({ cores: 1, certificate: "PEM", privateKey: "PEM", strictTransport: false }),
   api(machine),
@@ -128,13 +129,12 @@ describe("roles", () => {
 describe("backup", () => {
   it("archives WAL within a minute where there are backups, and nothing where there are none", () => {
     const path = "/etc/postgresql/15/main/postgresql.conf";
-    const verifier = "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC";
-    const archiving = fileOf(postgresql({ sizing, verifier, archiveCommand }), path);
+    const archiving = fileOf(postgresql({ sizing, logins, archiveCommand }), path);
     expect(archiving).toMatch(/^archive_mode = on$/m);
     expect(archiving).toMatch(/^archive_timeout = 60$/m);
     // pgBackRest refuses to work with a command that does not name it.
     expect(archiving).toMatch(/^archive_command = '\S*pgbackrest\S* %p'$/m);
-    expect(fileOf(postgresql({ sizing, verifier }), path)).toMatch(/^archive_mode = off$/m);
+    expect(fileOf(postgresql({ sizing, logins }), path)).toMatch(/^archive_mode = off$/m);
   });
 
   it("hands no key to anyone but root and PostgreSQL", () => {
@@ -258,7 +258,7 @@ describe("scramVerifier", () => {
 describe("a database on a machine of its own", () => {
   const clients = ["10.10.2.10", "10.10.2.11"];
   const network = { address: "10.10.3.10", clients, certificate: "PEM", privateKey: "PEM" };
-  const database = postgresql({ sizing, verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC", network });
+  const database = postgresql({ sizing, logins, network });
 
   it("lets its clients in with TLS alone, from their private addresses alone", () => {
     const rules = fileOf(database, "/etc/postgresql/15/main/pg_hba.conf")
@@ -267,9 +267,9 @@ describe("a database on a machine of its own", () => {
       .map((line) => line.split(/\s+/).join(" "));
     expect(rules).toEqual([
       "local all postgres peer",
-      "local shop shop scram-sha-256",
-      "hostssl shop shop 10.10.2.10/32 scram-sha-256",
-      "hostssl shop shop 10.10.2.11/32 scram-sha-256",
+      "local shop +shop scram-sha-256",
+      "hostssl shop +shop 10.10.2.10/32 scram-sha-256",
+      "hostssl shop +shop 10.10.2.11/32 scram-sha-256",
     ]);
     const configuration = fileOf(database, "/etc/postgresql/15/main/postgresql.conf");
     expect(configuration).toContain("listen_addresses = '10.10.3.10'");
@@ -281,7 +281,7 @@ describe("a database on a machine of its own", () => {
       databaseHost: "10.10.3.10",
       databaseAuthority: "PEM",
       poolSize: 5,
-      verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC",
+      logins,
     });
     const configuration = fileOf(pool, "/etc/pgbouncer/pgbouncer.ini");
     expect(configuration).toContain("shop = host=10.10.3.10 port=5432");

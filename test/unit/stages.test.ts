@@ -24,6 +24,7 @@ const settings = (stage: Stage): Settings => ({
   local: false,
   sms: "log",
   networkCidr: "10.10.0.0/16",
+  databaseLogins: [1],
 });
 
 function planned(stage: Stage, count = stage === "anycast" ? markets.length : 1) {

@@ -20,6 +20,7 @@ const settings: Settings = {
   local: true,
   sms: "log",
   networkCidr: "10.10.0.0/16",
+  databaseLogins: [1],
 };
 
 describe("stage droplet", () => {

@@ -132,8 +132,8 @@ describe("resources of stage droplet", () => {
         "Environment / Backups / Role app-1-backup",
         "Environment / Backups backups",
         "Environment / CertificateAuthority authority",
-        "Environment / Database / RandomId database-salt",
-        "Environment / Database / RandomPassword database",
+        "Environment / Database / RandomId database-login-1-salt",
+        "Environment / Database / RandomPassword database-login-1",
         "Environment / Database / Role app-1-postgresql",
         "Environment / Database database",
         "Environment / Region / Firewall fsn1-app",
@@ -229,6 +229,18 @@ describe("resources of stage droplet", () => {
       image: "debian-12",
       addresses: { fsn1: "10.10.0.0/16" },
       disks: { "app-1": expect.any(Number) as number },
+      databaseLogins: [1],
+    });
+  });
+
+  it("hold the authority to the stack's own names", () => {
+    const limits = (recorded: RecordedResource[]) =>
+      recorded.find(({ type }) => type === "dukaan:index:CertificateAuthority")?.inputs;
+    expect(limits(onReal)?.["permittedDnsDomains"]).toEqual(["shop.example.com"]);
+    expect(limits(onReal)).not.toHaveProperty("permittedIpRanges");
+    expect(limits(onLocal)).toMatchObject({
+      permittedDnsDomains: ["invalid"],
+      permittedIpRanges: expect.arrayContaining(["203.0.113.0/24", "10.10.0.0/16"]) as string[],
     });
   });
 

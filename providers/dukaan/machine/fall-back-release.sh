@@ -3,8 +3,10 @@
 # /usr/local/lib/dukaan/fall-back-release.
 #   exited  SERVICE ID         an instance ended (systemd's ExecStopPost, with SERVICE_RESULT): when it is the current one
 #                              and another stands by, goes back
-#   back    SERVICE ID REASON  leaves the release ID, if it is the current one, for the latest good one. Says on standard
-#                              output which release is current then, and its bundle's digest, separated by a tab
+#   back    SERVICE ID REASON  leaves the release ID, if it is the current one, for the latest good one of another bundle.
+#                              Says on standard output which release is current then, and its bundle's digest, separated
+#                              by a tab
+#   crashed SERVICE ID REASON  the same, but another environment of the same bundle is good enough
 #   settle  SERVICE ID         ends the time in which an earlier release stands by for ID
 #
 # SERVICE's releases/.failed lists what was left: bundle, release, time, reason, separated by tabs. Such a bundle is not
@@ -30,7 +32,26 @@ candidates() {
 
 is_good() { # release id
   [ "$1" != "$id" ] && [ -f "$releases/$1/.bundle" ] &&
+    { [ "$action" = crashed ] || ! cmp -s "$releases/$1/.bundle" "$releases/$id/.bundle"; } &&
     ! grep -qs "^$(cat "$releases/$1/.bundle")$tab" "$releases/.failed"
+}
+
+# Its credentials may have been changed since it served: it gets those of the release that is current.
+renew_credentials() { # release id
+  [ "$1" != "$id" ] && [ -s "$releases/current/.credentials" ] || return 0
+  folder=$releases/$1
+  names=$(sed 's/.*/^&=/' "$releases/current/.credentials")
+  cp -p "$folder/env" "$folder/env.new" # its owner and mode
+  {
+    grep -v "$names" "$folder/env" || true
+    grep "$names" "$releases/current/env"
+  } | sort > "$folder/env.new"
+  if cmp -s "$folder/env" "$folder/env.new"; then
+    rm "$folder/env.new"
+  else
+    mv "$folder/env.new" "$folder/env"
+    (cd "$folder" && sed -i '/  env$/d' .sums && sha256sum env >> .sums)
+  fi
 }
 
 # Runs switch-release.sh for a release that is here, unless another than ID has become current.
@@ -49,6 +70,7 @@ go_back() {
   # An `if` keeps a failure from ending the script: the next candidate is tried.
   for candidate in $(candidates); do
     is_good "$candidate" || continue
+    renew_credentials "$candidate"
     if switch_to "$candidate"; then
       if [ "$(current)" = "$candidate" ]; then
         printf '%s\t%s\t%s\t%s\n' "$(cat "$releases/$id/.bundle")" "$id" "$(date -Is)" "$reason" >> "$releases/.failed"
@@ -66,9 +88,9 @@ case $action in
     [ "$SERVICE_RESULT" != success ] && [ "$(current)" = "$id" ] && [ -L "/run/dukaan/$service-standby.sock" ] || exit 0
     # In a unit of its own: this one is about to be stopped.
     exec systemd-run --quiet --collect --no-block --unit "dukaan-$service-fall-back" \
-      "$0" back "$service" "$id" "ended by itself (${EXIT_CODE:-$SERVICE_RESULT} ${EXIT_STATUS:-})"
+      "$0" crashed "$service" "$id" "ended by itself (${EXIT_CODE:-$SERVICE_RESULT} ${EXIT_STATUS:-})"
     ;;
-  back)
+  back | crashed)
     if [ "$(current)" = "$id" ]; then go_back; fi
     printf '%s\t%s\n' "$(current)" "$(cat "$releases/current/.bundle")"
     ;;
@@ -77,7 +99,7 @@ case $action in
     if systemctl is-active --quiet "dukaan-$service@$id.service"; then switch_to "$id"; fi
     ;;
   *)
-    echo "usage: fall-back-release exited|back|settle SERVICE ID [REASON]" >&2
+    echo "usage: fall-back-release exited|back|crashed|settle SERVICE ID [REASON]" >&2
     exit 64
     ;;
 esac

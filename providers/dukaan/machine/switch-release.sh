@@ -5,6 +5,7 @@
 #   release  service, release id, runtime's folder name, user, seconds until it must be ready, server id, digest of
 #            the bundle, seconds for which the previous release stands by; separated by tabs
 #   env      the release's environment (systemd's EnvironmentFile, readable by a shell too)
+#   credentials  names of its variables that are credentials, a line each
 #   bundle/  the release's files; absent when the machine has them
 #   migrate  arguments of the runtime that migrate the database; absent when there are none
 #   from     id of the release that must be current, or nothing is done; absent when any may be
@@ -124,6 +125,7 @@ bring_release() {
   (cd "$incoming/bundle" && sha256sum env >> "$incoming/sums")
   mv "$incoming/sums" "$incoming/bundle/.sums"
   echo "$bundle" > "$incoming/bundle/.bundle"
+  cp "$incoming/credentials" "$incoming/bundle/.credentials"
   if [ -d "$folder" ]; then # its files were changed by hand
     mv -T "$folder" "$incoming/modified"
     [ "$previous" != "$id" ] || restart=yes

@@ -13,6 +13,7 @@ export type ReleaseInputs = {
   runtime: { archive: string; version: string; digest: string };
   user: string;
   environment: Record<string, string>;
+  credentials?: string[];
   migrate?: string[];
   checks?: CheckInput[];
   readySeconds?: number;
@@ -30,7 +31,7 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
   expect("serverId", inputs.serverId, serverId, "the id of a server");
   expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
-  const { bundle, runtime, environment, readySeconds, standbySeconds } = inputs;
+  const { bundle, runtime, environment, credentials, readySeconds, standbySeconds } = inputs;
   if (isObject(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
   if (isObject(runtime)) {
     expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
@@ -40,6 +41,10 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
     const property = `environment.${name}`;
     if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) failures.push({ property, reason: "is not a name of a variable" });
     if (isKnown(value) && value.includes("\0")) failures.push({ property, reason: "must not hold a NUL" });
+  }
+  for (const name of credentials ?? []) {
+    if (isKnown(environment) && isKnown(name) && !(name in environment))
+      failures.push({ property: "credentials", reason: `${name} is no variable of the environment` });
   }
   if (readySeconds !== undefined && isKnown(readySeconds) && !(readySeconds >= 1 && readySeconds <= 600))
     failures.push({ property: "readySeconds", reason: "must be 1 to 600" });

@@ -89,6 +89,7 @@ async function deploy(
   const files: ScriptFile[] = [
     description(inputs, id),
     { path: "env", content: environmentFile(inputs, id) },
+    { path: "credentials", content: (inputs.credentials ?? []).map((name) => `${name}\n`).join("") },
     ...(found.release === "complete" ? [] : await bundleFiles(inputs)),
     { path: "fall-back", content: await readScript("fall-back-release.sh") },
     ...(inputs.migrate ? [{ path: "migrate", content: quote(inputs.migrate) }] : []),

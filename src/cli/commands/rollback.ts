@@ -38,10 +38,9 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       title: "Stack",
       run: async (context) => {
         context.session = await openSession(options);
-        context.shop = (await readOutputs(context.session.pulumi, {
-          secrets: false,
-        })) as unknown as ShopOutputs;
-        context.access = await sshAccess(context.session);
+        const outputs = await readOutputs(context.session.pulumi, { secrets: true });
+        context.shop = outputs as unknown as ShopOutputs;
+        context.access = await sshAccess(context.session, outputs);
       },
     },
     {

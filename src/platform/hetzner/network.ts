@@ -1,10 +1,18 @@
 import { Network } from "@pulumi/hcloud/network.js";
 import { NetworkSubnet } from "@pulumi/hcloud/networkSubnet.js";
+import { createHash } from "node:crypto";
 import { SshKey } from "@pulumi/hcloud/sshKey.js";
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import type { Region } from "../../topology/topology.js";
 import type { NetworkArgs, PlatformNetwork } from "../platform.js";
 import { type HetznerContext, labels } from "./context.js";
+
+/** Another key has another name: the new one is there before the old one goes. */
+function loginKeyName(name: string, key: pulumi.Input<string>): pulumi.Output<string> {
+  return pulumi
+    .output(key)
+    .apply((text) => `${name}-deploy-${createHash("sha256").update(text).digest("hex").slice(0, 8)}`);
+}
 
 /** A private network with its subnets, and the login key (with one, Hetzner sets and mails no root password). */
 export function network(
@@ -32,7 +40,7 @@ export function network(
   });
   const loginKey = new SshKey(
     region.name,
-    { name: `${name}-deploy`, publicKey: args.loginKey, labels: about },
+    { name: loginKeyName(name, args.loginKey), publicKey: args.loginKey, labels: about },
     options,
   );
   return {

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import type { DatabaseLogin } from "../postgresql/index.js";
 import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/pgbouncer";
@@ -20,8 +21,8 @@ export interface PgbouncerArgs {
   databaseAuthority?: pulumi.Input<string> | undefined;
   /** Connections to keep to the database. */
   poolSize: number;
-  /** SCRAM verifier of the role `shop`, the same that PostgreSQL has. */
-  verifier: pulumi.Input<string>;
+  /** The logins that may come through, the same that PostgreSQL has. */
+  logins: pulumi.Input<readonly DatabaseLogin[]>;
 }
 
 /** PgBouncer in transaction mode on a Unix socket: the app's connections are many and idle, the database's few and busy. */
@@ -29,7 +30,7 @@ export function pgbouncer({
   databaseHost,
   databaseAuthority,
   poolSize,
-  verifier,
+  logins,
 }: PgbouncerArgs): RoleDefinition {
   return {
     name: "pgbouncer",
@@ -59,7 +60,9 @@ export function pgbouncer({
       },
       {
         path: "/etc/pgbouncer/userlist.txt",
-        content: pulumi.output(verifier).apply((value) => `"shop" "${value}"\n`),
+        content: pulumi
+          .output(logins)
+          .apply((known) => known.map(({ name, verifier }) => `"${name}" "${verifier}"\n`).join("")),
         owner: "root",
         group: "postgres",
         mode: "0640",

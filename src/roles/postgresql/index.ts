@@ -10,10 +10,18 @@ const keyFile = "/etc/dukaan/postgresql/server.key";
 const unitDirectory = "/etc/systemd/system/postgresql@15-main.service.d";
 const file = { owner: "root", group: "postgres", mode: "0640" };
 
+/** Logs in to the database `shop` and acts as its owner there. */
+export interface DatabaseLogin {
+  /** e.g. "shop_1" */
+  name: string;
+  /** SCRAM verifier of its password; see ./scram.ts. */
+  verifier: string;
+}
+
 export interface PostgresqlArgs {
   sizing: DatabaseSizing;
-  /** SCRAM verifier of the role `shop`; see ./scram.ts. */
-  verifier: pulumi.Input<string>;
+  /** All that may log in; others are dropped. */
+  logins: pulumi.Input<readonly DatabaseLogin[]>;
   /**
    * Command that sends a finished WAL file away; `%p` is its path.
    * @default WAL is not archived
@@ -42,7 +50,7 @@ export interface DatabaseNetwork {
 const archiveTimeoutSeconds = 60;
 
 /** PostgreSQL 15 with the database `shop` and its owner. */
-export function postgresql({ sizing, verifier, archiveCommand, network }: PostgresqlArgs): RoleDefinition {
+export function postgresql({ sizing, logins, archiveCommand, network }: PostgresqlArgs): RoleDefinition {
   const asPostgres = ["runuser", "-u", "postgres", "--"];
   return {
     name: "postgresql",
@@ -86,9 +94,11 @@ export function postgresql({ sizing, verifier, archiveCommand, network }: Postgr
       ...(network ? networkFiles(network) : []),
       {
         path: "/etc/dukaan/postgresql/setup.sql",
-        content: pulumi
-          .output(verifier)
-          .apply((value) => renderTemplate(`${here}/setup.sql`, { verifier: value })),
+        content: pulumi.output(logins).apply((known) =>
+          renderTemplate(`${here}/setup.sql`, {
+            logins: known.map(({ name, verifier }) => `('${name}', '${verifier}')`).join(", "),
+          }),
+        ),
         ...file,
         secret: true,
       },
@@ -151,7 +161,7 @@ function listening({ address }: DatabaseNetwork): string {
 
 /** Without TLS, or with a password in the clear, nobody comes in. */
 function remote(address: string): string {
-  return `hostssl shop      shop      ${address}/32  scram-sha-256`;
+  return `hostssl shop      +shop     ${address}/32  scram-sha-256`;
 }
 
 function networkFiles({ certificate, privateKey }: DatabaseNetwork): NonNullable<RoleDefinition["files"]> {

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { request } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { projectRoot } from "../../src/project.js";
+import { startLoad } from "../load/load.js";
+import type { Report } from "../load/report.js";
+import { verify } from "../load/verify.js";
+import { createLab, type Lab } from "./lab.js";
+
+/** Visits a second. */
+const RATE = 50;
+
+interface Up {
+  url: string;
+  ca: string;
+  release: string;
+  changes: Record<string, number>;
+}
+
+/** A lab whose shop is filled, for releases under load. */
+export class ReleaseLab {
+  /** Bundles and journals of this test. */
+  readonly folder: string;
+  /** What `./dukaan` and Pulumi work on. */
+  readonly lab: Lab;
+  url = "";
+  private ca = "";
+
+  static async create(name: string): Promise<ReleaseLab> {
+    const made = new ReleaseLab(await createLab(name), await mkdtemp(join(tmpdir(), "dukaan-releases-")));
+    const first = await made.up();
+    made.url = first.url;
+    made.ca = await readFile(first.ca, "utf8");
+    await made.lab.dukaan("seed", "--stores", "20", "--products", "50");
+    return made;
+  }
+
+  private constructor(lab: Lab, folder: string) {
+    this.lab = lab;
+    this.folder = folder;
+  }
+
+  async remove(): Promise<void> {
+    delete process.env["DUKAAN_API_BUNDLE"];
+    await this.lab.remove();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** Makes a bundle like the one that is built, but for its server, and deploys it from now on. */
+  async build(name: string, change: (source: string) => string): Promise<string> {
+    const bundle = join(this.folder, name, "api");
+    await mkdir(join(this.folder, name));
+    await cp(join(projectRoot, "dist/bundles/api"), bundle, { recursive: true });
+    const source = change(await readFile(join(bundle, "server.mjs"), "utf8"));
+    await writeFile(join(bundle, "server.mjs"), source);
+    const digest = createHash("sha256").update(name).update(source).digest("hex");
+    await writeFile(`${bundle}.json`, JSON.stringify({ digest }));
+    process.env["DUKAAN_API_BUNDLE"] = bundle;
+    return bundle;
+  }
+
+  async up(...options: string[]): Promise<Up> {
+    const result = await this.lab.dukaan("up", "--json", ...options);
+    assert.equal(result.exitCode, 0, result.stderr);
+    return JSON.parse(result.stdout) as Up;
+  }
+
+  /** Does something under load; fails when a request did, or when an order is not as it should be. */
+  async underLoad(name: string, work: () => Promise<void>): Promise<Report> {
+    const journal = join(this.folder, `${name}.jsonl`);
+    const load = await startLoad({ url: this.url, ca: this.ca, rate: RATE, journal });
+    let report: Report;
+    try {
+      await sleep(1000);
+      await work();
+    } finally {
+      report = await load.stop();
+    }
+    assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
+    assert.equal(report.failed, 0);
+    assert.ok(report.rate.arrived > RATE * 0.8, `${report.rate.arrived} visits a second arrived`);
+    assert.ok(report.generator.cpu < 1 / 3, `the generator took ${report.generator.cpu} of a core`);
+    const { findings, orders } = await verify(journal, (sql) => this.database(sql));
+    assert.deepEqual(findings, []);
+    assert.equal(orders.placed, report.orders.placed);
+    note(`${name}: ${figures(report)}`);
+    return report;
+  }
+
+  /** The release that answers. */
+  async served(): Promise<string> {
+    const body = await new Promise<string>((resolve, reject) => {
+      const asking = request(`${this.url}/readyz`, { ca: this.ca, agent: false }, (answer) => {
+        let text = "";
+        answer.setEncoding("utf8").on("data", (part: string) => (text += part));
+        answer.on("end", () => resolve(text));
+      });
+      asking.on("error", reject);
+      asking.end();
+    });
+    return (JSON.parse(body) as { release: string }).release;
+  }
+
+  /** Runs a script on the machine, its standard input after it. Without `./dukaan`, which asks Pulumi first. */
+  async onMachine(script: string, input = ""): Promise<string> {
+    const files = join(this.lab.stateFolder, "ssh");
+    const options = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
+    const { stdout } = await execa("ssh", [...options, this.url.replace("https://", "root@"), script], {
+      input,
+    });
+    return stdout;
+  }
+
+  async database(sql: string): Promise<string> {
+    return (await this.onMachine("cd /; runuser -u postgres -- psql -qAtX shop", sql)).trim();
+  }
+}
+
+export function note(text: string): void {
+  process.stderr.write(`  ${text}\n`);
+}
+
+function figures({ requests, failed, latency: { p50, p99, max }, generator, orders }: Report): string {
+  return `${failed} of ${requests} requests failed, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms, ${orders.placed} orders, generator ${(generator.cpu * 100).toFixed(0)} % of a core`;
+}
