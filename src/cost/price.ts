@@ -94,7 +94,12 @@ function merge(items: readonly Item[]): Item[] {
     if (item.quantity === 0) continue;
     const key = `${skuOf(item)} ${item.category}`;
     const earlier = merged.get(key);
-    merged.set(key, earlier ? { ...earlier, quantity: earlier.quantity + item.quantity } : item);
+    if (!earlier) merged.set(key, item);
+    else {
+      const purposes = new Set([...earlier.what.split(", "), item.what]);
+      const quantity = earlier.quantity + item.quantity;
+      merged.set(key, { ...earlier, quantity, what: [...purposes].join(", ") });
+    }
   }
   return [...merged.values()];
 }

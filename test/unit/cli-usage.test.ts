@@ -8,7 +8,7 @@ import { projectRoot } from "../../src/project.js";
 // The compiled command line, as `./dukaan` starts it.
 const main = join(projectRoot, "dist/src/cli/main.js");
 const cli = (...args: string[]) =>
-  execa(process.execPath, [main, ...args], { reject: false, stdin: "ignore" });
+  execa(process.execPath, [main, ...args], { cwd: projectRoot, reject: false, stdin: "ignore" });
 
 describe("./dukaan", () => {
   it("lists its commands and ends with 0", async () => {
@@ -66,6 +66,20 @@ describe("./dukaan", () => {
       await rm(folder, { recursive: true });
     },
   );
+
+  it("sets a bill of one's own beside a stage at every target", async () => {
+    const { stdout } = await cli(
+      "cost",
+      "--bom",
+      "docs/cost-bom.example.yaml",
+      "--stage",
+      "fleet",
+      "--usage",
+      "low",
+    );
+    expect(stdout).toMatch(/^a month +Last month on AWS +aws-managed +aws-self-run +hetzner$/m);
+    expect(stdout).toMatch(/^total +\$1,660 +\$255 +\$276 +\$34\.35$/m);
+  });
 
   it("plans and draws a real stack without access to its cloud", async () => {
     const plan = await cli("plan", "--stack", "prod", "--json");

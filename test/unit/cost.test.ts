@@ -178,6 +178,27 @@ describe("a stage", () => {
     expect(bill.total).toBeCloseTo(30.368 + 2.4 + 3.65 + 34.3323 + 0.58553 + 4 + 0.244 + 0.5 + 0.08, 3);
   });
 
+  it("split with a managed database needs no NAT: the app has an address, and RDS is no instance of one's own", () => {
+    // t3.medium 30.368, disk 2.40, IPv4 3.65; db.t4g.medium 730 × 0.065 = 47.45, its disk 20 × 0.115 = 2.30, backups
+    // beyond its size 10 × 0.095 = 0.95; egress 34.3323; between zones 114.44 GB × 0.5 × 2 × 0.01 = 1.1444;
+    // S3 10.4578 × 0.023 = 0.24053, GET 4.00, PUT 0.025; DNS 0.58; logs 4.5776 × 0.5 + 0.45776 × 0.03 = 2.30253.
+    const managed = estimate({ ...ask, stage: "split", target: "aws-managed" });
+    const machines = 30.368 + 2.4 + 3.65 + 47.45 + 2.3 + 0.95;
+    const rest = 34.3323 + 1.1444 + 0.24053 + 4 + 0.025 + 0.58 + 2.30253;
+    expect(managed.bill.total).toBeCloseTo(machines + rest, 3);
+    // Self-run, the database is one machine behind one gateway.
+    const { bill } = estimate({ ...ask, stage: "split", target: "aws-self-run" });
+    expect(bill.items.find(({ sku }) => sku === "nat-gateway")?.quantity).toBe(730);
+  });
+
+  it("names all that a line is for", () => {
+    const { bill } = estimate({ ...ask, stage: "fleet", target: "hetzner" });
+    expect(bill.items.find(({ sku }) => sku === "CX23")).toMatchObject({
+      quantity: 4,
+      what: "app servers, database servers, edge servers",
+    });
+  });
+
   it("charges Hetzner's traffic above what each entry server includes", () => {
     // 100 million pages × 400 KB = 38,146.97 GB = 37.2529 TB through one server with 20 TB: 17.2529 TB at 1 €.
     const usage = { ...usages.low, pageViews: 100_000_000 };

@@ -8,6 +8,7 @@ import { type Pricing, priceItems } from "../../cost/price.js";
 import { costDocument } from "../../cost/report/document.js";
 import { htmlReport } from "../../cost/report/html.js";
 import {
+  billsTable,
   categoriesTable,
   comparisonText,
   itemsText,
@@ -121,12 +122,34 @@ function compare(ground: Ground, options: CostOptions): void {
   ]);
 }
 
-async function ownBill(file: string, { pricing }: Ground, options: CostOptions): Promise<void> {
+/** Somebody's own bill; beside it, when a stage is named, what that costs at every target. */
+async function ownBill(file: string, ground: Ground, options: CostOptions): Promise<void> {
+  const { pricing, usages: all, assumptions } = ground;
   const bom = parseBom(await readStructured(file), file, pricing.catalogue, pricing.hours);
-  const bill = priceItems(bom.items, pricing);
-  if (options.json) return print({ name: bom.name, ...bill });
-  const missing = bill.notPriced.map((sku) => `not priced: ${sku}`);
-  write([`${bom.name}: ${totalOf({ bill, overloaded: [] })} a month`, itemsText(bill), ...missing]);
+  const own = { bill: priceItems(bom.items, pricing), overloaded: [] };
+  const { stage } = options;
+  const freeTiers = options.freeTiers ?? false;
+  const usage = all[options.usage];
+  const ours = (stage === undefined ? [] : targets).map((target) =>
+    estimate({ stage: stage!, target, usage, assumptions, pricing, freeTiers }),
+  );
+  if (options.json) {
+    const beside = ours.map((one) => asJson(one, options.usage));
+    return print({ name: bom.name, ...own.bill, ...(stage !== undefined && { beside }) });
+  }
+  const bills = Object.fromEntries(ours.map((one) => [one.target, one]));
+  write([
+    `${bom.name}: ${totalOf(own)} a month`,
+    itemsText(own.bill),
+    ...(stage === undefined
+      ? []
+      : [
+          `Beside stage ${stage}, usage ${options.usage}:`,
+          textTable(billsTable({ [bom.name]: own, ...bills }), 1),
+        ]),
+    ...own.bill.notPriced.map((sku) => `not priced: ${sku}`),
+    notesText(ours),
+  ]);
 }
 
 /** What `pulumi up` would change on the bill: what is charged by the month, not by use. */

@@ -29,7 +29,7 @@ dukaan:capacity: { appMs: 2, memoryGiB: { app: 4 } }
 \`\`\`
 
 \`--bom FILE\`: a bill that one already has. Every line names \`provider\`, \`service\`, \`sku\`, \`region\` and the price's \`unit\`, and either \`quantity\` (things that run all month) or \`usage\`
-(an amount as metered; it runs through the brackets). \`category\` and \`what\` are optional. An example: [cost-bom.example.yaml](cost-bom.example.yaml).
+(an amount as metered; it runs through the brackets). With \`--stage\` (and \`--usage\`) what that stage costs at every target stands beside it. \`category\` and \`what\` are optional. An example: [cost-bom.example.yaml](cost-bom.example.yaml).
 
 \`--diff STACK\` prices what \`pulumi preview\` would change, on Hetzner and on AWS: what is charged by the month or the hour, not by use. Resources without a known
 price are named, and the difference is withheld. \`dukaan:monthlyBudget\` in the settings, in euros, is the most that a stack on a real cloud may cost a month;

@@ -88,18 +88,30 @@ export function notesText(estimates: readonly Estimate[]): string {
 export function categoriesTable(estimates: Readonly<Record<Target, Estimate>>): Table {
   const all = targets.map((target) => estimates[target]);
   const { currency } = all[0]!.bill;
-  const used = categories.filter((category) => all.some(({ bill }) => bill.byCategory[category] !== 0));
   const unit = (amount: number | undefined) => (amount === undefined ? "–" : money(amount, currency));
+  const table = billsTable(Object.fromEntries(targets.map((target) => [target, estimates[target]])));
   return {
-    head: ["a month", ...targets],
+    head: table.head,
     rows: [
-      ...used.map((category) =>
-        [category as string].concat(all.map(({ bill }) => money(bill.byCategory[category], currency))),
-      ),
-      ["total", ...all.map(totalOf)],
+      ...table.rows,
       ["per order", ...all.map(({ perOrder }) => unit(perOrder))],
       ["per 1,000 page views", ...all.map(({ perThousandPages }) => unit(perThousandPages))],
       ["people's time, apart", ...all.map(({ people }) => money(people, currency))],
+    ],
+  };
+}
+
+/** Bills by category, side by side: somebody's own among them. */
+export function billsTable(bills: Readonly<Record<string, Pick<Estimate, "bill" | "overloaded">>>): Table {
+  const all = Object.values(bills);
+  const used = categories.filter((category) => all.some(({ bill }) => bill.byCategory[category] !== 0));
+  return {
+    head: ["a month", ...Object.keys(bills)],
+    rows: [
+      ...used.map((category) =>
+        [category as string].concat(all.map(({ bill }) => money(bill.byCategory[category], bill.currency))),
+      ),
+      ["total", ...all.map(totalOf)],
     ],
   };
 }

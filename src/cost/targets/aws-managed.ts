@@ -24,14 +24,12 @@ const provider = "aws";
 export function awsManagedItems(scenario: Scenario): Item[] {
   const places = placesOf(scenario);
   const { topology } = scenario;
-  const plain = topology.machines.filter(
-    ({ tier }) => tier === "app" || tier === "worker" || tier === "node",
-  );
+  const plain = topology.machines
+    .filter(({ tier }) => tier === "app" || tier === "worker" || tier === "node")
+    .map((machine) => behind(scenario, machine));
   const edge = topology.services.some(({ name }) => name === "edge-cache");
   return [
-    ...plain.flatMap((machine) =>
-      instanceItems(scenario, placeOf(places, machine), behind(scenario, machine)),
-    ),
+    ...plain.flatMap((machine) => instanceItems(scenario, placeOf(places, machine), machine)),
     ...places.flatMap((place) => {
       // What the edge caches have does not come from the region; what they fetch from it is not charged as transfer.
       const direct = edge ? (topology.anycast ? 1 - scenario.usage.edgeHitRate : 0) : 1;
@@ -44,7 +42,7 @@ export function awsManagedItems(scenario: Scenario): Item[] {
         ...clusterItems(scenario, place),
         ...balancerItems(scenario, place, edge),
         ...logItems(scenario, place),
-        ...networkItems(scenario, place),
+        ...networkItems(scenario, place, plain),
         ...internetItems(scenario, place, egressGB),
         ...acceleratorItems(scenario, place, egressGB),
       ];

@@ -15,7 +15,7 @@ export function awsSelfRunItems(scenario: Scenario): Item[] {
     ),
     ...diskItems(scenario, places),
     ...places.flatMap((place) => [
-      ...networkItems(scenario, place),
+      ...networkItems(scenario, place, scenario.topology.machines),
       ...internetItems(scenario, place, place.volumes.egressGB),
       ...balancerItems(scenario, place),
       ...acceleratorItems(scenario, place, place.volumes.egressGB),
@@ -54,13 +54,20 @@ function diskItems({ topology }: Scenario, places: readonly Place[]): Item[] {
   });
 }
 
-/** NAT, traffic between zones and between regions. */
-export function networkItems(scenario: Scenario, { region, aws, volumes }: Place): Item[] {
+/**
+ * NAT, traffic between zones and between regions.
+ * @param instances those that are run on EC2; of them, those without a public address need NAT
+ */
+export function networkItems(
+  scenario: Scenario,
+  { region, aws, volumes }: Place,
+  instances: readonly Machine[],
+): Item[] {
   const { topology, usage, assumptions, hours } = scenario;
   const item = inRegion(provider, aws);
-  const hidden = topology.machines.filter((machine) => machine.region === region.name && !machine.publicIpv4);
+  const hidden = instances.filter((machine) => machine.region === region.name && !machine.publicIpv4);
   const others = topology.regions.length - 1;
-  const zones = hidden.length === 0 ? 0 : assumptions.zones;
+  const zones = Math.min(assumptions.zones, hidden.length);
   const crossing = topology.machines.length > 1 ? volumes.internalGB * usage.crossZoneShare : 0;
   return [
     item("network", "vpc", "nat-gateway", zones * hours, "hour", "NAT gateways, one a zone"),
