@@ -105,6 +105,10 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
       .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
   ),
+  capacity: fc.oneof(
+    fc.constantFrom<unknown>(7, "", "large", null, [], { applesMs: 1 }, { memoryGiB: 4 }),
+    fc.constantFrom({ appMs: -1 }, { appMs: "2" }, { utilisation: 1.5 }, { memoryGiB: { app: 0 } }),
+  ),
   sms: fc.oneof(
     fc.integer(),
     fc.constantFrom("", "console", null, {}, [], "https://sms.example.com/"),
@@ -140,7 +144,7 @@ describe("settings", () => {
         const { problems } = parseSettings("prod", { ...good, [`dukaan:${name}`]: value });
         expect(problems?.length).toBeGreaterThan(0);
         for (const { path, reason, remedy } of problems ?? []) {
-          expect(path.replace(/(\[\d+\]|\.\w+)$/, "")).toBe(`dukaan:${name}`);
+          expect(path.replace(/(\[\d+\]|(\.\w+)+)$/, "")).toBe(`dukaan:${name}`);
           expect(reason).not.toBe("");
           expect(remedy).not.toBe("");
         }
@@ -155,7 +159,7 @@ describe("settings", () => {
           names.map((name) => [`dukaan:${name}`, gen(() => bad[name] ?? fc.constant(null))]),
         );
         const { problems = [] } = parseSettings("prod", { ...good, ...wrong });
-        const named = new Set(problems.map(({ path }) => path.replace(/(\[\d+\]|\.\w+)$/, "")));
+        const named = new Set(problems.map(({ path }) => path.replace(/(\[\d+\]|(\.\w+)+)$/, "")));
         expect([...named].toSorted()).toEqual(Object.keys(wrong).toSorted());
         expect(describeProblems("prod", problems).split("\n").length).toBe(1 + 2 * problems.length);
       }),

@@ -104,6 +104,7 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/backup-state",
       "/usr/local/lib/dukaan/check-pgbouncer",
       "/usr/local/lib/dukaan/complete-postgresql-cluster",
+      "/usr/local/lib/dukaan/current-release",
       "/usr/local/lib/dukaan/pgbackrest-archive",
       "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
