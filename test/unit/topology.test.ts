@@ -117,6 +117,24 @@ describe("stageChange", () => {
     expect(stageChange(large, { ...small, token: "disk/app-1:40>10" })).toBeUndefined();
   });
 
+  it("lets logins of the database come, and the app's go only when another one took its place", () => {
+    const first = { ...old, databaseLogins: [1] };
+    const both = { ...old, databaseLogins: [2, 1] };
+    const second = { ...old, databaseLogins: [2] };
+    expect(stageChange(old, second)).toBeUndefined();
+    expect(stageChange(first, both)).toBeUndefined();
+    expect(stageChange(both, second)).toBeUndefined();
+    expect(stageChange(both, { ...old, databaseLogins: [1, 2] })).toBeUndefined();
+    for (const [from, to] of [
+      [first, second],
+      [both, first],
+    ] as const) {
+      const refusal = stageChange(from, to);
+      expect(refusal?.reason).toMatch(/login shop_\d would be dropped while the app uses it/);
+      expect(refusal?.remedy).toContain("./dukaan rotate database-password");
+    }
+  });
+
   it("lets pass what moves no data", () => {
     expect(stageChange(old, old)).toBeUndefined();
     expect(

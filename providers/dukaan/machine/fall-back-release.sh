@@ -40,12 +40,11 @@ is_good() { # release id
 renew_credentials() { # release id
   [ "$1" != "$id" ] && [ -s "$releases/current/.credentials" ] || return 0
   folder=$releases/$1
-  names=$(sed 's/.*/^&=/' "$releases/current/.credentials")
   cp -p "$folder/env" "$folder/env.new" # its owner and mode
-  {
-    grep -v "$names" "$folder/env" || true
-    grep "$names" "$releases/current/env"
-  } | sort > "$folder/env.new"
+  awk -F= 'FILENAME == ARGV[1] { names[$1]; next }
+    FILENAME == ARGV[2] { if ($1 in names) now[$1] = $0; next }
+    { print $1 in now ? now[$1] : $0 }' \
+    "$releases/current/.credentials" "$releases/current/env" "$folder/env" > "$folder/env.new"
   if cmp -s "$folder/env" "$folder/env.new"; then
     rm "$folder/env.new"
   else

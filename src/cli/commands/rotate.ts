@@ -14,7 +14,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
-import { sshAccess } from "./ssh.js";
+import { machinesRunning, sshAccess } from "./ssh.js";
 
 interface RotateOptions {
   stack: string;
@@ -75,22 +75,31 @@ const open = (options: RotateOptions): Step<Progress> => ({
 
 const endStandby: Step<Progress> = {
   title: "The instance with the old one has ended",
-  run: async ({ session, shop }) => {
+  run: async ({ session }) => {
     const access = await sshAccess(session!);
-    for (const [name, target] of Object.entries(access.targets)) {
-      const command = `/usr/local/lib/dukaan/fall-back-release settle api ${shop!.release} && readlink /opt/dukaan/releases/api/current`;
+    const { deployment } = await exportState(session!.pulumi);
+    for (const [name, target] of Object.entries(machinesRunning(access, "api"))) {
+      const release = releaseOn(name, deployment.resources ?? []);
+      const command = `/usr/local/lib/dukaan/fall-back-release settle api ${release} && readlink /opt/dukaan/releases/api/current`;
       const result = await execa("ssh", [...access.options, target, command], {
         reject: false,
         stdin: "ignore",
       });
-      if (result.exitCode === 0 && result.stdout.trim() === shop!.release) continue;
+      if (result.exitCode === 0 && result.stdout.trim() === release) continue;
       throw new CliError(
-        `${name} does not stay at release ${shop!.release}; the old credential still works\n  ${result.stderr}`,
+        `${name} does not stay at release ${release}; the old credential still works\n  ${result.stderr}`,
         "Look at it with ./dukaan diagnose, then run the same command again.",
       );
     }
   },
 };
+
+/** The release that the stack has on a machine. Machines of other sizes have others, of the same bundle. */
+function releaseOn(machine: string, resources: readonly StateResource[]): string {
+  const found = resources.find(({ urn }) => urn.endsWith(`dukaan:index:Release::${machine}-api`));
+  const { active = "" } = (found?.["outputs"] ?? {}) as { active?: string };
+  return active;
+}
 
 const steps: Record<Credential, Step<Progress>[]> = {
   "database-password": [
