@@ -7,8 +7,12 @@ const signature = "4dabf18193072939515e22adb298388d";
 /** Parts of the environment of a release that are no secrets, though the whole of it is treated as one. */
 const publicVariables = new Set(["PUBLIC_URL", "SMS_GATEWAY", "NODE_OPTIONS"]);
 
-/** Words that look made by chance: what else is in a secret text (key types, paths, host names) may be anywhere. */
-const word = /[A-Za-z0-9+/=_-]{20,}/g;
+const word = /[A-Za-z0-9+/_-]{20,}={0,2}/g;
+
+/** What else is in a secret text (key types, paths, names of settings) may be anywhere. */
+function isMadeByChance(text: string): boolean {
+  return /^[0-9a-f]{32,}$/.test(text) || [/[A-Z]/, /[a-z]/, /[0-9]/].every((kind) => kind.test(text));
+}
 
 /**
  * The words of every secret in a stack's state, by the path where it is: whatever a later resource keeps secret is in it
@@ -20,11 +24,12 @@ export async function secretWords(lab: Lab): Promise<Map<string, string>> {
   const secret = new Map<string, string>();
   const open = new Set<string>();
   const add = (text: string, path: string, hidden: boolean) => {
-    // The secret is JSON; a text in it is JSON once more where it stands in user-data.
-    const plain = text.replaceAll("\\n", "\n").replaceAll("\\n", "\n");
-    for (const [one] of plain.matchAll(word))
-      if (hidden) secret.set(one, path);
-      else open.add(one);
+    // In user-data, keys stand as JSON.
+    const words = text.replaceAll("\\n", "\n").match(word) ?? [];
+    for (const one of words.filter(isMadeByChance)) {
+      if (!hidden) open.add(one);
+      else if (!secret.has(one)) secret.set(one, path);
+    }
   };
   const walk = (value: unknown, path: string, hidden: boolean): void => {
     if (typeof value === "string") return add(value, path, hidden);
