@@ -16,7 +16,8 @@ export interface ShopOutputs {
 }
 
 /**
- * Asks the shop over the public way (name, TLS, nginx, app, database) whether it is ready, and which release serves.
+ * Asks the shop over the public way (name, TLS, nginx, app, database) whether it is ready, which release serves, and for
+ * its home page.
  * @throws CliError when it does not answer 200 within `timeoutSeconds`, or another release serves than the stack's
  */
 export async function smokeTest(shop: ShopOutputs, timeoutSeconds = 15): Promise<void> {
@@ -25,8 +26,13 @@ export async function smokeTest(shop: ShopOutputs, timeoutSeconds = 15): Promise
   while (Date.now() < deadline) {
     try {
       const { status, body } = await get(`${shop.url}/readyz`, shop.caCertificate);
-      if (status === 200) return compareRelease(shop, body);
-      last = `status ${status}`;
+      if (status === 200) {
+        compareRelease(shop, body);
+        // Ready says that the database answers; a page, that buyers get one.
+        const home = await get(shop.url, shop.caCertificate);
+        if (home.status === 200) return;
+        last = `its home page answers with status ${home.status}`;
+      } else last = `status ${status}`;
     } catch (error) {
       if (error instanceof CliError) throw error;
       last = (error as Error).message;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startCloudProxy, withBrokenPart } from "./cloud-proxy.js";
 import { createLab, type Lab } from "./lab.js";
 
 // The role `base` on a real machine: who gets in, what its firewall drops, what happens to changes made by hand, and to a
@@ -254,6 +255,30 @@ describe("what somebody does to it", () => {
     expect((JSON.parse(diagnosis.stdout) as { machines: object[] }).machines).toMatchObject([
       { reachable: true },
     ]);
+  });
+
+  it("user data that cloud-init cannot take all of: up fails with its words; rebuild mends it", async () => {
+    await api(`/servers/${(await server()).id}`, "DELETE");
+    const { HCLOUD_ENDPOINT } = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<
+      string,
+      string
+    >;
+    const proxy = await startCloudProxy(HCLOUD_ENDPOINT!, withBrokenPart);
+    try {
+      await lab.configure("hcloud:endpoint", proxy.endpoint);
+      const options = ["--yes", "--skip-preview", "--refresh", "--non-interactive", "--color=never"];
+      const failed = await lab.pulumi("up", ...options);
+      expect(failed.exitCode).not.toBe(0);
+      const told = failed.stdout + failed.stderr;
+      expect(told).toMatch(
+        /cloud-init did not take all of the user-data:[^]*yaml[^]*Its log: \/var\/log\/cloud-init/i,
+      );
+      expect(told).toContain("./dukaan rebuild");
+    } finally {
+      proxy.close();
+    }
+    const rebuilt = await lab.dukaan("rebuild", "app-1", "--yes");
+    expect(rebuilt, rebuilt.stderr).toMatchObject({ exitCode: 0 });
   });
 });
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { secret } from "../../providers/dukaan/values.js";
+import { withBrokenPart } from "../e2e/cloud-proxy.js";
 import { TestEngine } from "../unit/provider-engine.js";
 import { startTestMachine, type TestMachine } from "./provider-machine.js";
 
@@ -10,20 +11,6 @@ afterEach(async () => {
   await machine?.remove();
   machine = undefined;
 });
-
-const multipart = (first: string, second: string) => `Content-Type: multipart/mixed; boundary="=="
-MIME-Version: 1.0
-
---==
-Content-Type: text/cloud-config
-
-${first}
---==
-Content-Type: text/cloud-config
-
-${second}
---==--
-`;
 
 /** What the first role on a machine with such user-data says. */
 async function firstRole(change?: (userData: string) => string): Promise<string> {
@@ -54,9 +41,7 @@ test("user-data as it should be is taken; without a data source there is none", 
 });
 
 test("a part that is no YAML", async () => {
-  const said = await firstRole((good) =>
-    multipart(good, "#cloud-config\npackages: [nginx\n  - broken: }{\n"),
-  );
+  const said = await firstRole(withBrokenPart);
   expect(said).toMatch(/cloud-init did not take all of the user-data:[^]*yaml/i);
   expect(said).toMatch(/Its log: \/var\/log\/cloud-init\.log[^]*\.\/dukaan rebuild/);
 });
