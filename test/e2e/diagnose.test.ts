@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Code, Finding } from "../../src/diagnose/finding.js";
 import type { MachineReport } from "../../src/diagnose/report.js";
+import { HttpClient } from "../load/http-client.js";
 import { startLoad } from "../load/load.js";
 import { createLab, type Lab } from "./lab.js";
 
@@ -141,6 +142,29 @@ describe("diagnose names first what is really broken", () => {
       async ({ findings }) => onMachine(/systemctl start '[^']+'/.exec(findings[0]!.remedy.join(" "))![0]),
     );
     expect(finding.what).toMatch(/^dukaan-api@\w+\.service should run/);
+  });
+
+  it("a failure, without a buyer's data in the journal", async () => {
+    const id = "SecretOrderAddress0001";
+    const client = new HttpClient({ url, ca, connections: 1 });
+    const unit = (await onMachine("systemctl list-units --plain --no-legend 'dukaan-api@*'")).split(" ")[0]!;
+    await onMachine(`systemctl stop '${unit}'`);
+    for (const path of [`/o/${id}`, `/api/v1/orders/${id}`, "/s/ashas-sarees-001?q=9876501234"]) {
+      const headers = { referer: `${url}/o/${id}` };
+      expect((await client.send({ method: "GET", path, headers }, 10_000)).status).toBe(502);
+    }
+    client.close();
+    await onMachine(`systemctl start '${unit}'`);
+    // PostgreSQL would show the row that it refuses; the client is told.
+    const row = "insert into feature_flags (name, enabled) select 'Zoh' || 'ra 9876501234', true";
+    const refused = await lab.dukaan("ssh", "--", `runuser -u postgres -- psql -qd shop -c "${row}"`);
+    expect(refused.stderr).toContain("Zohra 9876501234");
+    const journal = await onMachine("journalctl --since -3min --output cat");
+    expect(journal).toContain('"path":"/o/-","status":502');
+    expect(journal).toContain('"path":"/api/v1/orders/-","status":502');
+    expect(journal).toContain("violates not-null constraint");
+    for (const secret of [id, "9876501234", "Zohra"]) expect(journal).not.toContain(secret);
+    await healthyAgain();
   });
 
   it("a lock that holds queries up, with the command that ends it", async () => {

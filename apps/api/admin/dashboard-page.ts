@@ -39,10 +39,12 @@ export function dashboardPage(
           <h2 id="orders">Latest orders</h2>
           !${orderRows(store, orders)}
         </section>
-        <section aria-labelledby="low">
-          <h2 id="low">Low stock</h2>
-          !${lowStockList(store, lowStock)}
-        </section>
+        <div>
+          <section aria-labelledby="low">
+            <h2 id="low">Low stock</h2>
+            !${lowStockList(store, lowStock)}
+          </section>
+        </div>
       </div>`,
   });
 }

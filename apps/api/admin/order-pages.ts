@@ -88,7 +88,7 @@ export function orderRows(store: Store, orders: readonly OrderSummary[], filtere
     return filtered
       ? html`<p>No order is like this.</p>`
       : html`<p>No orders yet. Share the link of your shop to get the first one.</p>`;
-  return html`<ul class="rows">
+  return html`<ul class="rows orders">
     !${orders.map(
       (order) =>
         html`<li>

@@ -3,12 +3,9 @@ import { formatDay } from "../indian-time.js";
 import { formatRupees } from "../money.js";
 import type { DaySales } from "./revenue.js";
 
-// In units of the drawing; it is as wide as its place on the page.
+// In units of the drawing, which is stretched to its place on the page. Words stand beside it: they must not stretch.
 const WIDTH = 600;
-const HEIGHT = 180;
-const TOP = 22;
-const BOTTOM = 24;
-const PLOT = HEIGHT - TOP - BOTTOM;
+const HEIGHT = 100;
 
 /**
  * Revenue by day as a picture (SVG without script or inline style) and as a table with the same numbers.
@@ -20,50 +17,42 @@ export function revenueChart(days: readonly DaySales[]): string {
   const top = niceCeiling(most);
   const slot = WIDTH / days.length;
   const bars = days.map(({ day, revenuePaise }, index) => {
-    const height = top === 0 ? 0 : Math.max(revenuePaise > 0 ? 1 : 0, (revenuePaise / top) * PLOT);
+    const height = top === 0 ? 0 : Math.max(revenuePaise > 0 ? 1 : 0, (revenuePaise / top) * HEIGHT);
     return html`<rect
       class="bar"
       x="${round(index * slot + slot * 0.15)}"
-      y="${round(TOP + PLOT - height)}"
+      y="${round(HEIGHT - height)}"
       width="${round(slot * 0.7)}"
       height="${round(height)}"
-      rx="2"
     >
       <title>${formatDay(day)}: ${formatRupees(revenuePaise)}</title>
     </rect>`;
   });
   const summary = `${formatRupees(total)} in ${days.length} days; the best day brought ${formatRupees(most)}.`;
+  const line = (className: string, y: number) =>
+    html`<line class="${className}" x1="0" x2="${WIDTH}" y1="${y}" y2="${y}" />`;
+  const labelled = [...new Set([days[0], days[Math.floor(days.length / 2)], days.at(-1)])];
   return html`<figure class="chart">
-    <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-labelledby="chart-title chart-summary">
+    <p class="scale" aria-hidden="true">${formatRupees(top)}</p>
+    <svg
+      viewBox="0 0 ${WIDTH} ${HEIGHT}"
+      preserveAspectRatio="none"
+      role="img"
+      aria-labelledby="chart-title chart-summary"
+    >
       <title id="chart-title">Revenue of the last ${days.length} days</title>
       <desc id="chart-summary">${summary}</desc>
-      <text class="label" x="0" y="14">${formatRupees(top)}</text>
-      <line class="grid-line" x1="0" x2="${WIDTH}" y1="${TOP}" y2="${TOP}" />
-      <line class="grid-line" x1="0" x2="${WIDTH}" y1="${TOP + PLOT / 2}" y2="${TOP + PLOT / 2}" />
-      !${bars}
-      <line class="axis" x1="0" x2="${WIDTH}" y1="${TOP + PLOT}" y2="${TOP + PLOT}" />
-      !${dayLabels(days, slot)}
+      !${line("grid-line", 0)} !${line("grid-line", HEIGHT / 2)} !${bars} !${line("axis", HEIGHT)}
     </svg>
+    <p class="scale" aria-hidden="true">
+      !${labelled.map((day) => (day ? html`<span>${formatDay(day.day)}</span>` : ""))}
+    </p>
     <figcaption>${summary}</figcaption>
     <details>
       <summary>The same as a table</summary>
       !${salesTable(days)}
     </details>
   </figure>`;
-}
-
-/** The first day, the one in the middle, and today. */
-function dayLabels(days: readonly DaySales[], slot: number): string {
-  const label = (index: number, anchor: "start" | "middle" | "end", x: number) =>
-    html`<text class="label" x="${round(x)}" y="${HEIGHT - 6}" text-anchor="${anchor}">
-      ${formatDay(days[index]!.day)}
-    </text>`;
-  const middle = Math.floor(days.length / 2);
-  return (
-    label(0, "start", 0) +
-    (days.length > 2 ? label(middle, "middle", (middle + 0.5) * slot) : "") +
-    (days.length > 1 ? label(days.length - 1, "end", WIDTH) : "")
-  );
 }
 
 function salesTable(days: readonly DaySales[]): string {
