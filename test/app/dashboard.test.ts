@@ -237,7 +237,8 @@ describe("the CSV file", () => {
       /^attachment; filename="orders-big-20[\d-]+\.csv"$/,
     );
     // Nobody reads yet: what the socket takes is all that is fetched.
-    const batches = () => query.mock.calls.filter(([text]) => String(text).includes("order_lines")).length;
+    const batches = () =>
+      query.mock.calls.filter((call: readonly unknown[]) => String(call[0]).includes("order_lines")).length;
     let early = 0;
     for (let now = 1; now > early; now = batches()) {
       early = now;

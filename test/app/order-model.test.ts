@@ -71,7 +71,9 @@ describe("whatever is done with orders", () => {
               return;
             }
             const publicId = known[each.order % Math.max(1, known.length)] ?? "none";
-            const { outcome } = await moveOrder(shop.db, { publicId }, each.move);
+            const { outcome } = await shop.db
+              .transaction()
+              .execute(async (transaction) => await moveOrder(transaction, { publicId }, each.move));
             if (outcome === "moved") moved.push({ publicId, move: each.move });
           }),
         );

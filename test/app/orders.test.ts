@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openWithProduct, placeOrder, stockOf } from "./ordering.js";
-import { addProduct, logOf, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
+import { addProduct, hiddenFields, logOf, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
 beforeAll(async () => {
@@ -91,6 +91,20 @@ describe("an order's way", () => {
     const now = events[1]!.replace("order.", "");
     for (const { body } of told) expect(body).toContain(`Nothing was changed: the order is ${now} already.`);
     expect(await stockOf(shop, productId)).toBe(now === "cancelled" ? 10 : 7);
+  });
+
+  test("takes a second click of the same button for the first one", async () => {
+    const { merchant, productId } = await openWithProduct(shop, "double");
+    const order = await numberOf(await placeOrder(shop, "double", [{ productId, quantity: 1 }]));
+    const path = `/admin/double/orders/${order}`;
+    const form = hiddenFields((await merchant.get(path)).body, `${path}/status`);
+    const answers = await Promise.all(
+      [1, 2, 3].map(
+        async () => await merchant.post(`${path}/status`, { ...form, from: "placed", to: "accepted" }),
+      ),
+    );
+    expect(answers.map(({ status, location }) => [status, location])).toEqual(answers.map(() => [303, path]));
+    expect(await eventsOf(order)).toEqual(["order.placed", "order.accepted"]);
   });
 
   test.each([

@@ -156,7 +156,7 @@ describe("diagnose names first what is really broken", () => {
     client.close();
     await onMachine(`systemctl start '${unit}'`);
     // PostgreSQL would show the row that it refuses; the client is told.
-    const row = "insert into feature_flags (name, enabled) select 'Zoh' || 'ra 9876501234', true";
+    const row = "insert into feature_flags (name, enabled) select 'Zoh' || 'ra 98765' || '01234', true";
     const refused = await lab.dukaan("ssh", "--", `runuser -u postgres -- psql -qd shop -c "${row}"`);
     expect(refused.stderr).toContain("Zohra 9876501234");
     const journal = await onMachine("journalctl --since -3min --output cat");

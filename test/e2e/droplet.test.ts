@@ -109,11 +109,24 @@ describe("the shop in a browser without JavaScript", () => {
       await page.getByRole("button", { name: /Place the order for ₹4,999\.50/ }).click();
       await page.getByRole("heading", { name: "Thank you, Ravi" }).waitFor();
       await page.screenshot({ path: join(screenshots, "6-order.png"), fullPage: true });
-      expect(page.url()).toMatch(/\/o\/[\w-]{22}$/);
+      const order = page.url();
+      expect(order).toMatch(/\/o\/[\w-]{22}$/);
 
       await page.goto(`${url}/s/asha-sarees`);
       await page.getByRole("link", { name: /Banarasi silk saree/ }).click();
       expect(await page.locator("main").innerText()).toMatch(/\b2\b/);
+
+      await page.goto(`${url}/admin/asha-sarees`);
+      expect(await page.getByRole("definition").allInnerTexts()).toEqual(["1", "₹4,999.50"]);
+      await page.getByRole("img", { name: /Revenue of the last 30 days/ }).waitFor();
+      await page.screenshot({ path: join(screenshots, "7-dashboard.png"), fullPage: true });
+      await page.getByRole("link", { name: /^Order \d+$/ }).click();
+      await page.getByRole("button", { name: "Accept the order" }).click();
+      await page.getByRole("button", { name: "It is shipped" }).click();
+      await page.screenshot({ path: join(screenshots, "8-shipped.png"), fullPage: true });
+      await page.goto(order);
+      await page.getByRole("heading", { name: /^Your order \d+$/ }).waitFor();
+      expect(await page.locator('[aria-current="step"]').innerText()).toMatch(/^Shipped/);
       expect(complaints).toEqual([]);
     } finally {
       await browser.close();

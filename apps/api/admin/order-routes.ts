@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { Type } from "@fastify/type-provider-typebox";
-import { merchantStore, signedIn } from "../auth/merchant-area.js";
+import { applyOnce } from "../auth/apply-once.js";
+import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
 import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { readWithin } from "../database/time-limit.js";
 import type { App } from "../http/app.js";
@@ -94,11 +95,22 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       const store = merchantStore(request);
       const number = parseOrderNumber(request.params.order);
       const { from, to } = request.body;
-      const result = await moveOrder(db, { storeId: store.id, number }, { from, to, actor: "merchant" });
-      if (result.outcome === "not-found") throw noSuchOrder();
-      if (result.outcome === "moved") return reply.redirect(`/admin/${store.slug}/orders/${number}`, 303);
-      const notice = `Nothing was changed: the order is ${STATUS_NAMES[result.status].toLowerCase()} already.`;
+      const form = {
+        merchantId: signedIn(request).merchantId,
+        key: formKey(request),
+        content: [store.id, number, from, to],
+      };
+      const applied = await applyOnce(db, form, async (transaction) => {
+        const move = { from, to, actor: "merchant" } as const;
+        const result = await moveOrder(transaction, { storeId: store.id, number }, move);
+        return result.outcome === "moved"
+          ? { location: `/admin/${store.slug}/orders/${number}` }
+          : { refusal: result };
+      });
+      if ("location" in applied) return reply.redirect(applied.location, 303);
+      // Somebody was quicker, or there is no such way; the page shows where the order is.
       const order = await requireOrder(store.id, request.params.order);
+      const notice = `Nothing was changed: the order is ${STATUS_NAMES[order.status].toLowerCase()} already.`;
       return sendPrivatePage(
         reply.code(409),
         merchantOrderPage(layout, signedIn(request), store, order, notice),

@@ -1,7 +1,7 @@
 import { DatabaseError } from "pg";
 
 // SQLSTATE classes and codes: PostgreSQL 15, appendix A. PgBouncer reports its own troubles as 08P01.
-const UNAVAILABLE = /^(08|53|57P0)/;
+const UNAVAILABLE = /^(08|53|57P0|55P03)/;
 const STATEMENT_TIMEOUT = "57014";
 const READ_ONLY_TRANSACTION = "25006";
 const SOCKET_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH"]);

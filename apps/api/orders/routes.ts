@@ -98,7 +98,9 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
   app.post("/o/:order/cancel", { schema: { params: OrderPath } }, async (request, reply) => {
     const publicId = request.params.order;
     const move = { from: "placed", to: "cancelled", actor: "buyer" } as const;
-    const result = await moveOrder(db, { publicId }, move);
+    const result = await db
+      .transaction()
+      .execute(async (transaction) => await moveOrder(transaction, { publicId }, move));
     if (result.outcome === "not-found") throw notFound("There is no order at this address.");
     // Cancelled by an earlier click: this is what was wanted.
     if (result.outcome === "moved" || result.status === "cancelled")

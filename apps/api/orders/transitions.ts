@@ -1,5 +1,4 @@
 import type { Transaction } from "kysely";
-import type { Database } from "../database/database.js";
 import type { Tables } from "../database/tables.js";
 import { recordEvents } from "../outbox.js";
 import { keyColumns, type OrderKey } from "./orders.js";
@@ -20,29 +19,30 @@ export type MoveResult =
   | { outcome: "not-found" };
 
 /**
- * Moves an order to another status and writes down when and by whom; a cancelled one gives its pieces back. All or
- * nothing, together with the events. Of several moves at once from the same status exactly one is made.
+ * Moves an order to another status and writes down when and by whom; a cancelled one gives its pieces back. All of it,
+ * with the events, belongs to the transaction. Of several moves at once from the same status exactly one is made.
  */
-export async function moveOrder(db: Database, key: OrderKey, move: Move): Promise<MoveResult> {
-  return await db.transaction().execute(async (transaction) => {
-    const { from, to, actor } = move;
-    const order = mayMove(from, to, actor) ? await claim(transaction, key, from, to) : undefined;
-    if (!order) {
-      const current = await transaction
-        .selectFrom("orders")
-        .select("status")
-        .where((where) => where.and(keyColumns(key)))
-        .executeTakeFirst();
-      return current ? { outcome: "refused", status: current.status } : { outcome: "not-found" };
-    }
-    await transaction.insertInto("order_history").values({ order_id: order.id, status: to, actor }).execute();
-    const returned = to === "cancelled" ? await returnPieces(transaction, order) : [];
-    await recordEvents(transaction, [
-      { type: `order.${to}`, payload: { orderId: order.id, storeId: order.storeId, actor } },
-      ...returned.map((payload) => ({ type: "product.updated" as const, payload })),
-    ]);
-    return { outcome: "moved" };
-  });
+export async function moveOrder(
+  transaction: Transaction<Tables>,
+  key: OrderKey,
+  { from, to, actor }: Move,
+): Promise<MoveResult> {
+  const order = mayMove(from, to, actor) ? await claim(transaction, key, from, to) : undefined;
+  if (!order) {
+    const current = await transaction
+      .selectFrom("orders")
+      .select("status")
+      .where((where) => where.and(keyColumns(key)))
+      .executeTakeFirst();
+    return current ? { outcome: "refused", status: current.status } : { outcome: "not-found" };
+  }
+  await transaction.insertInto("order_history").values({ order_id: order.id, status: to, actor }).execute();
+  const returned = to === "cancelled" ? await returnPieces(transaction, order) : [];
+  await recordEvents(transaction, [
+    { type: `order.${to}`, payload: { orderId: order.id, storeId: order.storeId, actor } },
+    ...returned.map((payload) => ({ type: "product.updated" as const, payload })),
+  ]);
+  return { outcome: "moved" };
 }
 
 // A concurrent move that was first has changed the status, so the condition on it fails here.
