@@ -25,18 +25,17 @@ export interface Sketch {
  * @throws CliError (usage) with every problem of the settings
  */
 export async function sketchTopology(stackName: string, stage?: Stage): Promise<Sketch> {
-  if (stage !== undefined && !isBuilt(stage)) {
-    const usage = usages.expected;
-    const { topology } = sizedTopology({ stage, target: "hetzner", usage, assumptions: defaultAssumptions });
-    const millions = usage.pageViews / 1e6;
-    return { topology, note: `sized for ${millions} million page views a month` };
-  }
   const stack = await openStack(stackName);
   const file = parse(await readFile(stackFileInTree(stackName), "utf8")) as {
     config?: Record<string, unknown>;
   } | null;
-  const settings = sketchSettings(stack, file?.config ?? {}, stage);
-  return { topology: topologyOf(settings), note: "" };
+  const isPlanned = stage !== undefined && !isBuilt(stage);
+  const settings = sketchSettings(stack, file?.config ?? {}, isPlanned ? undefined : stage);
+  if (!isPlanned) return { topology: topologyOf(settings), note: "" };
+  const usage = usages.expected;
+  const assumptions = { ...defaultAssumptions, capacity: settings.capacity ?? defaultAssumptions.capacity };
+  const { topology } = sizedTopology({ stage, target: "hetzner", usage, assumptions }, settings);
+  return { topology, note: `sized for ${usage.pageViews / 1e6} million page views a month` };
 }
 
 /**

@@ -82,51 +82,48 @@ const itemsAt: Record<Target, (scenario: Scenario, pricing: Pricing) => Item[]> 
   hetzner: (scenario, { catalogue }) => hetznerItems(scenario, catalogue),
 };
 
+/** A stack that is nobody's, in the middle of Europe. */
+const anyStack: Settings = {
+  stack: "plan",
+  stage: "droplet",
+  provider: "hetzner",
+  location: "fsn1",
+  serverType: "cx23",
+  databaseServerType: "cx23",
+  publicIpv4: "all",
+  image: "debian-12",
+  operatorCidrs: [],
+  operatorKeys: [],
+  local: false,
+  sms: "log",
+  networkCidr: "10.10.0.0/16",
+  databaseLogins: [1],
+};
+
 /**
  * The topology of any stage with the machines that a usage needs.
+ * @param stack whose it is; its own stage and sizes do not count
  * @returns also the share of the usage that each region serves, and the tiers whose largest machine is too small
  */
-export function sizedTopology({
-  stage,
-  target,
-  usage,
-  assumptions,
-  regionCount,
-}: Omit<Question, "pricing">): Pick<Scenario, "topology" | "shares"> & Pick<Estimate, "overloaded"> {
+export function sizedTopology(
+  { stage, target, usage, assumptions, regionCount }: Omit<Question, "pricing">,
+  stack = anyStack,
+): Pick<Scenario, "topology" | "shares"> & Pick<Estimate, "overloaded"> {
   const cloud = target === "hetzner" ? "hetzner" : "aws";
-  const settings: Settings = {
-    stack: "plan",
-    stage,
-    provider: "hetzner",
-    location: "fsn1",
-    serverType: "cx23",
-    databaseServerType: "cx23",
-    publicIpv4: "entries",
-    image: "debian-12",
-    operatorCidrs: [],
-    operatorKeys: [],
-    local: false,
-    sms: "log",
-    networkCidr: "10.10.0.0/16",
-    databaseLogins: [1],
-  };
+  // On AWS machines stand behind NAT gateways, as is usual there; Hetzner has none.
+  const settings: Settings = { ...stack, stage, ...(cloud === "aws" && { publicIpv4: "entries" }) };
+  const { capacity } = assumptions;
   if (stage !== "anycast") {
-    const { plan, overloaded } = sizeRegion(
-      stage,
-      usage,
-      assumptions.capacity,
-      1,
-      { location: "fsn1" },
-      cloud,
-    );
-    return { topology: plannedTopology(settings, [plan]), shares: { fsn1: 1 }, overloaded };
+    const { location } = settings;
+    const { plan, overloaded } = sizeRegion(stage, usage, capacity, 1, { location }, cloud);
+    return { topology: plannedTopology(settings, [plan]), shares: { [location]: 1 }, overloaded };
   }
   const regions = repeated(assumptions.regions, regionCount ?? assumptions.regions.length);
   const home = { ...settings, location: regions[0]!.hetzner };
   const sharesOfMarkets = marketShares(regions, usage);
   const sized: Sized[] = regions.map(({ name, hetzner }, index) => {
     const where = { location: hetzner, market: name };
-    return sizeRegion(stage, usage, assumptions.capacity, sharesOfMarkets[index]!, where, cloud);
+    return sizeRegion(stage, usage, capacity, sharesOfMarkets[index]!, where, cloud);
   });
   const plans = sized.map(({ plan }) => plan) as [RegionPlan, ...RegionPlan[]];
   const topology = plannedTopology(home, plans);

@@ -40,6 +40,7 @@ describe("./dukaan", () => {
     [["seed", "--products", "many"], /--products is "many"/],
     [["test", "--only", "unit,e3e"], /--only names e3e/],
     [["plan", "--stack", "nosuch"], /there is no stack "nosuch"/],
+    [["diagram", "--stack", "nosuch", "--stage", "kafka"], /there is no stack "nosuch"/],
     [["diagram", "--format", "png"], /'png' is invalid.*svg, mermaid, json/],
     [["cost", "--stack", "nosuch"], /Pulumi\.nosuch\.yaml cannot be read/],
     [["cost", "--stage", "shed"], /Allowed choices are droplet, split/],
@@ -78,7 +79,7 @@ describe("./dukaan", () => {
       "low",
     );
     expect(stdout).toMatch(/^a month +Last month on AWS +aws-managed +aws-self-run +hetzner$/m);
-    expect(stdout).toMatch(/^total +\$1,660 +\$255 +\$276 +\$34\.35$/m);
+    expect(stdout).toMatch(/^total +\$1,660 +\$255 +\$276 +\$36\.10$/m);
   });
 
   it("plans and draws a real stack without access to its cloud", async () => {

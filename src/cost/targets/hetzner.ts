@@ -58,7 +58,7 @@ function machineItems(topology: Topology, machine: Machine): Item[] {
     return [
       item("compute", "dedicated", machine.serverType, 1, "month", what),
       item("setup", "dedicated", `${machine.serverType}:setup`, 1, "once", `setup of ${what}`),
-      ...address,
+      // Its IPv4 address has another price than the cloud's, which is not known here; the page says so.
     ];
   }
   return [item("compute", "cloud", skuOfServer(machine.serverType), 1, "month-cap", what), ...address];
