@@ -143,7 +143,7 @@ describe("secrets, after a machine was made anew", () => {
       words.set(value, name);
     }
     const paths = [...words.values()].join("\n");
-    for (const known of ["database-login-1", "app-session", "SshKey deploy", "SshKey app-1", "Authority"])
+    for (const known of ["database-login-1", "app-session", "deployKey", "SshKey app-1", "Authority"])
       expect(paths).toContain(known);
   });
 
