@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { homeDirectory, homeEnvironment, isIntact } from "./home.js";
 import type { ToolReport } from "./inspect.js";
 import type { Report } from "./progress.js";
-import { pulumi, toolDirectory, versitygw } from "./tools.js";
+import { pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
 
 export { ToolchainError } from "./errors.js";
 export type { ToolReport } from "./inspect.js";
@@ -48,11 +48,20 @@ export async function ensureToolchain(options: { onProgress?: Report } = {}): Pr
  * @throws ToolchainError with a remedy
  */
 export async function ensureVersitygw(options: { onProgress?: Report } = {}): Promise<string> {
-  const kept = join(toolDirectory(versitygw), versitygw.executable);
+  return ensureTool(versitygw, options);
+}
+
+/**
+ * Makes sure that one tool is there.
+ * @returns the path of its executable
+ * @throws ToolchainError with a remedy
+ */
+export async function ensureTool(tool: Tool, options: { onProgress?: Report } = {}): Promise<string> {
+  const kept = join(toolDirectory(tool), tool.executable);
   if (existsSync(kept)) return kept;
   const report = options.onProgress ?? (() => undefined);
   const { prepareTool, withToolsLock } = await import("./prepare.js");
-  return withToolsLock(report, () => prepareTool(versitygw, report));
+  return withToolsLock(report, () => prepareTool(tool, report));
 }
 
 /** Looks at every tool. Changes nothing, downloads nothing. */

@@ -11,8 +11,6 @@ export interface Cloud {
   host: Host;
   catalog: Catalog;
   pool: PublicPool;
-  /** Takes a load balancer that is out of the state from the computer. */
-  removeLoadBalancer(id: number): Promise<void>;
 }
 
 /**

@@ -105,7 +105,7 @@ export class LoadBalancerJobs {
   }
 
   /** Takes one that is out of the state from the computer. */
-  async remove(id: number): Promise<void> {
+  async #remove(id: number): Promise<void> {
     await this.#queue.run(String(id), async () => {
       this.#applied.delete(id);
       await this.cloud.host.loadBalancers.remove(String(id));
@@ -131,7 +131,7 @@ export class LoadBalancerJobs {
         const id = balancerIdOf(action);
         if (action.command === "create_load_balancer") {
           state.run("DELETE FROM load_balancers WHERE id = ?", id);
-          void this.remove(id).catch(() => undefined);
+          void this.#remove(id).catch(() => undefined);
           return;
         }
         const row = state.get<Record<string, string | number | null>>(
@@ -146,7 +146,8 @@ export class LoadBalancerJobs {
         }
       },
     };
-    return Object.fromEntries(commands.map((command) => [command, job]));
+    const remove: Job = { run: (action) => this.#remove(balancerIdOf(action)) };
+    return { ...Object.fromEntries(commands.map((command) => [command, job])), delete_load_balancer: remove };
   }
 }
 

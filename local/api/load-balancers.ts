@@ -3,7 +3,7 @@ import type { LoadBalancerState } from "../machines/host.js";
 import { timestamp } from "../state/actions.js";
 import { readJson } from "../state/json.js";
 import type { App } from "./app.js";
-import { settleTime, type Cloud } from "./cloud.js";
+import { settled, settleTime, type Cloud } from "./cloud.js";
 import { invalidInput, isProtected, notFound, refused } from "./errors.js";
 import { checkLabels, readLabels } from "./labels.js";
 import { labelQuery, listQuery, nameQuery, paginate, sendPage } from "./listing.js";
@@ -155,14 +155,20 @@ export function loadBalancerRoutes(app: App, cloud: Cloud): void {
     },
   );
 
-  app.delete("/load_balancers/:id", { schema: { params: IdParams } }, async (request, reply) => {
-    const row = findLoadBalancer(state, request.params.id);
-    if (row.protection_delete) throw isProtected("load balancer", "deleted");
-    // First from the state: what is not in it is removed from the computer by the next start, at the latest.
-    state.run("DELETE FROM load_balancers WHERE id = ?", row.id);
-    await cloud.removeLoadBalancer(row.id);
-    return reply.code(204).send();
-  });
+  app.delete(
+    "/load_balancers/:id",
+    { schema: { params: IdParams, response: { 200: Type.Object({ action: Action }) } } },
+    (request) => {
+      const row = findLoadBalancer(state, request.params.id);
+      if (row.protection_delete) throw isProtected("load balancer", "deleted");
+      // What is not in the state is removed from the computer by the next start, at the latest.
+      const started = state.transaction(() => {
+        state.run("DELETE FROM load_balancers WHERE id = ?", row.id);
+        return actions.start("delete_load_balancer", [{ type: "load_balancer", id: row.id }]);
+      });
+      return settled(cloud, started);
+    },
+  );
 }
 
 /** Writes a new load balancer into the state; its id. Call in a transaction: a refusal must leave nothing behind. */

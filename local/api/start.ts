@@ -48,14 +48,7 @@ export async function startCloud({
 }: CloudOptions): Promise<RunningCloud> {
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
-  const cloud: Cloud = {
-    state,
-    actions,
-    host,
-    catalog,
-    pool: publicPool(slot, reserved),
-    removeLoadBalancer: (id) => balancers.remove(id),
-  };
+  const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot, reserved) };
   const networks = new NetworkJobs(cloud);
   const balancers = new LoadBalancerJobs(cloud, networks, logger);
   actions.use(createJobs(cloud, networks, balancers));

@@ -60,7 +60,7 @@ describe("a load balancer", () => {
     await act(made.id, "change_protection", { delete: true });
     expect(problem(await cloud.delete(path))).toBe("423 protected");
     await act(made.id, "change_protection", { delete: false });
-    expect((await cloud.delete(path)).status).toBe(204);
+    await cloud.finished((await cloud.delete(path)).body.action);
     expect(onHost(made.id)).toBeUndefined();
     expect(problem(await cloud.get(path))).toBe("404 not_found");
   });
