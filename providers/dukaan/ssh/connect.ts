@@ -80,7 +80,8 @@ function attemptLogin(endpoint: Endpoint, signal: AbortSignal): Promise<Client> 
       resolve(client);
     });
     client.once("close", () => reject(new Error("the connection was closed before the login")));
-    client.once("error", (error: Error & { level?: string }) => {
+    // One failure may be told twice (a reset, then the connection's end); an error that nobody hears ends the process.
+    client.on("error", (error: Error & { level?: string }) => {
       settle();
       client.destroy();
       const otherType = error.level === "handshake" && /no matching host key format/.test(error.message);
