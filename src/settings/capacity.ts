@@ -60,12 +60,15 @@ const memory = (value: number, source: string): Parameter => ({ value, least: 0.
 
 /** Every parameter but memory, with its default. Measured ones are doubled: cores of small servers are shared. */
 export const workParameters: Readonly<Record<Exclude<keyof Capacity, "memoryGiB">, Parameter>> = {
-  appMs: ms(2.6, `twice 1.3 ms: Node.js and PgBouncer for a shop's page, ${bench}`),
-  appCachedMs: ms(1, "not measured: less than half of a rendered page, as neither SQL nor rendering is left"),
+  appMs: ms(1.5, `twice 0.72 ms: Node.js and PgBouncer for a shop's page, ${bench}`),
+  appCachedMs: ms(
+    0.6,
+    "not measured: less than half of a rendered page, as neither SQL nor rendering is left",
+  ),
   edgeMs: ms(0.15, "not measured: TLS on connections that stay open, and one hop"),
   databaseReadMs: ms(
     1,
-    `twice 0.43 ms, and room for reads from disk: PostgreSQL for a shop's page, ${bench}`,
+    `twice 0.45 ms, and room for reads from disk: PostgreSQL for a shop's page, ${bench}`,
   ),
   databaseOrderMs: ms(4, `twice 1.9 ms: PostgreSQL for an order, without waiting for the disk, ${bench}`),
   databaseSearchMs: ms(60, "not measured: a scan of some ten thousand rows by ILIKE"),

@@ -149,10 +149,10 @@ describe("usage", () => {
   });
 
   it("asks for cores by the work's time", () => {
-    // Stage fleet, 1.522 pages/s × 2.6 ms + 0.00609 orders/s × 2.6 ms = 3.973 ms a second; at 60 % busy 0.006622 cores.
-    expect(needsOf("fleet", usages.low, assumptions.capacity, 1).app?.cores).toBeCloseTo(0.006622, 6);
-    // The cache answers nine of ten: 0.1 × 2.6 + 0.9 × 1 = 1.16 ms a page: (1.7656 + 0.0158) / 600 = 0.002969.
-    expect(needsOf("redis", usages.low, assumptions.capacity, 1).app?.cores).toBeCloseTo(0.002969, 6);
+    // Stage fleet, 1.522 pages/s × 1.5 ms + 0.00609 orders/s × 1.5 ms = 2.292 ms a second; at 60 % busy 0.003820 cores.
+    expect(needsOf("fleet", usages.low, assumptions.capacity, 1).app?.cores).toBeCloseTo(0.00382, 6);
+    // The cache answers nine of ten: 0.1 × 1.5 + 0.9 × 0.6 = 0.69 ms a page: (1.0502 + 0.0091) / 600 = 0.001766.
+    expect(needsOf("redis", usages.low, assumptions.capacity, 1).app?.cores).toBeCloseTo(0.001766, 6);
   });
 });
 

@@ -191,7 +191,7 @@ describe("dukaan:capacity", () => {
   it("refuses what it does not know, all at once", () => {
     const wrong = { appMs: -1, utilisation: "much", sharks: 1, memoryGiB: { app: 0, moon: 1 } };
     expect(problemsOf({ ...local, "dukaan:capacity": wrong })).toEqual({
-      "dukaan:capacity.appMs": "is -1, not a number from 0 to 60000 | Use e.g. 2.6, the default.",
+      "dukaan:capacity.appMs": "is -1, not a number from 0 to 60000 | Use e.g. 1.5, the default.",
       "dukaan:capacity.utilisation": 'is "much", not a number from 0.05 to 1 | Use e.g. 0.6, the default.',
       "dukaan:capacity.sharks": expect.stringMatching(/^is not a setting; there are appMs, .*memoryGiB \|/),
       "dukaan:capacity.memoryGiB.app": "is 0, not a number from 0.25 to 1024 | Use e.g. 2, the default.",
