@@ -10,7 +10,7 @@ import type { Settings } from "./settings/schema.js";
 /** The project's own catalogue of prices. */
 export const catalogueFile = join(projectRoot, "src", "cost", "catalogue", "prices.json");
 
-/** In the environment of Pulumi: somebody has said yes to more than the budget, or has asked already. */
+/** In the environment of Pulumi, `yes`: somebody has said yes to more than the budget, or has asked already. */
 export const overBudgetVariable = "DUKAAN_OVER_BUDGET";
 
 /**

@@ -17,7 +17,7 @@ if (settings.release !== undefined) {
   );
 }
 
-const tooDear = process.env[overBudgetVariable] === undefined ? whyOverBudget(settings) : undefined;
+const tooDear = process.env[overBudgetVariable] === "yes" ? undefined : whyOverBudget(settings);
 if (tooDear !== undefined) {
   throw new RunError(
     `${tooDear}\nNothing was changed. Raise dukaan:monthlyBudget, take smaller servers, or set ${overBudgetVariable}=yes to go above it.`,
