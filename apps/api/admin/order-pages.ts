@@ -142,15 +142,21 @@ const STEP_NAMES: Readonly<Record<Exclude<OrderStatus, "placed">, string>> = {
 
 // `from` is what the merchant sees: when it is not so any more, the click changes nothing.
 function nextSteps(merchant: PageOwner, store: Store, { number, status }: Order): string {
-  const step = (to: OrderStatus) =>
-    to === "placed"
-      ? ""
-      : html`<form method="post" action="/admin/${store.slug}/orders/${number}/status">
-          !${merchant.formField()}
-          <input type="hidden" name="from" value="${status}" />
-          <input type="hidden" name="to" value="${to}" />
-          <button class="button!${to === "cancelled" ? " quiet" : ""}">${STEP_NAMES[to]}</button>
-        </form> `;
-  const steps = nextStatuses(status, "merchant").map(step);
-  return steps.length === 0 ? "" : html`<div class="actions">!${steps}</div>`;
+  const step = (to: OrderStatus) => {
+    if (to === "placed") return "";
+    const form = html`<form method="post" action="/admin/${store.slug}/orders/${number}/status">
+      !${merchant.formField()}
+      <input type="hidden" name="from" value="${status}" />
+      <input type="hidden" name="to" value="${to}" />
+      <button class="button${to === "cancelled" ? " quiet" : ""}">${STEP_NAMES[to]}</button>
+    </form> `;
+    if (to !== "cancelled") return form;
+    // Opened first, so that one touch beside the mark cancels nothing.
+    return html`<details>
+      <summary>Cancel this order</summary>
+      <p>Its pieces go back into the stock. This cannot be undone.</p>
+      !${form}
+    </details>`;
+  };
+  return nextStatuses(status, "merchant").map(step).join("");
 }
