@@ -56,7 +56,10 @@ async function buildInto(source: string, root: string, output: string): Promise<
   chmodSync(output, 0o755);
   await build({
     absWorkingDir: root,
-    entryPoints: ["server", "migrate", "seed"].map((name) => join(source, `${name}.ts`)),
+    entryPoints: ["server", "migrate", "seed", "images/reencode"].map((name) => join(source, `${name}.ts`)),
+    entryNames: "[name]",
+    // Native: it comes to servers apart from the bundle, as a folder node_modules beside it.
+    external: ["sharp"],
     outdir: output,
     outExtension: { ".js": ".mjs" },
     bundle: true,

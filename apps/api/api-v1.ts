@@ -30,7 +30,11 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       const store = await requireStore(db, request.params.slug);
       const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
       const { rows, newer = null, older = null } = await listProducts(db, store.id, cursor, PAGE_SIZE);
-      return sendJson(reply, { products: rows.map(listedProductJson), newer, older });
+      return sendJson(reply, {
+        products: rows.map((row) => listedProductJson(row, environment.publicUrl)),
+        newer,
+        older,
+      });
     },
   );
 
@@ -41,7 +45,7 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       const store = await requireStore(db, request.params.slug);
       const product = await findProduct(db, store.id, parseProductId(request.params.product));
       if (!product) throw notFound("This shop has no such product.");
-      return sendJson(reply, productJson(product));
+      return sendJson(reply, productJson(product, environment.publicUrl));
     },
   );
 

@@ -23,6 +23,9 @@ import { refuseCrossOrigin } from "./http/origin-check.js";
 import { createGuardedServer, LoadGate } from "./http/overload.js";
 import { securityHeaders } from "./http/security-headers.js";
 import { registerOrderRoutes } from "./orders/routes.js";
+import { Encoder } from "./images/encoder.js";
+import { S3ImageStore } from "./images/image-store.js";
+import { registerImageRoutes } from "./images/routes.js";
 import { createLayout } from "./pages/layout.js";
 import { assetsDirectory, migrationsDirectory } from "./release-files.js";
 import type { Services } from "./services.js";
@@ -35,7 +38,9 @@ export interface AppOptions extends OpenDatabase {
 }
 
 /** Puts the service together; it does not listen yet. */
-export async function createApp(options: AppOptions): Promise<{ app: App; health: Health }> {
+export async function createApp(
+  options: AppOptions,
+): Promise<{ app: App; health: Health; services: Services }> {
   const { environment, db, pool, queue, logger } = options;
   const assets = new Assets(assetsDirectory);
   const layout = createLayout(assets);
@@ -48,6 +53,10 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
     environment,
     flags,
     layout,
+    images: environment.images && {
+      store: new S3ImageStore(environment.images),
+      encoder: new Encoder(),
+    },
     ...createAuth(db, environment.sessionSecret, createSmsGateway(environment.sms, logger)),
   };
   const onUnixSocket = "socket" in environment.listen;
@@ -73,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.setSerializerCompiler(() => JSON.stringify);
 
+  app.addHook("onClose", () => services.images?.store.close());
   registerErrorHandlers(app, layout);
   app.addHook("onRequest", (request, reply, done) => {
     reply.headers(headers).header("x-request-id", request.id);
@@ -89,6 +99,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
   registerAssets(app, assets);
   registerHomePage(app, services);
   registerCatalogueRoutes(app, services);
+  registerImageRoutes(app, services);
   registerCartRoutes(app, services);
   registerOrderRoutes(app, services);
   registerSignInRoutes(app, services);
@@ -98,7 +109,7 @@ export async function createApp(options: AppOptions): Promise<{ app: App; health
     registerAdminRoutes(area, services);
   });
   registerApiV1(app, services);
-  return { app, health };
+  return { app, health, services };
 }
 
 /** One line for each answered request. Addresses of orders and cookies are secrets, so the route is logged instead. */

@@ -1,3 +1,4 @@
+import type { Bucket } from "./images/image-store.js";
 import { parse as parseConnectionString } from "pg-connection-string";
 import type { SmsSettings } from "./sms/gateway.js";
 
@@ -21,6 +22,8 @@ export interface ServerEnvironment {
   sms: SmsSettings;
   listen: Listen;
   logLevel: LogLevel;
+  /** Where pictures are kept; absent: there are none. */
+  images?: Bucket;
   /** Names the release in every line of the log. */
   releaseId?: string;
 }
@@ -45,6 +48,7 @@ export function readServerEnvironment(variables: Variables): ServerEnvironment {
     sms: smsSettings(variables, problem),
     listen: listen(variables, problem),
     logLevel: logLevel(variables, problem),
+    ...images(variables, problem),
     ...(variables["RELEASE_ID"] && { releaseId: variables["RELEASE_ID"] }),
   }));
 }
@@ -163,6 +167,48 @@ function listen(variables: Variables, problem: Report): Listen {
   return {
     host: variables["HOST"] || "127.0.0.1",
     port: integer("PORT", variables, { min: 1, max: 65535, fallback: 0 }, problem),
+  };
+}
+
+const IMAGE_VARIABLES = {
+  endpoint: "IMAGES_ENDPOINT",
+  region: "IMAGES_REGION",
+  bucket: "IMAGES_BUCKET",
+  accessKey: "IMAGES_ACCESS_KEY",
+  secretKey: "IMAGES_SECRET_KEY",
+} as const;
+
+/** The bucket for pictures: all of its variables, or none of them. */
+function images(variables: Variables, problem: Report): { images?: Bucket } {
+  const read = (name: keyof typeof IMAGE_VARIABLES): string => variables[IMAGE_VARIABLES[name]] ?? "";
+  const names = Object.values(IMAGE_VARIABLES);
+  const missing = names.filter((name) => !variables[name]);
+  if (missing.length === names.length) return {};
+  for (const name of missing) problem(`${name} must be set: of ${names.join(", ")} all are there, or none`);
+  const endpoint = read("endpoint");
+  // Keys and pictures in clear only on this computer, for development.
+  const allowed = /^(https:\/\/[a-z0-9.-]+(:\d{1,5})?|http:\/\/(127\.0\.0\.1|localhost)(:\d{1,5})?)$/;
+  if (endpoint !== "" && !allowed.test(endpoint))
+    problem(
+      "IMAGES_ENDPOINT must be an HTTPS address without a path, such as https://fsn1.your-objectstorage.com",
+    );
+  if (read("bucket") !== "" && !/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(read("bucket")))
+    problem("IMAGES_BUCKET must be the name of a bucket: 3 to 63 of a-z, 0-9, '.' and '-'");
+  const caCertificate = variables["IMAGES_CA_CERTIFICATE"];
+  if (
+    caCertificate &&
+    !Buffer.from(caCertificate, "base64").toString().startsWith("-----BEGIN CERTIFICATE-----")
+  )
+    problem("IMAGES_CA_CERTIFICATE must be a certificate: its PEM, in base64");
+  return {
+    images: {
+      endpoint,
+      region: read("region"),
+      bucket: read("bucket"),
+      accessKey: read("accessKey"),
+      secretKey: read("secretKey"),
+      ...(caCertificate && { caCertificate: Buffer.from(caCertificate, "base64").toString() }),
+    },
   };
 }
 

@@ -1,5 +1,7 @@
 import { sql } from "kysely";
 import type { Database } from "./database/database.js";
+import type { ImageStore } from "./images/image-store.js";
+import { deleteUnusedImages } from "./images/images.js";
 
 const HOUR = 60 * 60 * 1000;
 /** Rows deleted at a time, so that no delete holds its locks for long. */
@@ -30,9 +32,17 @@ export async function deleteExpired(db: Database): Promise<number> {
   return deleted;
 }
 
-/** Runs {@link deleteExpired} every hour; the returned function stops it. */
-export function startHousekeeping(db: Database, onError: (error: unknown) => void): () => void {
-  const timer = setInterval(() => void deleteExpired(db).catch(onError), HOUR);
+/** Runs {@link deleteExpired} and {@link deleteUnusedImages} every hour; the returned function stops it. */
+export function startHousekeeping(
+  db: Database,
+  images: ImageStore | undefined,
+  onError: (error: unknown) => void,
+): () => void {
+  const clean = (): void => {
+    void deleteExpired(db).catch(onError);
+    if (images) void deleteUnusedImages(db, images).catch(onError);
+  };
+  const timer = setInterval(clean, HOUR);
   timer.unref();
   return () => clearInterval(timer);
 }

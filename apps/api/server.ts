@@ -43,8 +43,8 @@ const database = openDatabase({
     logger.warn({ ...slow, times }, "slow statement"),
   ),
 });
-const { app, health } = await createApp({ environment, ...database, logger });
-const stopHousekeeping = startHousekeeping(database.db, (error) =>
+const { app, health, services } = await createApp({ environment, ...database, logger });
+const stopHousekeeping = startHousekeeping(database.db, services.images?.store, (error) =>
   logger.warn({ err: error }, "housekeeping failed"),
 );
 

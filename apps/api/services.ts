@@ -4,6 +4,8 @@ import type { SignInCodes } from "./auth/sign-in-codes.js";
 import type { Database } from "./database/database.js";
 import type { ServerEnvironment } from "./environment.js";
 import type { FeatureFlags } from "./flags.js";
+import type { Encoder } from "./images/encoder.js";
+import type { ImageStore } from "./images/image-store.js";
 import type { Layout } from "./pages/layout.js";
 
 /** What the routes work with. */
@@ -15,4 +17,6 @@ export interface Services {
   signInCodes: SignInCodes;
   formKeys: FormKeys;
   layout: Layout;
+  /** Absent: no object storage is set, so there are no pictures. */
+  images: { store: ImageStore; encoder: Encoder } | undefined;
 }

@@ -5,7 +5,7 @@ import { addProduct, hiddenFields, openShop, startShop, Visitor, type Shop } fro
 
 // Who may reach a merchant's routes. They are taken from Fastify itself: whatever is not public by this list is a
 // merchant's, so a new route is tried here without being named.
-const PUBLIC = [/^\/$/, /^\/(login|login\/code|livez|readyz|metrics)$/, /^\/(assets|s|o|api\/v1)\//];
+const PUBLIC = [/^\/$/, /^\/(login|login\/code|livez|readyz|metrics)$/, /^\/(assets|images|s|o|api\/v1)\//];
 
 interface Route {
   method: HTTPMethods;
@@ -52,6 +52,8 @@ const FORM = {
   from: "placed",
   to: "cancelled",
   phone: "9876543210",
+  alt: "",
+  action: "remove",
 };
 
 /** A route's address in a shop, with the ids of what the owner has. */

@@ -5,6 +5,7 @@ import { openDatabase, type OpenDatabase } from "../../apps/api/database/databas
 import { migrate } from "../../apps/api/database/migrations.js";
 import type { ServerEnvironment } from "../../apps/api/environment.js";
 import type { App } from "../../apps/api/http/app.js";
+import type { Bucket } from "../../apps/api/images/image-store.js";
 import { migrationsDirectory } from "../../apps/api/release-files.js";
 import { LogStream } from "./log-stream.js";
 import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "./postgres.js";
@@ -26,7 +27,9 @@ export interface Shop extends OpenDatabase {
 }
 
 /** Starts PostgreSQL, PgBouncer and the service, migrated. */
-export async function startShop(options: { migrated?: boolean; timeoutMillis?: number } = {}): Promise<Shop> {
+export async function startShop(
+  options: { migrated?: boolean; timeoutMillis?: number; images?: Bucket } = {},
+): Promise<Shop> {
   const postgres = await startPostgres();
   const pgbouncer = await startPgBouncer(postgres);
   const databaseUrl = await postgres.createDatabase();
@@ -39,6 +42,7 @@ export async function startShop(options: { migrated?: boolean; timeoutMillis?: n
     sms: "log",
     listen: { socket: "/nowhere/api.sock" },
     logLevel: "info",
+    ...(options.images && { images: options.images }),
   };
   const database = openDatabase({
     url: environment.databaseUrl,
@@ -104,6 +108,25 @@ export class Visitor {
     );
   }
 
+  /** Sends a product's picture as a browser does from the product's page, or with that page's form to another product. */
+  async upload(
+    page: string,
+    picture: Buffer,
+    fields: Record<string, string> = {},
+    target = page,
+  ): Promise<Answer> {
+    const form = new FormData();
+    const texts = { ...hiddenFields((await this.get(page)).body, `${page}/images`), alt: "", ...fields };
+    for (const [name, value] of Object.entries(texts)) form.set(name, value);
+    form.set("picture", new Blob([new Uint8Array(picture)]), "picture.jpg");
+    const body = new Response(form);
+    const headers = {
+      "content-type": body.headers.get("content-type") ?? "",
+      "sec-fetch-site": "same-origin",
+    };
+    return await this.#send("POST", `${target}/images`, headers, Buffer.from(await body.arrayBuffer()));
+  }
+
   /** Opens a page, fills in its form with this action and sends it with all its hidden fields. */
   async submit(page: string, action: string, form: Record<string, string>): Promise<Answer> {
     const { body } = await this.get(page);
@@ -124,7 +147,7 @@ export class Visitor {
     method: HTTPMethods,
     path: string,
     headers: Record<string, string>,
-    payload?: string,
+    payload?: string | Buffer,
   ): Promise<Answer> {
     const { pathname } = new URL(path, PUBLIC_URL);
     const sent = [...this.#cookies.values()].filter(

@@ -90,3 +90,41 @@ test("both ways to listen at once, or a port that is none, are refused", () => {
   expect(problems({ PORT: "8080" })).toEqual(["LISTEN_SOCKET"]);
   expect(problems({ LISTEN_SOCKET: "", PORT: "70000" })).toEqual(["PORT"]);
 });
+
+const IMAGES = {
+  IMAGES_ENDPOINT: "https://fsn1.your-objectstorage.com",
+  IMAGES_REGION: "fsn1",
+  IMAGES_BUCKET: "shop-images",
+  IMAGES_ACCESS_KEY: "access",
+  IMAGES_SECRET_KEY: "secret",
+};
+
+test("the bucket for pictures is there as a whole or not at all", () => {
+  const certificate = Buffer.from("-----BEGIN CERTIFICATE-----").toString("base64");
+  expect(readServerEnvironment(VALID).images).toBeUndefined();
+  expect(readServerEnvironment({ ...VALID, ...IMAGES, IMAGES_CA_CERTIFICATE: certificate }).images).toEqual({
+    endpoint: "https://fsn1.your-objectstorage.com",
+    region: "fsn1",
+    bucket: "shop-images",
+    accessKey: "access",
+    secretKey: "secret",
+    caCertificate: "-----BEGIN CERTIFICATE-----",
+  });
+  expect(() => readServerEnvironment({ ...VALID, ...IMAGES, IMAGES_SECRET_KEY: "" })).toThrow(
+    /IMAGES_SECRET_KEY must be set/,
+  );
+  expect(() => readServerEnvironment({ ...VALID, ...IMAGES, IMAGES_CA_CERTIFICATE: "PEM" })).toThrow(
+    /IMAGES_CA_CERTIFICATE must be a certificate/,
+  );
+});
+
+test.each([
+  "http://storage.example",
+  "https://storage.example/path",
+  "ftp://x",
+  "https://u:p@storage.example",
+])("pictures are not sent to %s", (endpoint) => {
+  expect(() => readServerEnvironment({ ...VALID, ...IMAGES, IMAGES_ENDPOINT: endpoint })).toThrow(
+    /IMAGES_ENDPOINT must be an HTTPS address/,
+  );
+});

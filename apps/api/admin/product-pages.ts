@@ -14,6 +14,7 @@ import { formatRupees } from "../money.js";
 import { checkbox, errorSummary, selectField, textArea, textField, type FieldErrors } from "../pages/form.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
+import { imageForms } from "./image-forms.js";
 import { formOf, type ProductForm } from "./product-form.js";
 
 interface EnteredForm {
@@ -91,6 +92,7 @@ export function editProductPage(
         !${productFields(values, errors, categories)}
         <button class="button wide">Save</button>
       </form>
+      !${imageForms(merchant, store, product)}
     </section>`,
   });
 }

@@ -5,6 +5,7 @@ import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
 import { registerAddressRoutes } from "./address-routes.js";
 import { registerCategoryRoutes } from "./category-routes.js";
+import { registerImageAdminRoutes } from "./image-routes.js";
 import { readDashboard } from "./dashboard.js";
 import { dashboardPage } from "./dashboard-page.js";
 import { registerOrderAdminRoutes } from "./order-routes.js";
@@ -25,6 +26,7 @@ export function registerAdminRoutes(area: App, services: Services): void {
   registerAddressRoutes(area, services);
   registerCategoryRoutes(area, services);
   registerProductRoutes(area, services);
+  registerImageAdminRoutes(area, services);
   registerOrderAdminRoutes(area, services);
   registerWhatsappRoutes(area, services);
 }

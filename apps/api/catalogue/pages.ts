@@ -1,5 +1,6 @@
 import { html } from "ghtml";
 import { MAX_QUANTITY } from "../cart/cart.js";
+import { pictureElement } from "../images/picture.js";
 import { formatRupees } from "../money.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
@@ -29,7 +30,7 @@ export function shopPage(
         products.rows.length === 0
           ? html`<p class="lead">There is nothing here yet. Please come back soon.</p>`
           : html`<ul class="grid">
-                !${products.rows.map((product) => productCard(store, product))}
+                !${products.rows.map((product, index) => productCard(store, product, index >= FIRST))}
               </ul>
               !${pageLinks(path, products)}`
       }`,
@@ -48,10 +49,18 @@ function categoryLinks(store: Store, categories: readonly Category[], current: C
   </nav>`;
 }
 
-function productCard(store: Store, product: ListedProduct): string {
+/** How wide a picture is shown; the style sheet's grid and page width. */
+const CARD = "(min-width: 40rem) 15rem, 46vw";
+const DETAIL = "(min-width: 52rem) 32rem, 92vw";
+/** Cards that are visible at once on most screens. */
+const FIRST = 4;
+
+function productCard(store: Store, product: ListedProduct, lazy: boolean): string {
+  const { id, name, stock, image } = product;
+  const picture = image ? pictureElement(image, CARD, { lazy }) : tile(product);
   return html`<li class="product">
-    <a href="/s/${store.slug}/p/${product.id}">!${tile(product)}<span class="name">${product.name}</span></a>
-    <p class="price">!${price(product)}!${stockNote(product.stock)}</p>
+    <a href="/s/${store.slug}/p/${id}">!${picture}<span class="name">${name}</span></a>
+    <p class="price">!${price(product)}!${stockNote(stock)}</p>
   </li> `;
 }
 
@@ -64,7 +73,7 @@ export function productPage(layout: Layout, store: Store, product: Product): str
     store,
     main: html`<p class="back"><a href="/s/${store.slug}">All products</a></p>
       <article class="detail">
-        !${tile(product)}
+        !${gallery(product)}
         <div>
           <h1>${product.name}</h1>
           <p class="price large">!${price(product)}!${stockNote(product.stock)}</p>
@@ -108,6 +117,15 @@ export function pageLinks(
     !${page.newer ? html`<a class="button quiet" rel="prev" href="${address(page.newer)}">Newer</a>` : ""}
     !${page.older ? html`<a class="button quiet" rel="next" href="${address(page.older)}">Older</a>` : ""}
   </nav>`;
+}
+
+function gallery(product: Product): string {
+  const [first, ...others] = product.images;
+  if (!first) return tile(product);
+  return html`<div class="gallery">
+    !${pictureElement(first, DETAIL, { lazy: false })}
+    !${others.map((image) => pictureElement(image, DETAIL, { lazy: true }))}
+  </div>`;
 }
 
 /** Stands in for a picture: the first letter on a colour that stays the same for a product. */

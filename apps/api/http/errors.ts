@@ -4,6 +4,7 @@ import { isUnavailable } from "../database/errors.js";
 import { errorPage } from "../pages/error-page.js";
 import type { Layout } from "../pages/layout.js";
 import { SmsNotSent } from "../sms/webhook.js";
+import { ImageStoreError } from "../images/image-store.js";
 import { StoreMoved } from "../stores/moved.js";
 import type { App } from "./app.js";
 import { sendPrivatePage } from "./caching.js";
@@ -69,6 +70,13 @@ function toProblem(error: unknown): Problem {
     return new Problem(503, "unavailable", "The shop is not available for a moment. Please try again.", {
       retryAfter: 5,
     });
+  if (error instanceof ImageStoreError)
+    return new Problem(
+      503,
+      "pictures-unavailable",
+      "Pictures are not available for a moment. Please try again.",
+      { retryAfter: 10 },
+    );
   if (isFastifyError(error)) {
     if (error.validation) return invalidInput(error);
     if (error.statusCode === 413)

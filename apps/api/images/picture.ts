@@ -1,0 +1,42 @@
+import { html } from "ghtml";
+import type { ProductImage } from "../catalogue/snapshot.js";
+
+/** Formats of a picture's files by ending; browsers take the first that they know. */
+export const FORMATS = { webp: "image/webp", jpg: "image/jpeg" } as const;
+
+/** Names of a picture's files. */
+export function fileNames(widths: readonly number[]): string[] {
+  return widths.flatMap((width) => Object.keys(FORMATS).map((format) => `${width}.${format}`));
+}
+
+/** Address of a picture's file on this service. */
+export function imagePath(digest: string, width: number, format: keyof typeof FORMATS): string {
+  return `/images/${digest}/${width}.${format}`;
+}
+
+/**
+ * A picture: the browser chooses format and width, and knows its shape before it arrives, so nothing on the page moves.
+ * @param sizes how wide it is shown, for the browser's choice, e.g. "(min-width: 40rem) 25vw, 50vw"
+ * @param options.lazy load it only when it comes near to the visible part of the page
+ */
+export function pictureElement(
+  { digest, width, height, widths, alt }: ProductImage,
+  sizes: string,
+  { lazy }: { lazy: boolean },
+): string {
+  const set = (format: keyof typeof FORMATS) =>
+    widths.map((each) => `${imagePath(digest, each, format)} ${each}w`).join(", ");
+  const fallback = imagePath(digest, widths[Math.min(1, widths.length - 1)] ?? width, "jpg");
+  return html`<picture
+    ><source type="image/webp" srcset="${set("webp")}" sizes="${sizes}" />
+    <img
+      src="${fallback}"
+      srcset="${set("jpg")}"
+      sizes="${sizes}"
+      width="${width}"
+      height="${height}"
+      alt="${alt}"
+      !${lazy ? 'loading="lazy"' : ""}
+      decoding="async"
+  /></picture>`;
+}
