@@ -10,7 +10,14 @@ import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
 
 /** What of the app's environment is changed when somebody knows it, and never brought back with an earlier release. */
-const credentials = ["DATABASE_URL", "MIGRATION_DATABASE_URL", "SESSION_SECRET", "SMS_WEBHOOK_SECRET"];
+const credentials = [
+  "DATABASE_URL",
+  "MIGRATION_DATABASE_URL",
+  "SESSION_SECRET",
+  "SMS_WEBHOOK_SECRET",
+  "IMAGES_ACCESS_KEY",
+  "IMAGES_SECRET_KEY",
+];
 
 export interface AppServersArgs {
   machines: readonly Machine[];
@@ -19,6 +26,8 @@ export interface AppServersArgs {
   authority: CertificateAuthority;
   /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
   publicUrl: pulumi.Input<string>;
+  /** Where pictures are; absent: there are none. */
+  images: Settings["images"];
   /** How sign-in codes reach merchants. */
   sms: Settings["sms"];
   /** The bundled app and the Node.js that runs it, on this computer. */
@@ -35,7 +44,7 @@ export interface AppServersArgs {
  * requests with it; an app that does not get ready is never switched to; while the database is away the app answers 503.
  *
  * @example
- * new AppServers("app", { machines, database, authority, publicUrl, sms: "log", artifacts }, { parent: environment });
+ * new AppServers("app", { machines, database, authority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
   private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
@@ -108,7 +117,7 @@ export class AppServers extends pulumi.ComponentResource {
 
   private makeRelease(
     machine: Machine,
-    { artifacts, database, publicUrl, sms }: AppServersArgs,
+    { artifacts, database, publicUrl, images, sms }: AppServersArgs,
     sessionSecret: pulumi.Output<string>,
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
@@ -122,6 +131,7 @@ export class AppServers extends pulumi.ComponentResource {
       MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
       PUBLIC_URL: publicUrl,
       SESSION_SECRET: sessionSecret,
+      ...imageBucket(images),
       ...smsGateway(sms),
       NODE_OPTIONS: apiRole.nodeOptions(machine.about),
     };
@@ -133,6 +143,7 @@ export class AppServers extends pulumi.ComponentResource {
         service: "api",
         bundle: artifacts.api,
         runtime: artifacts.node,
+        modules: artifacts.modules,
         user: apiRole.user,
         environment,
         credentials: credentials.filter((variable) => variable in environment),
@@ -144,6 +155,21 @@ export class AppServers extends pulumi.ComponentResource {
     );
     return release.active;
   }
+}
+
+function imageBucket(images: Settings["images"]): Record<string, string> {
+  if (!images) return {};
+  return {
+    IMAGES_ENDPOINT: images.endpoint,
+    IMAGES_REGION: images.region,
+    IMAGES_BUCKET: images.bucket,
+    IMAGES_ACCESS_KEY: images.accessKey,
+    IMAGES_SECRET_KEY: images.secretKey,
+    // One line: what changes a release's environment on the machine goes by lines.
+    ...(images.caCertificate !== undefined && {
+      IMAGES_CA_CERTIFICATE: Buffer.from(images.caCertificate).toString("base64"),
+    }),
+  };
 }
 
 function smsGateway(sms: Settings["sms"]): Record<string, string> {

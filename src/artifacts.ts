@@ -7,12 +7,14 @@ import { projectRoot } from "./project.js";
 export interface Artifacts {
   api: { directory: string; digest: string };
   node: { archive: string; version: string; digest: string };
+  /** Native modules that the app's bundle cannot hold. */
+  modules: { archive: string; digest: string };
 }
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
 /**
- * Finds the bundled app (made by the build) and the Node.js runtime (named by the environment).
+ * Finds the bundled app (made by the build) and the Node.js runtime and native modules (named by the environment).
  * @param held digest of the bundle that the stack stays at, instead of the one that is built
  * @throws RunError that says which command makes what is missing
  */
@@ -22,7 +24,11 @@ export function findArtifacts(
   held?: string,
 ): Artifacts {
   const api = held === undefined ? findBundle(root, environment) : heldBundle(held, environment);
-  return { api, node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]) };
+  return {
+    api,
+    node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]),
+    modules: findModules(environment["DUKAAN_NATIVE_MODULES"]),
+  };
 }
 
 /** The folder of the app's bundle: what the build made, or what `DUKAAN_API_BUNDLE` names. Its record lies beside it. */
@@ -52,21 +58,38 @@ function findBundle(root: string, environment: Variables): Artifacts["api"] {
 }
 
 function findRuntime(text: string | undefined): Artifacts["node"] {
-  const remedy = 'Run `./dukaan up`, or for plain pulumi: eval "$(./dukaan env)".';
-  if (!text)
-    throw new RunError(`DUKAAN_NODE_RUNTIME is not set: it names the Node.js for servers. ${remedy}`);
-  let runtime: Partial<Artifacts["node"]>;
-  try {
-    runtime = JSON.parse(text);
-  } catch {
-    throw new RunError(`DUKAAN_NODE_RUNTIME is not JSON: ${text.slice(0, 80)}. ${remedy}`);
-  }
-  const { archive, version, digest } = runtime;
-  if (!archive || !version || !digest) {
-    throw new RunError(
-      `DUKAAN_NODE_RUNTIME lacks archive, version or digest: ${text.slice(0, 80)}. ${remedy}`,
-    );
-  }
-  if (!existsSync(archive)) throw new RunError(`the Node.js for servers is gone: ${archive}. ${remedy}`);
+  const variable = "DUKAAN_NODE_RUNTIME";
+  const { archive, version, digest } = findArchive(variable, text, "the Node.js for servers");
+  if (!version) throw lacking(variable, "version");
   return { archive, version, digest };
+}
+
+function findModules(text: string | undefined): Artifacts["modules"] {
+  const { archive, digest } = findArchive("DUKAAN_NATIVE_MODULES", text, "the image library for servers");
+  return { archive, digest };
+}
+
+const remedy = 'Run `./dukaan up`, or for plain pulumi: eval "$(./dukaan env)".';
+
+const lacking = (variable: string, what: string): RunError =>
+  new RunError(`${variable} lacks ${what}. ${remedy}`);
+
+/** Reads what the command line says about an archive for servers, as JSON in the environment. */
+function findArchive(
+  variable: string,
+  text: string | undefined,
+  title: string,
+): { archive: string; digest: string; version?: string } {
+  if (!text) throw new RunError(`${variable} is not set: it names ${title}. ${remedy}`);
+  let found: { archive?: string; digest?: string; version?: string };
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new RunError(`${variable} is not JSON: ${text.slice(0, 80)}. ${remedy}`);
+  }
+  const { archive, digest } = found;
+  if (!archive) throw lacking(variable, "archive");
+  if (!digest) throw lacking(variable, "digest");
+  if (!existsSync(archive)) throw new RunError(`${title} is gone: ${archive}. ${remedy}`);
+  return { ...found, archive, digest };
 }

@@ -78,6 +78,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       database,
       authority: environment.authority,
       publicUrl: url,
+      images: settings.images,
       sms: settings.sms,
       artifacts,
     },

@@ -37,7 +37,7 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
     regions: places,
     machines,
     services,
-    flows: [...plan.flows, ...(backups ?? [])],
+    flows: [...plan.flows, ...(backups ?? []), ...picturesFrom(settings.images)],
     outside: { world: ["0.0.0.0/0", "::/0"], operators: settings.operatorCidrs },
     entries: [
       {
@@ -80,6 +80,12 @@ function backupsTo(endpoint: string): Flow[] {
     { from, to: "postgresql", protocol: "unix", socket: "/run/postgresql/.s.PGSQL.5432", purpose: "backups" },
     ...(port === "" ? [] : [tcp(from, "world", Number(port), "object storage")]),
   ];
+}
+
+/** The way to the bucket of pictures. The one to port 443 is open anyway. */
+function picturesFrom(images: Settings["images"]): Flow[] {
+  const { port } = new URL(images?.endpoint ?? "https://none");
+  return port === "" ? [] : [tcp("api", "world", Number(port), "pictures")];
 }
 
 function placeOf(settings: Settings, { location: where, market, sizes }: RegionPlan, index: number): Region {

@@ -12,6 +12,7 @@ import { pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
 
 export { ToolchainError } from "./errors.js";
 export type { ToolReport } from "./inspect.js";
+export { ensureImageLibrary, type ImageLibrary } from "./image-library.js";
 export { ensureNodeRuntime, type NodeRuntime } from "./node-runtime.js";
 
 /** Everything that is needed to run Pulumi. */

@@ -33,7 +33,7 @@ export async function ensureNodeRuntime(options: { onProgress?: Report } = {}): 
   const folder = `node-runtime-${version}-${digest.slice(0, 12)}`;
   const archive = join(toolsDirectory(), folder, `node-v${version}-linux-x64.tar.gz`);
   if (!existsSync(archive)) {
-    const { packRuntime } = await import("./pack-runtime.js");
+    const { packRuntime } = await import("./pack-archives.js");
     await packRuntime(archive, options.onProgress ?? (() => undefined));
   }
   return { archive, version, digest };

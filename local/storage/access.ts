@@ -2,21 +2,29 @@ import { randomBytes } from "node:crypto";
 import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { serverCertificate } from "./certificate.js";
 
+/** Names an account of the object storage and proves to be it. */
+export interface StorageKeys {
+  accessKey: string;
+  secretKey: string;
+}
+
 /** What a client of an object storage with the S3 API needs. Buckets are part of the path, not of the host name. */
-export interface ObjectStorage {
+export interface ObjectStorage extends StorageKeys {
   /** e.g. "https://203.0.113.2" */
   endpoint: string;
   region: string;
-  accessKey: string;
-  secretKey: string;
   /** PEM of the authority that signed the endpoint's certificate. */
   caCertificate: string;
+  /** An account for pictures: it may make buckets, and reaches none but its own. */
+  images: StorageKeys;
 }
 
 /** Files of an instance's object storage, below one folder. */
 export const storageFiles = (folder: string) => ({
   /** {@link ObjectStorage} as JSON; 0600, and the caller's own when the cloud was started with sudo. */
   access: `${folder}/access.json`,
+  /** versitygw's own accounts, beside the one that may do everything. */
+  accounts: `${folder}/accounts`,
   /** One folder a bucket. */
   buckets: `${folder}/buckets`,
   certificate: `${folder}/server.pem`,
@@ -47,6 +55,8 @@ export async function ensureAccess(
   const endpoint = `https://${address}`;
   const known = await readObjectStorage(folder);
   if (known?.endpoint === endpoint) return known;
+  const images = known?.images ?? newKeys();
+  await writeAccounts(files.accounts, images);
   const { authority, chain, privateKey } = await serverCertificate(
     `Object storage of the local cloud ${instance}`,
     address,
@@ -54,10 +64,10 @@ export async function ensureAccess(
   await writeFile(files.certificate, chain, { mode: 0o644 });
   await writeFile(files.privateKey, privateKey, { mode: 0o600 });
   const access: ObjectStorage = {
+    ...(known ?? newKeys()),
+    images,
     endpoint,
     region: REGION,
-    accessKey: known?.accessKey ?? randomBytes(10).toString("hex").toUpperCase(),
-    secretKey: known?.secretKey ?? randomBytes(32).toString("hex"),
     caCertificate: authority,
   };
   await writeFile(`${files.access}.new`, JSON.stringify(access), { mode: 0o600 });
@@ -66,4 +76,26 @@ export async function ensureAccess(
     await chown(`${files.access}.new`, Number(SUDO_UID), Number(SUDO_GID));
   await rename(`${files.access}.new`, files.access);
   return access;
+}
+
+function newKeys(): StorageKeys {
+  return {
+    accessKey: randomBytes(10).toString("hex").toUpperCase(),
+    secretKey: randomBytes(32).toString("hex"),
+  };
+}
+
+/** The file of versitygw's internal accounts; "userplus": it may make buckets, which are then its own. */
+async function writeAccounts(folder: string, { accessKey, secretKey }: StorageKeys): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const account = {
+    access: accessKey,
+    secret: secretKey,
+    role: "userplus",
+    userID: 0,
+    groupID: 0,
+    projectID: 0,
+  };
+  const content = JSON.stringify({ accessAccounts: { [accessKey]: account } });
+  await writeFile(`${folder}/users.json`, content, { mode: 0o600 });
 }

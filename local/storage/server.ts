@@ -146,7 +146,7 @@ export class StorageServer {
 
   get #command(): string[] {
     const { instance, folder, program } = this.#options;
-    const { buckets, certificate, privateKey } = storageFiles(folder);
+    const { accounts, buckets, certificate, privateKey } = storageFiles(folder);
     return [
       program,
       "--port",
@@ -160,6 +160,8 @@ export class StorageServer {
       // A line a request is more than the requests themselves.
       "--quiet",
       "--keep-alive",
+      "--iam-dir",
+      accounts,
       "posix",
       buckets,
     ];

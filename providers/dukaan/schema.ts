@@ -63,6 +63,7 @@ export const schemaTypes: SchemaTypes = {
   "dukaan:index:Service": object({ name: string, enabled: boolean, onChange: string }),
   "dukaan:index:Check": object({ command: listOf(string), timeoutSeconds: integer }),
   "dukaan:index:Bundle": object({ directory: string, digest: string }),
+  "dukaan:index:Modules": object({ archive: string, digest: string }),
   "dukaan:index:Runtime": object({ archive: string, version: string, digest: string }),
 };
 
@@ -152,6 +153,7 @@ const resources: Record<string, ResourceSpec> = {
       service: string,
       bundle: ref("Bundle"),
       runtime: ref("Runtime"),
+      modules: ref("Modules"),
       user: string,
       environment: mapOf(secretString),
       credentials: listOf(string),
@@ -161,7 +163,7 @@ const resources: Record<string, ResourceSpec> = {
       standbySeconds: integer,
       after: listOf(string),
     },
-    ["credentials", "migrate", "checks", "readySeconds", "standbySeconds", "after"],
+    ["modules", "credentials", "migrate", "checks", "readySeconds", "standbySeconds", "after"],
     { digest: string, active: string },
   ),
 };

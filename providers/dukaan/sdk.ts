@@ -236,6 +236,8 @@ export interface ReleaseArgs {
   bundle: { directory: pulumi.Input<string>; digest: pulumi.Input<string> };
   /** Node.js as a tar.gz with `bin/node`, on this computer; sent once per machine. */
   runtime: { archive: pulumi.Input<string>; version: pulumi.Input<string>; digest: pulumi.Input<string> };
+  /** What cannot be part of a bundle, such as native modules: a tar.gz with `node_modules/`; sent once per machine. */
+  modules?: { archive: pulumi.Input<string>; digest: pulumi.Input<string> };
   /** Runs the service and the migration; must exist (a role makes it). Its group may read the environment. */
   user: string;
   /**

@@ -1,5 +1,5 @@
 import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/client.js";
-import { ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
+import { ensureImageLibrary, ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
 import { overBudgetVariable } from "../budget.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
@@ -29,11 +29,13 @@ export async function openSession(
   if (!stack.local) requireToken(stack);
   const tools = await ensureToolchain({ onProgress: report });
   const runtime = await ensureNodeRuntime({ onProgress: report });
+  const modules = await ensureImageLibrary({ onProgress: report });
   const env: Record<string, string> = {
     ...tools.env,
     ...(await stackEnvironment(stack)),
     DUKAAN_NODE: process.execPath,
     DUKAAN_NODE_RUNTIME: JSON.stringify(runtime),
+    DUKAAN_NATIVE_MODULES: JSON.stringify(modules),
     DUKAAN_BUNDLES: keptBundles,
     // `up` has asked by itself, before anything is made; the other commands make nothing that was not there.
     [overBudgetVariable]: "yes",
@@ -47,6 +49,8 @@ export async function openSession(
   env["HCLOUD_ENDPOINT"] = cloud.endpoint;
   env["DUKAAN_BACKUP_ACCESS_KEY"] = cloud.objectStorage.accessKey;
   env["DUKAAN_BACKUP_SECRET_KEY"] = cloud.objectStorage.secretKey;
+  env["DUKAAN_IMAGES_ACCESS_KEY"] = cloud.objectStorage.images.accessKey;
+  env["DUKAAN_IMAGES_SECRET_KEY"] = cloud.objectStorage.images.secretKey;
   return { stack, pulumi, cloud };
 }
 

@@ -48,7 +48,12 @@ function sketchSettings(
   config: Readonly<Record<string, unknown>>,
   stage: Stage | undefined,
 ): Settings {
-  const { "dukaan:backup": backup, "dukaan:operatorCidrs": operators = [], ...given } = config;
+  const {
+    "dukaan:backup": backup,
+    "dukaan:images": images,
+    "dukaan:operatorCidrs": operators = [],
+    ...given
+  } = config;
   const nobody = Array.isArray(operators) && operators.length === 0;
   const { settings, problems } = parseSettings(name, {
     ...given,
@@ -57,7 +62,8 @@ function sketchSettings(
     "hcloud:token": "0".repeat(64),
     "dukaan:sms": "log",
     ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
-    "dukaan:backup": backup === "none" ? backup : anyBackup(backup),
+    "dukaan:backup": backup === "none" ? backup : anyBucket(backup, "any-backups"),
+    "dukaan:images": images === "none" ? images : anyBucket(images, "any-images"),
   });
   if (settings) return nobody && !local ? { ...settings, operatorCidrs: [] } : settings;
   throw new CliError(
@@ -67,11 +73,11 @@ function sketchSettings(
   );
 }
 
-/** Whether there are backups, and to which port, is part of the picture; the keys are not. */
-function anyBackup(given: unknown): Record<string, unknown> {
+/** Whether there is a bucket, and on which port, is part of the picture; the keys are not. */
+function anyBucket(given: unknown, bucket: string): Record<string, unknown> {
   const endpoint =
     typeof given === "object" && given !== null && "endpoint" in given
       ? given.endpoint
       : "https://storage.example";
-  return { endpoint, region: "any", bucket: "any-bucket", accessKey: "any", secretKey: "any-secret" };
+  return { endpoint, region: "any", bucket, accessKey: "any", secretKey: "any-secret" };
 }

@@ -79,7 +79,7 @@ export async function writtenSettings(stack: StackContext): Promise<Record<strin
 }
 
 /** The part of the local cloud's object storage that is no secret. */
-export interface BackupTarget {
+export interface StorageTarget {
   endpoint: string;
   region: string;
   caCertificate: string;
@@ -93,7 +93,7 @@ export interface BackupTarget {
 export async function writeLocalConfig(
   stack: StackContext,
   endpoint: string,
-  storage: BackupTarget,
+  storage: StorageTarget,
 ): Promise<void> {
   const settings = await readStackFile(join(projectRoot, `Pulumi.${stack.name}.yaml`));
   const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
@@ -103,6 +103,7 @@ export async function writeLocalConfig(
       "dukaan:local": true,
       ...ownSettings(earlier.config),
       "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
+      "dukaan:images": localImages(stack, settings.config?.["dukaan:images"], storage),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
       "hcloud:pollInterval": "50ms",
@@ -130,13 +131,22 @@ export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): 
 }
 
 /** Backups of a local stack go to the local object storage; when and how many is for the settings of the tree to say. */
-function localBackup(stack: StackContext, inTree: unknown, storage: BackupTarget): unknown {
+function localBackup(stack: StackContext, inTree: unknown, storage: StorageTarget): unknown {
   if (inTree === "none") return inTree;
   const own = Object.entries(typeof inTree === "object" && inTree !== null ? inTree : {}).filter(([name]) =>
     ["path", "fullSchedule", "differentialSchedule", "keepFull"].includes(name),
   );
   const { endpoint, region, caCertificate } = storage;
   return { ...Object.fromEntries(own), endpoint, region, bucket: `${stack.name}-backups`, caCertificate };
+}
+
+/** Pictures of a local stack are in the local object storage, whatever the settings of the tree name. */
+function localImages(
+  stack: StackContext,
+  inTree: unknown,
+  { endpoint, region, caCertificate }: StorageTarget,
+): unknown {
+  return inTree === "none" ? inTree : { endpoint, region, bucket: `${stack.name}-images`, caCertificate };
 }
 
 /** The environment that points Pulumi at this stack. A real stack keeps the user's own login and passphrase. */

@@ -1,6 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
 import { parseBackup, secretBackupSettings } from "./backup.js";
+import { parseImages } from "./images.js";
 import { parseCapacity } from "./capacity.js";
 import { environmentSecrets } from "./environment.js";
 import { type Candidate, rules } from "./rules.js";
@@ -51,7 +52,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
     // They have parts, some of them secret.
-    if (name === "backup" || name === "capacity" || name === "sms") continue;
+    if (name === "backup" || name === "images" || name === "capacity" || name === "sms") continue;
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
@@ -64,8 +65,9 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
+  const { images, problems: ofImages } = parseImages(raw["dukaan:images"], { local: cloud.local, backup });
   const { sms, problems: ofSms } = parseSms(raw["dukaan:sms"], { local: cloud.local });
-  problems.push(...ofBackup, ...ofCapacity, ...ofSms);
+  problems.push(...ofBackup, ...ofCapacity, ...ofImages, ...ofSms);
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
@@ -85,6 +87,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       ...(domain === undefined || local ? {} : { domain }),
       sms,
       ...(backup && { backup }),
+      ...(images && { images }),
       ...(capacity && { capacity }),
       ...(release === undefined ? {} : { release }),
       ...(changeToken === undefined ? {} : { changeToken }),

@@ -2,6 +2,7 @@ import type { XStatic } from "typebox/schema";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 import type { BackupSettings } from "./backup.js";
+import type { BucketSettings } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
 import type { SmsSettings } from "./sms.js";
 
@@ -100,6 +101,10 @@ export const settingsSchema = {
       description:
         "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
     },
+    images: {
+      description:
+        "Where the shops' pictures are: an S3 bucket, see ./images.ts; or none. On the local cloud `./dukaan` sets it.",
+    },
     sms: {
       description:
         "Where sign-in codes go: the webhook of an SMS provider, see ./sms.ts; or log, as on the local cloud.",
@@ -145,7 +150,7 @@ export const settingsSchema = {
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
 export type RawSettings = Omit<
   XStatic<typeof settingsSchema>,
-  "location" | "serverType" | "databaseServerType" | "backup" | "capacity" | "sms"
+  "location" | "serverType" | "databaseServerType" | "backup" | "capacity" | "images" | "sms"
 > & {
   location: string;
   serverType?: string;
@@ -175,6 +180,8 @@ export interface Settings {
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
   /** How sign-in codes reach merchants. */
+  /** Absent: there are no pictures, and that was said. */
+  images?: BucketSettings;
   sms: SmsSettings;
   /** Absent: the defaults. */
   capacity?: Capacity;

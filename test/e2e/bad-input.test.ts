@@ -116,6 +116,7 @@ describe("plain pulumi above the budget", () => {
       const settings = {
         "dukaan:operatorCidrs": ["198.51.100.7/32"],
         "dukaan:backup": "none",
+        "dukaan:images": "none",
         "dukaan:sms": "log",
         "dukaan:serverType": "cx33",
         "dukaan:monthlyBudget": 5,

@@ -135,6 +135,8 @@ describe("secrets, after a machine was made anew", () => {
       "dukaan:backup.accessKey": environment["DUKAAN_BACKUP_ACCESS_KEY"],
       "dukaan:backup.secretKey": environment["DUKAAN_BACKUP_SECRET_KEY"],
       "dukaan:backup.passphrase": "SENTINEL-passphrase-of-an-operator",
+      "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
+      "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
       "dukaan:sms.secret": smsSecret,
     };
     expect(Object.keys(settings).toSorted()).toEqual([...secretSettings].toSorted());
@@ -211,7 +213,8 @@ describe("./dukaan down of a stack on a real cloud", () => {
 /** Files that are there to hold a secret; nobody else may read them. */
 function isItsPlace(file: string): boolean {
   return (
-    /\/(ssh\/key|token|seed\/user-data|objects\/[^/]+)$/.test(file) && (statSync(file).mode & 0o077) === 0
+    /\/(ssh\/key|token|seed\/user-data|objects\/(accounts\/)?[^/]+)$/.test(file) &&
+    (statSync(file).mode & 0o077) === 0
   );
 }
 

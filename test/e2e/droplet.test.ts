@@ -1,6 +1,5 @@
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -8,7 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
 import { openBrowser } from "./browser.js";
 import { createLab, type Lab } from "./lab.js";
+import { expectPicture, picture } from "./picture.js";
 import { hostTraces } from "./traces.js";
+import { askTrusting } from "./trusting-request.js";
 
 // Stage droplet as a person meets it: up, use the shop, up again, plain Pulumi, what must be refused, down, no trace.
 // The steps build on one another; a step that fails makes those after it fail too.
@@ -19,6 +20,7 @@ let lab: Lab;
 let before: Set<string>;
 let url: string;
 let ca: string;
+const get = (address: string) => askTrusting(ca, address);
 
 beforeAll(async () => {
   await mkdir(screenshots, { recursive: true });
@@ -91,9 +93,16 @@ describe("the shop in a browser without JavaScript", () => {
       await page.getByRole("button", { name: "Add the product" }).click();
       await page.getByText("Banarasi silk saree").first().waitFor();
       await page.screenshot({ path: join(screenshots, "2-dashboard.png"), fullPage: true });
+      await page.getByRole("link", { name: "Banarasi silk saree" }).click();
+      await page.getByLabel("What the picture shows").fill("A red saree");
+      await page.getByLabel("Picture", { exact: true }).setInputFiles(await picture());
+      await page.getByRole("button", { name: "Add the picture" }).click();
+      await page.getByRole("button", { name: "Take off" }).waitFor();
+      await page.screenshot({ path: join(screenshots, "2-pictures.png"), fullPage: true });
 
       await page.goto(`${url}/s/asha-sarees`);
       await page.screenshot({ path: join(screenshots, "3-shop.png"), fullPage: true });
+      await expectPicture(lab, page, get);
       await page.getByRole("link", { name: /Banarasi silk saree/ }).click();
       expect(await page.locator("main").innerText()).toContain("₹4,999.50");
       await page.screenshot({ path: join(screenshots, "4-product.png"), fullPage: true });
@@ -280,19 +289,6 @@ describe("./dukaan down", () => {
     expect(second, second.stderr).toMatchObject({ exitCode: 0 });
   });
 });
-
-function get(address: string): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const asking = request(address, { ca, agent: false }, (answer) => {
-      let body = "";
-      answer.setEncoding("utf8");
-      answer.on("data", (part: string) => (body += part));
-      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body }));
-    });
-    asking.on("error", reject);
-    asking.end();
-  });
-}
 
 async function query(sql: string): Promise<{ rows: string }> {
   const result = await lab.dukaan(

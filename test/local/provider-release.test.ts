@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { secret, type Properties } from "../../providers/dukaan/values.js";
 import { api } from "../../src/roles/api/index.js";
 import { TestEngine } from "../unit/provider-engine.js";
+import { migrateSource, nginxConf, serverSource } from "./release-program.js";
 import { startTestMachine, type TestMachine } from "./provider-machine.js";
 
 const role = "dukaan:index:Role";
@@ -18,47 +19,15 @@ let machine: TestMachine;
 let engine: TestEngine;
 let folder: string;
 let runtime: Properties;
-
-const nginxConf = `
-user www-data;
-pid /run/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  server {
-    listen 80;
-    location / { proxy_pass http://unix:/run/dukaan/api.sock; }
-  }
-}
-`;
-
-/** A server as small as the contract allows: a socket, /readyz, an end to its requests at SIGTERM. */
-const serverSource = (version: string) => `
-import { createServer } from "node:http";
-import { chmodSync } from "node:fs";
-const version = ${JSON.stringify(version)};
-if (process.env.MOOD === "dead") { console.error("cannot go on: " + process.env.PASSWORD); process.exit(1); }
-const server = createServer(async (request, response) => {
-  if (request.url === "/readyz") response.statusCode = process.env.MOOD === "unready" ? 503 : 200;
-  if (request.url === "/slow") await new Promise((resolve) => setTimeout(resolve, 800));
-  response.end(version + " " + process.env.RELEASE_ID);
-});
-server.listen(process.env.LISTEN_SOCKET, () => chmodSync(process.env.LISTEN_SOCKET, 0o660));
-process.on("SIGTERM", () => server.close(() => process.exit(0)));
-`;
-const migrateSource = `
-import { writeFileSync } from "node:fs";
-if (process.env.MOOD === "unmigratable") { console.error("relation does not exist"); process.exit(1); }
-writeFileSync("/tmp/migrated", process.getuid() + " " + process.env.PASSWORD);
-`;
+let modules: Properties;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "dukaan-release-"));
-  [machine, engine, runtime] = await Promise.all([
+  [machine, engine, runtime, modules] = await Promise.all([
     startTestMachine("release"),
     TestEngine.start(),
     packRuntime(folder),
+    packModules(folder),
   ]);
   const { name, users, activate, files = [] } = api({ memoryMiB: 512 });
   const connection = sealedConnection();
@@ -93,12 +62,21 @@ function sealedConnection(): Properties {
 
 /** This very Node.js as the runtime. */
 async function packRuntime(into: string): Promise<Properties> {
-  const archive = join(into, "runtime.tar.gz");
-  const root = dirname(dirname(process.execPath));
-  await execa("tar", ["-cf", archive, "-I", "gzip -1", "-C", root, "bin/node"]);
+  const packed = await pack(join(into, "runtime.tar.gz"), dirname(dirname(process.execPath)), "bin/node");
+  return { ...packed, version: process.versions.node };
+}
+
+async function packModules(into: string): Promise<Properties> {
+  await mkdir(join(into, "node_modules/native"), { recursive: true });
+  await writeFile(join(into, "node_modules/native/index.js"), "// native");
+  return pack(join(into, "modules.tar.gz"), into, "node_modules");
+}
+
+async function pack(archive: string, root: string, content: string): Promise<Properties> {
+  await execa("tar", ["-cf", archive, "-I", "gzip -1", "-C", root, content]);
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(archive)) hash.update(chunk);
-  return { archive, version: process.versions.node, digest: hash.digest("hex") };
+  return { archive, digest: hash.digest("hex") };
 }
 
 /** What the program asks for: a bundle that answers with `version`. */
@@ -114,6 +92,7 @@ async function program(version: string, environment: Properties = {}): Promise<P
     service: "api",
     bundle: { directory, digest: createHash("sha256").update(serverSource(version)).digest("hex") },
     runtime,
+    modules,
     user: "dukaan",
     environment: { PASSWORD: "SENTINEL-5ad'1$x\"y", ...environment },
     migrate: ["migrate.mjs"],
@@ -167,6 +146,9 @@ test("a first release brings runtime, files and environment, migrates and serves
     `${active()}\napi-${active()}.sock`,
   );
   expect(await machine.sh("stat -c '%a %U %G' /opt/dukaan/releases/api/current/env")).toBe("640 root dukaan");
+  expect(await machine.sh("cat /opt/dukaan/releases/api/current/node_modules/native/index.js")).toBe(
+    "// native",
+  );
   await machine.sh(`systemctl is-enabled dukaan-api@${active()}.service`);
   const [migrator = "", ...password] = (await machine.sh("cat /tmp/migrated; rm /tmp/migrated")).split(" ");
   expect(migrator).toBe(await machine.sh("id -u dukaan"));
@@ -178,14 +160,22 @@ test("a first release brings runtime, files and environment, migrates and serves
 });
 
 test("a good release loses no request and sends no runtime again", async () => {
-  const before = await machine.sh("stat -c %Y /opt/dukaan/runtimes/*/bin/node");
+  const sent = "stat -c %Z /opt/dukaan/runtimes/*/bin/node /opt/dukaan/modules/*/digest";
+  const before = await machine.sh(sent);
+  // Of a release that is gone.
+  await machine.sh("mkdir /opt/dukaan/modules/old && touch -d '2 hours ago' /opt/dukaan/modules/old");
   const stop = traffic();
   await sleep(500);
   await engine.up(release, "shop", await program("two"));
   await sleep(300);
   const counts = await stop();
   expect(Object.keys(counts).toSorted()).toEqual(["one", "two"]);
-  expect(await machine.sh("stat -c %Y /opt/dukaan/runtimes/*/bin/node")).toBe(before);
+  expect(await machine.sh(sent)).toBe(before);
+  expect(
+    await machine.sh(
+      "ls /opt/dukaan/modules | wc -l; find /opt/dukaan/releases/api -mindepth 2 -name node_modules | wc -l",
+    ),
+  ).toBe("1\n2");
   expect(await machine.sh("systemctl list-units --plain --no-legend 'dukaan-api@*' | wc -l")).toBe("1");
 });
 

@@ -41,6 +41,18 @@ it("keeps objects for those who have its keys and trust its authority", async ()
   expect(await request("HEAD", "/shop-backups", { ...storage, caCertificate: other })).toBe("000");
 });
 
+it("has an account for pictures, which makes buckets of its own and reaches no other", async () => {
+  const pictures = { ...storage, ...storage.images };
+  expect(storage.images.accessKey).not.toBe(storage.accessKey);
+  expect(await request("PUT", "/shop-images", pictures)).toBe("200");
+  expect(await request("HEAD", "/shop-images", pictures)).toBe("200");
+  expect(await request("PUT", "/shop-images/a-picture", pictures)).toBe("200");
+  for (const path of ["/shop-backups", "/shop-backups/anything"])
+    expect(await request("HEAD", path, pictures)).toBe("403");
+  expect(await request("PUT", "/shop-backups/anything", pictures)).toBe("403");
+  expect(await request("HEAD", "/shop-images", { ...pictures, secretKey: "wrong" })).toBe("403");
+});
+
 it("is reached from machines and from this computer; nothing else of the world is", async () => {
   const address = new URL(storage.endpoint).hostname;
   expect(address).toBe(lab.instance.addresses.worldIpv4);
@@ -70,7 +82,8 @@ it("shows its keys to nobody but root, and has no rights of its own", async () =
   expect(command).not.toContain(storage.accessKey);
   expect(command).not.toContain(storage.secretKey);
   const files = storageFiles(folder);
-  for (const file of [files.access, files.privateKey]) expect((await stat(file)).mode & 0o777).toBe(0o600);
+  for (const file of [files.access, files.privateKey, `${files.accounts}/users.json`])
+    expect((await stat(file)).mode & 0o777).toBe(0o600);
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   expect(status).toMatch(/^CapEff:\s+0+$/m);
   expect(status).toMatch(/^NoNewPrivs:\s+1$/m);

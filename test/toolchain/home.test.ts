@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { chmodSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { list } from "tar";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { imageLibrary } from "../../toolchain/image-library.js";
 import { isIntact, makeHome } from "../../toolchain/home.js";
 import {
+  ensureImageLibrary,
   ensureNodeRuntime,
   ensureToolchain,
   ensureVersitygw,
@@ -154,4 +156,25 @@ test("the Node.js for servers is one file with the pinned digest, which runs", a
   await execa("tar", ["-xzf", archive, "-C", folder]);
   expect((await execa(join(folder, "bin", "node"), ["--version"])).stdout).toBe(`v${version}`);
   expect(dirname(archive)).toContain(digest.slice(0, 12));
+});
+
+test("the image library for servers has the pinned digest and the locked versions, and runs from its folder", async () => {
+  const { archive, digest } = await ensureImageLibrary();
+  expect(createHash("sha256").update(readFileSync(archive)).digest("hex")).toBe(digest);
+  // A deployment sends it once and the app apart from it.
+  expect(statSync(archive).size).toBeLessThan(10_000_000);
+  const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8")) as {
+    packages: Record<string, { version: string; integrity: string; dependencies?: Record<string, string> }>;
+  };
+  for (const { name, version, integrity } of imageLibrary.packages)
+    expect(packages[`node_modules/${name}`]).toMatchObject({ version, integrity });
+  const needed = Object.keys(packages["node_modules/sharp"]?.dependencies ?? {});
+  expect(imageLibrary.packages.map(({ name }) => name)).toEqual(expect.arrayContaining(needed));
+
+  if (process.platform !== "linux" || process.arch !== "x64") return;
+  const folder = temporaryFolder();
+  await execa("tar", ["-xzf", archive, "-C", folder]);
+  const program = 'console.log(require("sharp").versions.sharp, process.argv[1])';
+  const { stdout } = await execa(process.execPath, ["-e", program], { cwd: folder, env: { NODE_PATH: "" } });
+  expect(stdout).toMatch(new RegExp(`^${imageLibrary.version} `));
 });

@@ -7,6 +7,13 @@ import { findArtifacts } from "../../src/artifacts.js";
 
 let root: string;
 let runtime: { archive: string; version: string; digest: string };
+let modules: { archive: string; digest: string };
+
+/** What the command line sets. */
+const variables = () => ({
+  DUKAAN_NODE_RUNTIME: JSON.stringify(runtime),
+  DUKAAN_NATIVE_MODULES: JSON.stringify(modules),
+});
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "dukaan-artifacts-"));
@@ -14,15 +21,18 @@ beforeEach(() => {
   writeFileSync(join(root, "dist/bundles/api.json"), '{"digest":"abc","bytes":1}');
   runtime = { archive: join(root, "node.tar.gz"), version: "24.21.0", digest: "def" };
   writeFileSync(runtime.archive, "");
+  modules = { archive: join(root, "sharp.tar.gz"), digest: "123" };
+  writeFileSync(modules.archive, "");
 });
 
 afterEach(() => rmSync(root, { recursive: true }));
 
 describe("findArtifacts", () => {
-  it("finds the bundled app and the runtime", () => {
-    expect(findArtifacts(root, { DUKAAN_NODE_RUNTIME: JSON.stringify(runtime) })).toEqual({
+  it("finds the bundled app, the runtime and the native modules", () => {
+    expect(findArtifacts(root, variables())).toEqual({
       api: { directory: join(root, "dist/bundles/api"), digest: "abc" },
       node: runtime,
+      modules,
     });
   });
 
@@ -31,27 +41,29 @@ describe("findArtifacts", () => {
     ["is not JSON", () => "node"],
     ["lacks archive", () => JSON.stringify({ ...runtime, archive: undefined })],
     ["is gone", () => JSON.stringify({ ...runtime, archive: "/nowhere/node.tar.gz" })],
-  ])("says how to get a runtime when it %s", (reason, text) => {
-    const find = () => findArtifacts(root, { DUKAAN_NODE_RUNTIME: text() });
-    expect(find).toThrow(RunError);
-    expect(find).toThrow(reason);
-    expect(find).toThrow("./dukaan env");
+  ])("says how to get a runtime, or native modules, when it %s", (reason, text) => {
+    for (const variable of ["DUKAAN_NODE_RUNTIME", "DUKAAN_NATIVE_MODULES"]) {
+      const find = () => findArtifacts(root, { ...variables(), [variable]: text() });
+      expect(find).toThrow(RunError);
+      expect(find).toThrow(reason);
+      expect(find).toThrow("./dukaan env");
+    }
   });
 
   it("takes another bundle that the environment names", () => {
     const bundle = join(root, "elsewhere/api");
     mkdirSync(bundle, { recursive: true });
     writeFileSync(`${bundle}.json`, '{"digest":"fff"}');
-    const variables = { DUKAAN_NODE_RUNTIME: JSON.stringify(runtime), DUKAAN_API_BUNDLE: bundle };
-    expect(findArtifacts(root, variables).api).toEqual({ directory: bundle, digest: "fff" });
+    const named = { ...variables(), DUKAAN_API_BUNDLE: bundle };
+    expect(findArtifacts(root, named).api).toEqual({ directory: bundle, digest: "fff" });
     rmSync(bundle, { recursive: true });
-    expect(() => findArtifacts(root, variables)).toThrow(RunError);
+    expect(() => findArtifacts(root, named)).toThrow(RunError);
   });
 
   it("stays at the bundle that a rollback named, whatever is built, also when nothing is", () => {
     rmSync(join(root, "dist"), { recursive: true });
-    const variables = { DUKAAN_NODE_RUNTIME: JSON.stringify(runtime), DUKAAN_BUNDLES: "/kept" };
-    expect(findArtifacts(root, variables, "abc123").api).toEqual({
+    const kept = { ...variables(), DUKAAN_BUNDLES: "/kept" };
+    expect(findArtifacts(root, kept, "abc123").api).toEqual({
       directory: "/kept/abc123",
       digest: "abc123",
     });

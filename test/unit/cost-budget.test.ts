@@ -11,6 +11,7 @@ const base = {
   "hcloud:token": "t".repeat(64),
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
   "dukaan:backup": "none",
+  "dukaan:images": "none",
   "dukaan:sms": "log",
 };
 

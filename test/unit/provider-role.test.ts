@@ -121,12 +121,14 @@ describe("a release", () => {
       release({ bundle: { ...bundle, digest: "cc" } }),
       release({ runtime: { ...runtime, digest: "cc" } }),
       release({ environment: { ...environment, LEVEL: "debug" } }),
+      release({ modules: { archive: "/m", digest: "dd".repeat(32) } }),
     ];
-    expect(new Set([id, ...others.map(releaseId)]).size).toBe(4);
+    expect(new Set([id, ...others.map(releaseId)]).size).toBe(5);
     expect(others.map((other) => Object.keys(diffRelease(id ?? "", release(), other).changes))).toEqual([
       ["bundle.digest"],
       ["runtime.digest"],
       ["environment.LEVEL"],
+      ["modules.digest"],
     ]);
   });
 

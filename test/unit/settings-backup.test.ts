@@ -52,6 +52,7 @@ describe("dukaan:backup", () => {
     const { problems = [] } = parseSettings("prod", {
       "hcloud:token": "t".repeat(64),
       "dukaan:operatorCidrs": ["198.51.100.7/32"],
+      "dukaan:images": "none",
       "dukaan:sms": "log",
       "dukaan:backup": wrong,
     });

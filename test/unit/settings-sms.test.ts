@@ -31,6 +31,7 @@ describe("dukaan:sms", () => {
       "hcloud:token": "t".repeat(64),
       "dukaan:operatorCidrs": ["198.51.100.7/32"],
       "dukaan:backup": "none",
+      "dukaan:images": "none",
       "dukaan:sms": wrong,
     });
     expect(problems.map(({ path }) => path).toSorted()).toEqual([

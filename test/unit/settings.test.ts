@@ -9,6 +9,7 @@ const real = {
   ...token,
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
   "dukaan:backup": "none",
+  "dukaan:images": "none",
   "dukaan:sms": "log",
 };
 
@@ -83,6 +84,7 @@ describe("parseSettings", () => {
         "dukaan:sarverType": "cx23",
         "dukan:stage": "droplet",
         "dukaan:backup": "off",
+        "dukaan:images": "off",
         "dukaan:sms": "console",
         "hcloud:token": "short",
         "hcloud:endpoint": "hetzner",
@@ -102,6 +104,7 @@ describe("parseSettings", () => {
       "dukaan:sarverType": expect.stringContaining("Did you mean dukaan:serverType?"),
       "dukan:stage": expect.stringContaining("Did you mean dukaan:stage?"),
       "dukaan:backup": expect.stringMatching(/no object.*none/),
+      "dukaan:images": expect.stringMatching(/no object.*none/),
       "dukaan:sms": expect.stringMatching(/neither an object nor log/),
       "hcloud:token": expect.stringContaining("has 5 characters; a token has 64"),
       "hcloud:endpoint": expect.stringContaining("is not a URL"),
@@ -120,6 +123,7 @@ describe("parseSettings", () => {
       "dukaan:operatorCidrs",
       "hcloud:token",
       "dukaan:backup",
+      "dukaan:images",
       "dukaan:sms",
     ]);
     // Encrypted in the file: there is one, more cannot be said.

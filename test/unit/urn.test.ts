@@ -8,6 +8,7 @@ import { type RecordedResource, recordResources } from "./record-resources.js";
 const artifacts = {
   api: { directory: "/bundle", digest: "b".repeat(64) },
   node: { archive: "/node.tar.gz", version: "24.21.0", digest: "c".repeat(64) },
+  modules: { archive: "/nowhere/sharp.tar.gz", digest: "ef".repeat(32) },
 };
 
 const secret = (what: string) => pulumi.secret(`SENTINEL ${what}`);
@@ -48,12 +49,14 @@ const backup = {
   accessKey: "SENTINEL-ACCESS-KEY",
   secretKey: "SENTINEL-SECRET-KEY",
 };
+const images = { ...backup, bucket: "shop-images", secretKey: "SENTINEL-IMAGES-SECRET-KEY" };
 const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1", "dukaan:backup": backup });
 const real = settingsOf({
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
   "dukaan:sms": { url: "https://sms.example.com/", secret: `whsec_SENTINEL${"A".repeat(32)}` },
   "dukaan:domain": "shop.example.com",
   "dukaan:backup": backup,
+  "dukaan:images": images,
 });
 
 const split = settingsOf({
@@ -167,6 +170,7 @@ describe("resources of stage droplet", () => {
     const without = settingsOf({
       "dukaan:operatorCidrs": ["198.51.100.7/32"],
       "dukaan:backup": "none",
+      "dukaan:images": "none",
       "dukaan:sms": "log",
     });
     const resources = await recordResources(() => provision(without, artifacts), outputsOf);
@@ -252,6 +256,7 @@ describe("resources of stage droplet", () => {
     expect(JSON.stringify(onLocal.map(({ inputs }) => inputs))).toMatch(/SENTINEL password database/);
     const released = JSON.stringify(onReal.find(({ type }) => type.endsWith(":Release"))?.inputs);
     expect(released).toMatch(/SMS_GATEWAY.*https:\/\/sms.*SMS_WEBHOOK_SECRET.*whsec_SENTINEL/);
+    expect(released).toMatch(/IMAGES_SECRET_KEY.*SENTINEL-IMAGES-SECRET-KEY/);
   });
 
   it("labels what Hetzner lets us label", () => {

@@ -3,7 +3,7 @@
 #
 # FOLDER holds:
 #   release  service, release id, runtime's folder name, user, seconds until it must be ready, server id, digest of
-#            the bundle, seconds for which the previous release stands by; separated by tabs
+#            the bundle, seconds for which the previous release stands by, modules' folder name or -; separated by tabs
 #   env      the release's environment (systemd's EnvironmentFile, readable by a shell too)
 #   credentials  names of its variables that are credentials, a line each
 #   bundle/  the release's files; absent when the machine has them
@@ -25,7 +25,7 @@ export LC_ALL=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sb
 
 incoming=$1
 tab=$(printf '\t')
-IFS=$tab read -r service id runtime user seconds server bundle standby < "$incoming/release"
+IFS=$tab read -r service id runtime user seconds server bundle standby modules < "$incoming/release"
 releases=/opt/dukaan/releases/$service
 folder=$releases/$id
 unit=dukaan-$service@$id.service
@@ -117,10 +117,11 @@ bring_release() {
   [ -d "$incoming/bundle" ] || return 0
   step "files"
   group=$(id -gn "$user")
-  rm -rf "$incoming/bundle/env" "$incoming/bundle/node"
+  rm -rf "$incoming/bundle/env" "$incoming/bundle/node" "$incoming/bundle/node_modules"
   find "$incoming/bundle" -type d -exec chmod 0755 {} +
   (cd "$incoming/bundle" && find . -type f -exec sha256sum {} + > "$incoming/sums")
   ln -s "../../../runtimes/$runtime/bin/node" "$incoming/bundle/node"
+  [ "$modules" = - ] || ln -s "../../../modules/$modules/node_modules" "$incoming/bundle/node_modules"
   install -m 0640 -o root -g "$group" "$incoming/env" "$incoming/bundle/env"
   (cd "$incoming/bundle" && sha256sum env >> "$incoming/sums")
   mv "$incoming/sums" "$incoming/bundle/.sums"
@@ -239,6 +240,19 @@ Deploy a changed one; or, to try this one again: ./dukaan up --release latest"
 prune() {
   find "$releases" -mindepth 1 -maxdepth 1 -type d ! -name "$id" -printf '%T@ %p\n' | sort -rn | tail -n +3 |
     cut -d ' ' -f 2- | while read -r old; do rm -rf "$old"; done
+  prune_modules
+}
+
+# Those that no release uses, unless they have just been sent for another one.
+prune_modules() {
+  [ -d /opt/dukaan/modules ] || return 0
+  used=$(find /opt/dukaan/releases -mindepth 3 -maxdepth 3 -name node_modules -type l -printf '%l\n')
+  find /opt/dukaan/modules -mindepth 1 -maxdepth 1 -type d -mmin +60 -printf '%f\n' | while read -r name; do
+    case $used in
+      *"/modules/$name/"*) ;;
+      *) rm -rf "/opt/dukaan/modules/${name:?}" ;;
+    esac
+  done
 }
 
 command -v curl > /dev/null || fail "curl is not installed; a role must bring it"

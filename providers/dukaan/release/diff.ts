@@ -16,7 +16,7 @@ export function diffRelease(active: string, olds: ReleaseInputs, news: ReleaseIn
 
 /** What counts, by property path. */
 function comparable(inputs: ReleaseInputs): Properties {
-  const { serverId, service, user, bundle, runtime, environment } = inputs;
+  const { serverId, service, user, bundle, runtime, modules, environment } = inputs;
   const { migrate = [], checks = [], readySeconds = 60 } = inputs;
   return {
     serverId,
@@ -29,6 +29,7 @@ function comparable(inputs: ReleaseInputs): Properties {
     ...(isObject(runtime)
       ? { "runtime.digest": runtime.digest, "runtime.version": runtime.version }
       : { runtime }),
+    ...(isObject(modules) ? { "modules.digest": modules.digest } : modules && { modules }),
     ...(isObject(environment)
       ? Object.fromEntries(Object.entries(environment).map(([name, value]) => [`environment.${name}`, value]))
       : { environment }),

@@ -11,6 +11,7 @@ export type ReleaseInputs = {
   service: string;
   bundle: { directory: string; digest: string };
   runtime: { archive: string; version: string; digest: string };
+  modules?: { archive: string; digest: string };
   user: string;
   environment: Record<string, string>;
   credentials?: string[];
@@ -31,12 +32,14 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
   expect("serverId", inputs.serverId, serverId, "the id of a server");
   expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
-  const { bundle, runtime, environment, credentials, readySeconds, standbySeconds } = inputs;
+  const { bundle, runtime, modules, environment, credentials, readySeconds, standbySeconds } = inputs;
   if (isObject(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
   if (isObject(runtime)) {
     expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
     expect("runtime.version", runtime.version, /^v?\d+\.\d+\.\d+$/, "a version such as 24.21.0");
   }
+  if (isObject(modules))
+    expect("modules.digest", modules.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
   for (const [name, value] of Object.entries(isObject(environment) ? environment : {})) {
     const property = `environment.${name}`;
     if (!/^[A-Z_][A-Z0-9_]*$/i.test(name)) failures.push({ property, reason: "is not a name of a variable" });
@@ -62,11 +65,16 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
  * Undefined while something of it is unknown.
  */
 export function releaseId(inputs: ReleaseInputs): string | undefined {
-  const { bundle, runtime, environment, user } = inputs;
-  if (![bundle, runtime, environment, user].every(isKnown)) return undefined;
+  const { bundle, runtime, modules, environment, user } = inputs;
+  if (![bundle, runtime, modules, environment, user].every(isKnown)) return undefined;
   const variables = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
-  const parts = [bundle.digest, runtime.digest, runtime.version, user, variables];
+  const parts = [bundle.digest, runtime.digest, runtime.version, user, variables, modules?.digest];
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
+}
+
+/** Name of the folder of a release's modules on a machine; "-" when it has none. */
+export function modulesFolder({ modules }: ReleaseInputs): string {
+  return modules?.digest.slice(0, 16) ?? "-";
 }
 
 /** Where the release listens until it is switched to. */

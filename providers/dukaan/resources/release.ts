@@ -1,5 +1,11 @@
 import { diffRelease } from "../release/diff.js";
-import { checkRelease, environmentFile, releaseId, type ReleaseInputs } from "../release/inputs.js";
+import {
+  checkRelease,
+  environmentFile,
+  modulesFolder,
+  releaseId,
+  type ReleaseInputs,
+} from "../release/inputs.js";
 import { ProviderError, type Context, type ResourceType } from "../resource.js";
 import { checkPublic } from "../role/inputs.js";
 import { checkFiles } from "../role/specification.js";
@@ -73,6 +79,7 @@ async function deploy(
     waitForCloudInit,
     bundleFiles,
     uploadRuntime,
+    uploadModules,
     readScript,
     runScript,
     quote,
@@ -86,6 +93,7 @@ async function deploy(
   const there = found.serving && found.active === id && found.release === "complete";
   if (there && (inputs.checks ?? []).length === 0) return { active: id, digest: id };
   if (found.runtime !== inputs.runtime.digest) await uploadRuntime(machine, inputs, context);
+  if (found.modules !== inputs.modules?.digest) await uploadModules(machine, inputs, context);
   const files: ScriptFile[] = [
     description(inputs, id),
     { path: "env", content: environmentFile(inputs, id) },
@@ -111,6 +119,7 @@ async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
   const found = new Map(lines.map((line) => [line.replace(/\t.*/, ""), line.replace(/^.*\t/, "")]));
   return {
     runtime: found.get("runtime"),
+    modules: found.get("modules"),
     release: found.get("release"),
     active: found.get("active") ?? "-",
     serving: found.get("serving") === "yes",
@@ -121,7 +130,17 @@ async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
 function description(inputs: ReleaseInputs, id: string): ScriptFile {
   const { service, bundle, runtime, user, readySeconds = 60, standbySeconds = 180, serverId } = inputs;
   const runtimeFolder = `node-${runtime.version.replace(/^v/, "")}`;
-  const fields = [service, id, runtimeFolder, user, readySeconds, serverId, bundle.digest, standbySeconds];
+  const fields = [
+    service,
+    id,
+    runtimeFolder,
+    user,
+    readySeconds,
+    serverId,
+    bundle.digest,
+    standbySeconds,
+    modulesFolder(inputs),
+  ];
   return { path: "release", content: `${fields.join("\t")}\n` };
 }
 

@@ -1,0 +1,45 @@
+import { bucketFields, checkFields, type BucketSettings } from "./object-storage.js";
+import type { Problem } from "./schema.js";
+import { fromJson, isRecord } from "./structured.js";
+
+const path = "dukaan:images";
+
+/** Every part of `dukaan:images`. */
+const fields = bucketFields(path, "DUKAAN_IMAGES", "my-shop-images");
+
+const example = { endpoint: fields.endpoint.example, region: "fsn1", bucket: fields.bucket.example };
+
+/**
+ * Checks `dukaan:images`, the bucket of the shops' pictures. Its keys are never repeated.
+ * @param given an object; or text, as Pulumi hands structured settings over; or `none`
+ * @param local on the local cloud, whose storage the command line fills in, nothing needs to be said
+ * @param backup where backups go, as far as it is known
+ */
+export function parseImages(
+  given: unknown,
+  { local, backup }: { local: boolean; backup: Pick<BucketSettings, "endpoint" | "bucket"> | undefined },
+): { images?: BucketSettings; problems: Problem[] } {
+  if (given === "none" || (given === undefined && local)) return { problems: [] };
+  const value = typeof given === "string" ? fromJson(given) : given;
+  if (!isRecord(value)) {
+    const reason =
+      given === undefined
+        ? "is missing: merchants could not show pictures of what they sell"
+        : "is no object";
+    const remedy = `Set it to an S3 bucket of its own, e.g. ${JSON.stringify(example)}; or say "none" to go without pictures.`;
+    return { problems: [{ path, reason, remedy }] };
+  }
+  const problems = checkFields(path, fields, value);
+  if (value["endpoint"] === backup?.endpoint && value["bucket"] === backup?.bucket && backup !== undefined)
+    problems.push({
+      path: `${path}.bucket`,
+      reason: "is the bucket of the backups, which the app must not reach",
+      remedy: `Use another one, e.g. ${JSON.stringify(example.bucket)}, with keys that cannot read the backups.`,
+    });
+  return problems.length > 0 || !isComplete(value) ? { problems } : { images: value, problems };
+}
+
+/** The checks have passed for all of its fields. */
+function isComplete(value: Record<string, unknown>): value is Record<string, unknown> & BucketSettings {
+  return Object.entries(fields).every(([name, { required }]) => !required || value[name] !== undefined);
+}

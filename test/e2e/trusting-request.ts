@@ -1,0 +1,22 @@
+import type { IncomingHttpHeaders } from "node:http";
+import { request } from "node:https";
+
+export interface Answer {
+  status: number;
+  body: string;
+  headers: IncomingHttpHeaders;
+}
+
+/** Asks for an address, trusting one authority alone. @param ca its PEM */
+export function askTrusting(ca: string, address: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const asking = request(address, { ca, agent: false }, (answer) => {
+      let body = "";
+      answer.setEncoding("utf8");
+      answer.on("data", (part: string) => (body += part));
+      answer.on("end", () => resolve({ status: answer.statusCode ?? 0, body, headers: answer.headers }));
+    });
+    asking.on("error", reject);
+    asking.end();
+  });
+}
