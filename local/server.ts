@@ -62,6 +62,8 @@ async function main(): Promise<void> {
   await ensureHostPackages(say);
   const image = await ensureImage(say);
   const program = await ensureVersitygw({ onProgress: say });
+  // Whoever started us has made it.
+  if (process.send) requireFolder(folder);
   await mkdir(folder.path, { recursive: true, mode: 0o755 });
   // Of two that start at the same time the second waits until the first is up, and then finds it.
   const { cloud, storage } = await withLock(folder.path, () =>
@@ -83,6 +85,15 @@ async function main(): Promise<void> {
   }
 }
 
+/** @throws HostError when the folder went while we were getting ready: `local down` does not know of us before */
+function requireFolder({ path }: InstanceFolder): void {
+  if (existsSync(path)) return;
+  throw new HostError(
+    `the local cloud in ${path} was removed while it was being started`,
+    "Start it again: ./dukaan local up",
+  );
+}
+
 async function start(
   instance: string,
   folder: InstanceFolder,
@@ -90,12 +101,7 @@ async function start(
   image: string,
   program: string,
 ): Promise<{ cloud: RunningCloud; storage: StorageServer }> {
-  if (!existsSync(folder.path)) {
-    throw new HostError(
-      `the local cloud "${instance}" was removed while it was being started`,
-      "Start it again: ./dukaan local up",
-    );
-  }
+  requireFolder(folder);
   const other = await runningServer(folder);
   if (other) {
     throw new HostError(
