@@ -121,8 +121,8 @@ export class AppServers extends pulumi.ComponentResource {
     sessionSecret: pulumi.Output<string>,
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
-    const { host, authority } = database.endpoint;
-    const tls = authority === undefined ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
+    const { host, remote } = database.endpoint;
+    const tls = !remote ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
     const databaseUrl = (where: string, port: number, options = "") =>
       pulumi.interpolate`postgresql://${database.user}:${database.password}@/shop?host=${where}&port=${port}${options}`;
     const environment: Record<string, pulumi.Input<string>> = {

@@ -5,7 +5,7 @@ import { Certificate, type CertificateAuthority } from "../providers/dukaan/sdk.
 import { type DatabaseLogin, type DatabaseNetwork, postgresql } from "../src/roles/postgresql/index.js";
 import { scramVerifier } from "../src/roles/postgresql/scram.js";
 import { type DatabaseSizing, databaseSizing } from "../src/roles/postgresql/sizing.js";
-import { privateRules } from "../src/topology/firewall.js";
+import { addressesOf } from "../src/topology/firewall.js";
 import { type Topology, servicesOn } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
 
@@ -14,6 +14,8 @@ export interface DatabaseArgs {
   machine: Machine;
   /** Says what else runs there, and who connects from other machines. */
   topology: Topology;
+  /** Machines with a copy that follows. @default none */
+  standbys?: readonly Machine[];
   /** Signs the certificate with which it shows itself to other machines. */
   authority: CertificateAuthority;
   /**
@@ -32,12 +34,11 @@ export interface DatabaseArgs {
 export interface DatabaseEndpoint {
   /** Its private address, or the directory of its socket. */
   host: string;
-  /** PEM of the authority that signed its certificate; absent: it is on the same machine, and there is no TLS. */
-  authority?: pulumi.Output<string>;
+  /** Whether it is on another machine than its clients, and wants TLS. */
+  remote: boolean;
+  /** PEM of the authority that signed its certificate. */
+  authority: pulumi.Output<string>;
 }
-
-/** PostgreSQL's port. */
-const port = 5432;
 
 interface Login {
   user: string;
@@ -66,46 +67,61 @@ export class Database extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Database", name, {}, options);
-    const clients = clientsOf(args);
     const { name: machine, privateAddress } = args.machine.about;
-    this.endpoint =
-      clients.length === 0
-        ? { host: "/run/postgresql" }
-        : { host: privateAddress, authority: args.authority.certificate };
+    const remote = clientsOf(args.topology, args.machine).length > 0;
+    const { certificate: authority } = args.authority;
+    this.endpoint = { host: remote ? privateAddress : "/run/postgresql", remote, authority };
     this.sizing = databaseSizing(args.machine.about, !servicesOn(args.topology, machine).includes("api"));
-    const [first, ...others] = args.logins.map((number) => this.makeLogin(name, number));
+    const [first, ...others] = args.logins.map((number) =>
+      this.makeLogin(`${name}-login-${number}`, `shop_${number}`),
+    );
     if (!first) throw new Error("a database wants at least one login");
     this.user = first.user;
     this.password = first.password;
     this.logins = pulumi.secret(pulumi.all([first, ...others].map(({ login }) => login)));
-    this.ready = this.makeServer(args, clients);
+    this.ready = this.makeServers(name, args);
     this.registerOutputs({});
   }
 
-  private makeLogin(name: string, number: number): Login {
-    const user = `shop_${number}`;
+  private makeLogin(name: string, user: string): Login {
     // Letters and digits: it stands in URLs and configuration files without quoting.
-    const password = new RandomPassword(
-      `${name}-login-${number}`,
-      { length: 40, special: false },
-      { parent: this },
-    ).result;
+    const password = new RandomPassword(name, { length: 40, special: false }, { parent: this }).result;
     // No secret: the server tells it to whoever begins to log in.
-    const salt = new RandomId(`${name}-login-${number}-salt`, { byteLength: 16 }, { parent: this }).b64Std;
+    const salt = new RandomId(`${name}-salt`, { byteLength: 16 }, { parent: this }).b64Std;
     const login = pulumi
       .all([password, salt])
       .apply(([text, bytes]) => ({ name: user, verifier: scramVerifier(text, bytes) }));
     return { user, password, login };
   }
 
-  private makeServer(args: DatabaseArgs, clients: readonly string[]): pulumi.Output<string> {
-    const { sizing, logins } = this;
-    const { machine, archiveCommand } = args;
-    const network = clients.length === 0 ? undefined : this.makeNetwork(args, clients);
-    return machine.role(this, postgresql({ sizing, logins, archiveCommand, network })).digest;
+  private makeServers(name: string, args: DatabaseArgs): pulumi.Output<string> {
+    const { machine, topology, archiveCommand, standbys = [] } = args;
+    const { logins } = this;
+    const replicator = standbys.length === 0 ? undefined : this.makeLogin(`${name}-replicator`, "replicator");
+    const common = { logins, archiveCommand };
+    const primary = machine.role(
+      this,
+      postgresql({
+        ...common,
+        sizing: this.sizing,
+        network: this.makeNetwork(machine, args),
+        replicator: replicator && pulumi.secret(replicator.login.verifier),
+      }),
+    ).digest;
+    for (const standby of standbys) {
+      const dedicated = !servicesOn(topology, standby.about.name).includes("api");
+      const definition = postgresql({
+        ...common,
+        sizing: databaseSizing(standby.about, dedicated),
+        network: this.makeNetwork(standby, args),
+        follows: replicator && { address: machine.about.privateAddress, password: replicator.password },
+      });
+      standby.role(this, definition, [standby.ready, primary]);
+    }
+    return primary;
   }
 
-  private makeNetwork({ machine, authority }: DatabaseArgs, clients: readonly string[]): DatabaseNetwork {
+  private makeNetwork(machine: Machine, { topology, authority }: DatabaseArgs): DatabaseNetwork {
     const { name, hostname, privateAddress } = machine.about;
     const { certificate, privateKey } = new Certificate(
       `${name}-postgresql`,
@@ -119,12 +135,21 @@ export class Database extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    return { address: privateAddress, clients, certificate, privateKey };
+    return {
+      address: privateAddress,
+      clients: clientsOf(topology, machine),
+      standbys: addressesOf(topology, machine.about, ["postgresql-standby"], ["postgresql"]),
+      authority: authority.certificate,
+      certificate,
+      privateKey,
+    };
   }
 }
 
-/** Private addresses from which it is connected to; none where all of its clients are on its own machine. */
-function clientsOf({ topology, machine }: DatabaseArgs): string[] {
-  const rules = privateRules(topology, machine.about).filter((rule) => rule.port === port);
-  return [...new Set(rules.flatMap(({ sources }) => sources))];
+/** Private addresses from which the app connects to a machine's database; none where it is on the same machine. */
+function clientsOf(topology: Topology, { about }: Machine): string[] {
+  const here = servicesOn(topology, about.name).filter((service) => databases.has(service));
+  return addressesOf(topology, about, ["pgbouncer", "api"], here);
 }
+
+const databases = new Set(["postgresql", "postgresql-standby"]);

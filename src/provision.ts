@@ -9,7 +9,6 @@ import type { Artifacts } from "./artifacts.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
-import { machinesOf } from "./topology/topology.js";
 
 /** What a stack tells those who use it. */
 export interface StackOutputs {
@@ -49,7 +48,9 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
   const topology = topologyOf(settings);
   const environment = new Environment("shop", { settings, topology });
   const machinesFor = (service: string) =>
-    machinesOf(topology, service).map(({ name }) => environment.machine(name));
+    topology.services
+      .filter(({ name }) => name === service)
+      .flatMap(({ machines }) => machines.map((name) => environment.machine(name)));
   const [entry] = machinesFor("nginx");
   const [databaseMachine] = machinesFor("postgresql");
   if (!entry || !databaseMachine) throw new Error(`stage ${topology.stage} lacks nginx or PostgreSQL`);
@@ -59,6 +60,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     "database",
     {
       machine: databaseMachine,
+      standbys: machinesFor("postgresql-standby"),
       topology,
       authority: environment.authority,
       logins: settings.databaseLogins,

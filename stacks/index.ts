@@ -6,6 +6,7 @@ import { anycast } from "./anycast.js";
 import { cdn } from "./cdn.js";
 import { droplet } from "./droplet.js";
 import { fleet } from "./fleet.js";
+import { joining } from "./joining.js";
 import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
 import { layOut } from "./layout.js";
@@ -34,11 +35,17 @@ const plans: Record<Stage, StagePlan> = {
  */
 export function topologyOf(settings: Settings): Topology {
   if (!isBuilt(settings.stage)) throw new RangeError(`stage ${settings.stage} is not built`);
-  return layOut(settings, plans[settings.stage], [{ location: settings.location, sizes: sizesOf(settings) }]);
+  const { stage, joining: next, leaving: last, location } = settings;
+  const plan = next === undefined ? plans[stage] : joining(plans[stage], plans[next]);
+  const sizes = Object.assign(
+    {},
+    ...[next, last, stage].map((name) => name && sizesOf(name, settings)),
+  ) as Sizes;
+  return layOut(settings, plan, [{ location, sizes }]);
 }
 
 /** As few machines as the stage can have, of the sizes that the settings name. */
-function sizesOf({ stage, serverType, databaseServerType }: Settings): Sizes {
+function sizesOf(stage: Stage, { serverType, databaseServerType }: Settings): Sizes {
   const tiers = Object.entries(fewest[stage]) as [Tier, number][];
   return Object.fromEntries(
     tiers.map(([tier, count]) => [

@@ -10,6 +10,7 @@ import {
   deepFreeze,
 } from "../src/topology/topology.js";
 import { tcp } from "./ground.js";
+import { tierOfDatabase } from "./joining.js";
 import type { PlannedService, RegionPlan, StagePlan, TierSize } from "./plan.js";
 
 /**
@@ -66,10 +67,8 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
 }
 
 /** Backups are made where the database is. */
-function backupsOf({ stage, services }: StagePlan): PlannedService {
-  const database = services.find(({ name }) => name === "postgresql");
-  if (!database) throw new RangeError(`${stage} has no database to back up`);
-  return { name: "pgbackrest", tier: database.tier };
+function backupsOf(plan: StagePlan): PlannedService {
+  return { name: "pgbackrest", tier: tierOfDatabase(plan) };
 }
 
 /** What backups exchange with others. @param endpoint of the object storage; the way to port 443 is open anyway */

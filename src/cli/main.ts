@@ -61,6 +61,19 @@ program
   .action(async (credential, options) => (await import("./commands/rotate.js")).rotate(credential, options));
 
 program
+  .command("evolve")
+  .description("move a stack that is up to another stage, data and all, while the shop stays open")
+  .argument("<stage>", "the stage to go to, e.g. split")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--plan", "only say what would be made and moved, what the shop would notice, and how to go back")
+  .addOption(new Option("--abort", "undo a move that has not switched yet").conflicts("finish"))
+  .option("--finish", "remove what was kept of the stage before")
+  .option("-y, --yes", "real clouds: do not ask before moving anything")
+  .addOption(jsonOption())
+  .action(async (stage, options) => (await import("./commands/evolve.js")).evolve(stage, options));
+
+program
   .command("rebuild")
   .description("make a machine anew; what is only on its disk is lost")
   .argument("<machine>", "name of the machine, e.g. app-1")

@@ -1,12 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { projectRoot } from "../project.js";
 import { isEncrypted } from "../settings/structured.js";
 import { CliError, ExitCode } from "./errors.js";
+import { markedStage } from "./stage-mark.js";
+import { writeAtomically } from "./write-atomically.js";
 
 /** A Pulumi stack as the command line sees it: where its state and settings are, and which cloud it runs on. */
 export interface StackContext {
@@ -75,7 +77,8 @@ function ownSettings(config: Readonly<Record<string, unknown>> = {}): Record<str
 export async function writtenSettings(stack: StackContext): Promise<Record<string, unknown>> {
   const { config = {} } = await readStackFile(stackFileInTree(stack.name));
   if (!stack.local || !existsSync(stack.configFile)) return config;
-  return { ...config, ...ownSettings((await readStackFile(stack.configFile)).config) };
+  const own = ownSettings((await readStackFile(stack.configFile)).config);
+  return { ...config, ...own, ...(await markedStage(stack.directory, config)) };
 }
 
 /** The part of the local cloud's object storage that is no secret. */
@@ -100,6 +103,7 @@ export async function writeLocalConfig(
   const copy: StackFile = {
     config: {
       ...withoutSecrets(settings.config),
+      ...(await markedStage(stack.directory, settings.config ?? {})),
       "dukaan:local": true,
       ...ownSettings(earlier.config),
       "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
@@ -171,6 +175,11 @@ async function passphraseFile(stack: StackContext): Promise<string> {
   return file;
 }
 
+/** The settings of a stack as they are in the checkout, by key. @throws CliError (usage) when they are no YAML */
+export async function configInTree(name: string): Promise<Record<string, unknown>> {
+  return (await readStackFile(stackFileInTree(name))).config ?? {};
+}
+
 async function readStackFile(file: string): Promise<StackFile> {
   try {
     return (parse(await readFile(file, "utf8")) as StackFile | null) ?? {};
@@ -181,17 +190,5 @@ async function readStackFile(file: string): Promise<StackFile> {
       ExitCode.usage,
       { cause: error },
     );
-  }
-}
-
-async function writeAtomically(file: string, content: string, mode: number): Promise<void> {
-  const temporary = `${file}.${process.pid}`;
-  try {
-    await writeFile(temporary, content, { mode });
-    await chmod(temporary, mode);
-    await rename(temporary, file);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
   }
 }

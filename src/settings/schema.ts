@@ -127,6 +127,16 @@ export const settingsSchema = {
       exclusiveMinimum: 0,
       examples: [50],
     },
+    joining: {
+      description:
+        "A stage whose database server is there as well, with a standby. Set by ./dukaan evolve before it moves the database, never by hand.",
+      enum: ["droplet", "split"],
+    },
+    leaving: {
+      description:
+        "A stage whose database server is kept, though the database has moved. Set by ./dukaan evolve after it has moved the database, never by hand.",
+      enum: ["droplet", "split"],
+    },
     changeToken: {
       description: "Allows one change that moves data. Set by commands that move it, never by hand.",
       type: "string",
@@ -189,6 +199,10 @@ export interface Settings {
   release?: string;
   /** Euros a month, see the schema. */
   monthlyBudget?: number;
+  /** See the schema. */
+  joining?: "droplet" | "split";
+  /** See the schema. */
+  leaving?: "droplet" | "split";
   changeToken?: string;
 }
 

@@ -62,6 +62,27 @@ export function privateRules(topology: Topology, machine: Machine): PrivateRule[
   });
 }
 
+/**
+ * Private addresses from which certain services connect to a service on a machine, over the network.
+ * @param from names of the connecting services
+ * @param to the service on `machine`
+ */
+export function addressesOf(
+  topology: Topology,
+  machine: Machine,
+  from: readonly string[],
+  to: readonly string[],
+): string[] {
+  const flows = topology.flows
+    .filter(isNetworkFlow)
+    .filter((flow) => from.includes(flow.from) && to.includes(flow.to));
+  const sources = flows.flatMap((flow) => machinesOf(topology, flow.from));
+  const addresses = sources
+    .filter(({ name }) => name !== machine.name)
+    .map(({ privateAddress }) => privateAddress);
+  return [...new Set(addresses)];
+}
+
 function isOutside(party: string): party is Outside {
   return party === "world" || party === "operators";
 }

@@ -26,6 +26,8 @@ const good: Record<string, unknown> = {
     secretKey: "secret-key",
   },
   "dukaan:sms": { url: "https://sms.example.com/dukaan", secret: `whsec_${"A".repeat(40)}` },
+  "dukaan:joining": "split",
+  "dukaan:leaving": "split",
   "dukaan:changeToken": "stage:droplet>split",
 };
 
@@ -43,6 +45,8 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   ),
   location: fc.oneof(noText, fc.string({ maxLength: 2 }), fc.constantFrom("FSN1", "fsn2", "eu-central")),
   serverType: fc.oneof(noText, fc.string({ maxLength: 3 }), fc.constantFrom("cax11", "local-512", "cx99")),
+  joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
+  leaving: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
   publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),

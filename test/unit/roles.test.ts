@@ -30,11 +30,21 @@ const sizing = databaseSizing(machine, false);
 const logins = [{ name: "shop_1", verifier: "SCRAM-SHA-256$4096:AAAA$BBBB:CCCC" }];
 const authorizedKeys = ["ssh-ed25519 AAAA deploy@lab\n", "ssh-ed25519 BBBB ada"];
 
+const network = {
+  address: "10.10.2.10",
+  clients: [],
+  standbys: [],
+  authority: "PEM",
+  certificate: "PEM",
+  privateKey: "PEM",
+};
+
 const roles: RoleDefinition[] = [
   base({ topology, machine, authorizedKeys }),
-  postgresql({ sizing, logins }),
+  postgresql({ sizing, logins, network }),
   pgbouncer({
     databaseHost: "/run/postgresql",
+    databaseAuthority: "PEM",
     poolSize: sizing.poolSize,
     logins,
   }),
@@ -105,7 +115,9 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/check-pgbouncer",
       "/usr/local/lib/dukaan/complete-postgresql-cluster",
       "/usr/local/lib/dukaan/current-release",
+      "/usr/local/lib/dukaan/database",
       "/usr/local/lib/dukaan/pgbackrest-archive",
+      "/usr/local/lib/dukaan/pool",
       "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
       "/usr/local/lib/dukaan/restart-postgresql-if-needed",
@@ -119,9 +131,12 @@ describe("roles", () => {
     const folder = join(projectRoot, "src", "roles");
     const unused = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
-      .filter(
-        ({ name, parentPath }) => !readFileSync(join(parentPath, "index.ts"), "utf8").includes(`/${name}\``),
-      )
+      .filter(({ name, parentPath }) => {
+        const definition = readFileSync(join(parentPath, "index.ts"), "utf8");
+        return (
+          !definition.includes(`/${name}\``) && !definition.includes(`program("${name.replace(".sh", "")}"`)
+        );
+      })
       .map(({ name }) => name);
     expect(unused).toEqual([]);
   });
@@ -130,12 +145,12 @@ describe("roles", () => {
 describe("backup", () => {
   it("archives WAL within a minute where there are backups, and nothing where there are none", () => {
     const path = "/etc/postgresql/15/main/postgresql.conf";
-    const archiving = fileOf(postgresql({ sizing, logins, archiveCommand }), path);
+    const archiving = fileOf(postgresql({ sizing, logins, archiveCommand, network }), path);
     expect(archiving).toMatch(/^archive_mode = on$/m);
     expect(archiving).toMatch(/^archive_timeout = 60$/m);
     // pgBackRest refuses to work with a command that does not name it.
     expect(archiving).toMatch(/^archive_command = '\S*pgbackrest\S* %p'$/m);
-    expect(fileOf(postgresql({ sizing, logins }), path)).toMatch(/^archive_mode = off$/m);
+    expect(fileOf(postgresql({ sizing, logins, network }), path)).toMatch(/^archive_mode = off$/m);
   });
 
   it("hands no key to anyone but root and PostgreSQL", () => {
@@ -256,50 +271,15 @@ describe("scramVerifier", () => {
   });
 });
 
-describe("a database on a machine of its own", () => {
-  const clients = ["10.10.2.10", "10.10.2.11"];
-  const network = { address: "10.10.3.10", clients, certificate: "PEM", privateKey: "PEM" };
-  const database = postgresql({ sizing, logins, network });
-
-  it("lets its clients in with TLS alone, from their private addresses alone", () => {
-    const rules = fileOf(database, "/etc/postgresql/15/main/pg_hba.conf")
-      .split("\n")
-      .filter((line) => line !== "" && !line.startsWith("#"))
-      .map((line) => line.split(/\s+/).join(" "));
-    expect(rules).toEqual([
-      "local all postgres peer",
-      "local shop +shop scram-sha-256",
-      "hostssl shop +shop 10.10.2.10/32 scram-sha-256",
-      "hostssl shop +shop 10.10.2.11/32 scram-sha-256",
-    ]);
-    const configuration = fileOf(database, "/etc/postgresql/15/main/postgresql.conf");
-    expect(configuration).toContain("listen_addresses = '10.10.3.10'");
-    expect(configuration).toContain("ssl = on");
-  });
-
-  it("is trusted by PgBouncer because of its certificate", () => {
-    const pool = pgbouncer({
-      databaseHost: "10.10.3.10",
-      databaseAuthority: "PEM",
-      poolSize: 5,
-      logins,
-    });
-    const configuration = fileOf(pool, "/etc/pgbouncer/pgbouncer.ini");
-    expect(configuration).toContain("shop = host=10.10.3.10 port=5432");
-    expect(configuration).toContain("server_tls_sslmode = verify-full");
-    expect(fileOf(pool, "/etc/dukaan/database-ca.pem")).toBe("PEM");
-  });
-});
-
 describe("templates", () => {
   it("want every value, and every value used", () => {
     const path = "src/roles/pgbouncer/pgbouncer.ini";
-    expect(() => renderTemplate(path, { databaseHost: "/run/postgresql", tls: "" })).toThrow(
+    expect(() => renderTemplate(path, { databaseHost: "", databaseAuthorityFile: "" })).toThrow(
       "names {{poolSize}}",
     );
-    expect(() => renderTemplate(path, { databaseHost: "", poolSize: 5, tls: "", more: 1 })).toThrow(
-      "does not name more",
-    );
+    expect(() =>
+      renderTemplate(path, { databaseHost: "", databaseAuthorityFile: "", poolSize: 5, more: 1 }),
+    ).toThrow("does not name more");
   });
 
   it("make user data that is YAML with the keys in it", () => {

@@ -135,6 +135,7 @@ describe("resources of stage droplet", () => {
         "Environment / Backups / Role app-1-backup",
         "Environment / Backups backups",
         "Environment / CertificateAuthority authority",
+        "Environment / Database / Certificate app-1-postgresql",
         "Environment / Database / RandomId database-login-1-salt",
         "Environment / Database / RandomPassword database-login-1",
         "Environment / Database / Role app-1-postgresql",

@@ -1,4 +1,5 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
@@ -68,6 +69,22 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
       ].flatMap((option) => ["-o", option]),
     ],
   };
+}
+
+/** The same access over connections that stay open, so that no command waits for one. Close it at the end. */
+export async function keepConnections(
+  access: SshAccess,
+): Promise<SshAccess & { close: () => Promise<void> }> {
+  // Short: the path of a Unix socket has room for 107 bytes.
+  const folder = await mkdtemp(join(tmpdir(), "dukaan-ssh-"));
+  const sharing = ["ControlMaster=auto", `ControlPath=${join(folder, "%C")}`, "ControlPersist=60"];
+  const options = [...access.options, ...sharing.flatMap((option) => ["-o", option])];
+  const close = async () => {
+    for (const target of Object.values(access.targets))
+      await execa("ssh", [...options, "-O", "exit", target], { reject: false, stdin: "ignore" });
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { ...access, options, close };
 }
 
 /**

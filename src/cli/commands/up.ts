@@ -4,12 +4,13 @@ import { execa } from "execa";
 import { projectRoot } from "../../project.js";
 import { requireBudget } from "../budget.js";
 import { CliError, ExitCode } from "../errors.js";
+import { goToStage } from "../evolution.js";
 import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
 import { cloudAccess } from "../cloud-access.js";
 import { requireAccess } from "../hetzner-api.js";
 import { interruptible } from "../interrupt.js";
-import { ensureStack, query, readOutputs, runOperation } from "../pulumi.js";
+import { ensureStack, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { lookAtWhatIsThere } from "../recovery/look.js";
 import { recover } from "../recovery/recover.js";
@@ -67,8 +68,7 @@ export async function up(options: UpOptions): Promise<void> {
           await requireAccess(await cloudAccess(context.session!));
         }
         await ensureStack(pulumi);
-        if (options.stage !== undefined)
-          await query(pulumi, ["config", "set", "dukaan:stage", options.stage]);
+        if (options.stage !== undefined) await goToStage(context.session!, options.stage);
         context.mended = await recover(context.session!, report);
         await lookAtWhatIsThere(pulumi, report);
         await keepBundle();

@@ -81,7 +81,7 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
         ...root,
         mode: "0755",
       },
-      ...(services.includes("postgresql")
+      ...(services.some((service) => service.startsWith("postgresql"))
         ? [
             {
               path: "/etc/postgresql-common/createcluster.d/dukaan.conf",

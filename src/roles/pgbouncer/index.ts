@@ -14,11 +14,8 @@ export const databaseAuthorityFile = "/etc/dukaan/database-ca.pem";
 export interface PgbouncerArgs {
   /** Private address or socket directory of PostgreSQL. */
   databaseHost: string;
-  /**
-   * PEM of the authority that signed PostgreSQL's certificate.
-   * @default the database is on the same machine, without TLS
-   */
-  databaseAuthority?: pulumi.Input<string> | undefined;
+  /** PEM of the authority that signed PostgreSQL's certificate; of no use over a socket. */
+  databaseAuthority: pulumi.Input<string>;
   /** Connections to keep to the database. */
   poolSize: number;
   /** The logins that may come through, the same that PostgreSQL has. */
@@ -49,10 +46,7 @@ export function pgbouncer({
         content: renderTemplate(`${here}/pgbouncer.ini`, {
           databaseHost,
           poolSize,
-          tls:
-            databaseAuthority === undefined
-              ? "server_tls_sslmode = disable"
-              : `server_tls_sslmode = verify-full\nserver_tls_ca_file = ${databaseAuthorityFile}`,
+          databaseAuthorityFile,
         }),
         owner: "root",
         group: "postgres",
@@ -68,17 +62,14 @@ export function pgbouncer({
         mode: "0640",
         secret: true,
       },
-      ...(databaseAuthority === undefined
-        ? []
-        : [
-            {
-              path: databaseAuthorityFile,
-              content: databaseAuthority,
-              owner: "root",
-              group: "root",
-              mode: "0644",
-            },
-          ]),
+      { path: databaseAuthorityFile, content: databaseAuthority, owner: "root", group: "root", mode: "0644" },
+      {
+        path: "/usr/local/lib/dukaan/pool",
+        content: renderTemplate(`${here}/pool.sh`),
+        owner: "root",
+        group: "root",
+        mode: "0755",
+      },
       {
         path: "/etc/systemd/system/pgbouncer.service.d/10-dukaan.conf",
         content: renderTemplate(`${here}/unit.conf`),

@@ -5,6 +5,11 @@
 set -eu
 data=/var/lib/postgresql/15/main
 
+if [ -e /var/lib/dukaan/postgresql-fenced ]; then
+  echo "The database of this machine was ended because its data has moved to another one. Finish that: ./dukaan evolve" >&2
+  exit 1
+fi
+if [ -e /var/lib/dukaan/standby-begun ]; then exit 0; fi
 if [ -s "$data/PG_VERSION" ]; then exit 0; fi
 if [ -L /var/lib/dukaan/roles/postgresql/current ]; then
   echo "The database's files are gone from $data. Bring them back: ./dukaan restore --at TIME" >&2

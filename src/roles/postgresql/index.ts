@@ -1,12 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import type { FileArgs } from "../../../providers/dukaan/sdk.js";
 import type { RoleDefinition } from "../role.js";
 import type { DatabaseSizing } from "./sizing.js";
 
 const here = "src/roles/postgresql";
 const cluster = "/etc/postgresql/15/main";
-const certificateFile = "/etc/dukaan/postgresql/server.crt";
-const keyFile = "/etc/dukaan/postgresql/server.key";
 const unitDirectory = "/etc/systemd/system/postgresql@15-main.service.d";
 const file = { owner: "root", group: "postgres", mode: "0640" };
 
@@ -27,11 +26,17 @@ export interface PostgresqlArgs {
    * @default WAL is not archived
    */
   archiveCommand?: string | undefined;
+  network: DatabaseNetwork;
   /**
-   * For clients on other machines.
-   * @default only those on the same machine connect, over the Unix socket
+   * SCRAM verifier of the role `replicator`, which standbys log in as.
+   * @default there are no standbys
    */
-  network?: DatabaseNetwork | undefined;
+  replicator?: pulumi.Input<string> | undefined;
+  /**
+   * It is a standby, of the database at this private address.
+   * @default it is a primary
+   */
+  follows?: { address: string; password: pulumi.Input<string> } | undefined;
 }
 
 /** How clients on other machines come in: with TLS, and over the private network alone. */
@@ -40,6 +45,10 @@ export interface DatabaseNetwork {
   address: string;
   /** Private addresses that may connect. */
   clients: readonly string[];
+  /** Private addresses of standbys. */
+  standbys: readonly string[];
+  /** PEM of the authority that signed the certificates of all databases. */
+  authority: pulumi.Input<string>;
   /** PEM, with that address in its names. */
   certificate: pulumi.Input<string>;
   /** PEM, secret. */
@@ -50,14 +59,15 @@ export interface DatabaseNetwork {
 const archiveTimeoutSeconds = 60;
 
 /** PostgreSQL 15 with the database `shop` and its owner. */
-export function postgresql({ sizing, logins, archiveCommand, network }: PostgresqlArgs): RoleDefinition {
+export function postgresql(args: PostgresqlArgs): RoleDefinition {
+  const { sizing, logins, archiveCommand, network, replicator, follows } = args;
   const asPostgres = ["runuser", "-u", "postgres", "--"];
   return {
     name: "postgresql",
     packages: ["postgresql-15"],
     directories: [
       { path: "/etc/dukaan/postgresql", owner: "root", group: "postgres", mode: "0750" },
-      ...(network ? [{ path: unitDirectory, owner: "root", group: "root", mode: "0755" }] : []),
+      { path: unitDirectory, owner: "root", group: "root", mode: "0755" },
     ],
     files: [
       {
@@ -80,42 +90,37 @@ export function postgresql({ sizing, logins, archiveCommand, network }: Postgres
                   `archive_command = '${archiveCommand}'`,
                   `archive_timeout = ${archiveTimeoutSeconds}`,
                 ].join("\n"),
-          listening: network === undefined ? "listen_addresses = ''" : listening(network),
+          address: network.address,
         }),
         ...file,
       },
       {
         path: `${cluster}/pg_hba.conf`,
         content: renderTemplate(`${here}/pg_hba.conf`, {
-          remote: (network?.clients ?? []).map(remote).join("\n"),
+          clients: network.clients.map((address) => remote("shop", "+shop", address)).join("\n"),
+          standbys: network.standbys
+            .map((address) => remote("replication", "replicator", address))
+            .join("\n"),
         }),
         ...file,
       },
-      ...(network ? networkFiles(network) : []),
+      ...networkFiles(network),
+      ...(follows ? followerFiles(follows) : []),
+      program("database"),
       {
         path: "/etc/dukaan/postgresql/setup.sql",
-        content: pulumi.output(logins).apply((known) =>
+        content: pulumi.all([logins, replicator]).apply(([known, verifier]) =>
           renderTemplate(`${here}/setup.sql`, {
-            logins: known.map(({ name, verifier }) => `('${name}', '${verifier}')`).join(", "),
+            logins: known.map((login) => `('${login.name}', '${login.verifier}')`).join(", "),
+            replicator: verifier ?? "",
           }),
         ),
         ...file,
         secret: true,
       },
-      {
-        path: "/usr/local/lib/dukaan/complete-postgresql-cluster",
-        content: renderTemplate(`${here}/complete-cluster.sh`),
-        owner: "root",
-        group: "root",
-        mode: "0755",
-      },
-      {
-        path: "/usr/local/lib/dukaan/restart-postgresql-if-needed",
-        content: renderTemplate(`${here}/restart-if-needed.sh`),
-        owner: "root",
-        group: "root",
-        mode: "0755",
-      },
+      program("complete-cluster", "complete-postgresql-cluster"),
+      program("restart-if-needed", "restart-postgresql-if-needed"),
+      ...(follows ? [program("become-standby", "become-standby")] : []),
     ],
     validate: [
       // Before any file of the cluster is switched: making it writes its configuration anew.
@@ -130,7 +135,9 @@ export function postgresql({ sizing, logins, archiveCommand, network }: Postgres
     services: [{ name: "postgresql@15-main.service", enabled: true, onChange: "reload" }],
     activate: [
       ["/usr/local/lib/dukaan/restart-postgresql-if-needed"],
-      [...asPostgres, "psql", "--no-psqlrc", "--quiet", "--file=/etc/dukaan/postgresql/setup.sql"],
+      follows
+        ? ["/usr/local/lib/dukaan/become-standby", follows.address]
+        : [...asPostgres, "psql", "--no-psqlrc", "--quiet", "--file=/etc/dukaan/postgresql/setup.sql"],
     ],
     checks: [
       {
@@ -149,31 +156,47 @@ export function postgresql({ sizing, logins, archiveCommand, network }: Postgres
   };
 }
 
-function listening({ address }: DatabaseNetwork): string {
-  return [
-    `listen_addresses = '${address}'`,
-    "ssl = on",
-    `ssl_cert_file = '${certificateFile}'`,
-    `ssl_key_file = '${keyFile}'`,
-    "ssl_min_protocol_version = 'TLSv1.3'",
-  ].join("\n");
-}
-
 /** Without TLS, or with a password in the clear, nobody comes in. */
-function remote(address: string): string {
-  return `hostssl shop      +shop     ${address}/32  scram-sha-256`;
+function remote(database: string, user: string, address: string): string {
+  return `hostssl ${database.padEnd(11)} ${user.padEnd(10)} ${address}/32  scram-sha-256`;
 }
 
-function networkFiles({ certificate, privateKey }: DatabaseNetwork): NonNullable<RoleDefinition["files"]> {
+/** @param name of its source here, without `.sh` */
+function program(name: string, installedAs = name) {
+  return {
+    path: `/usr/local/lib/dukaan/${installedAs}`,
+    content: renderTemplate(`${here}/${name}.sh`),
+    owner: "root",
+    group: "root",
+    mode: "0755",
+  };
+}
+
+function networkFiles({ certificate, privateKey, authority }: DatabaseNetwork): FileArgs[] {
   return [
-    { path: certificateFile, content: certificate, ...file },
-    { path: keyFile, content: privateKey, ...file, secret: true },
+    { path: "/etc/dukaan/postgresql/server.crt", content: certificate, ...file },
+    { path: "/etc/dukaan/postgresql/server.key", content: privateKey, ...file, secret: true },
+    { path: "/etc/dukaan/postgresql/authority.crt", content: authority, ...file },
     {
       path: `${unitDirectory}/10-dukaan.conf`,
       content: renderTemplate(`${here}/unit.conf`),
       owner: "root",
       group: "root",
       mode: "0644",
+    },
+  ];
+}
+
+/** What a standby logs in with. libpq wants the file to be its user's alone. */
+function followerFiles({ address, password }: NonNullable<PostgresqlArgs["follows"]>): FileArgs[] {
+  return [
+    {
+      path: "/etc/dukaan/postgresql/replicator.pgpass",
+      content: pulumi.output(password).apply((text) => `${address}:5432:*:replicator:${text}\n`),
+      owner: "postgres",
+      group: "postgres",
+      mode: "0600",
+      secret: true,
     },
   ];
 }

@@ -1,0 +1,77 @@
+import type { StageSettings } from "../evolve/plan.js";
+import { changeToken, type Guarded, guarded, stageChange } from "../topology/guard.js";
+import { topologyOf } from "../../stacks/index.js";
+import { keepBundle } from "./bundles.js";
+import { CliError, ExitCode } from "./errors.js";
+import { unprotect } from "./protection.js";
+import { runOperation } from "./pulumi.js";
+import { removeStaleLocks } from "./recovery/lock.js";
+import { recover } from "./recovery/recover.js";
+import { exportState, type StateResource } from "./recovery/state.js";
+import type { Session } from "./session.js";
+import { requireSettings } from "./settings.js";
+import { configInTree } from "./stack.js";
+import { setStage } from "./stage-mark.js";
+
+/**
+ * `pulumi up` at a stage to which the data has been moved, so that the guard may let it pass. The stack stays there.
+ * @throws CliError when it fails; calling it again goes on
+ */
+export async function upAtStage(
+  session: Session,
+  stage: StageSettings,
+  report: (message: string) => void,
+): Promise<void> {
+  const { pulumi, stack } = session;
+  if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
+  await recover(session, report);
+  await setStage(pulumi, stage, await configInTree(stack.name));
+  const settings = await requireSettings(stack);
+  const topology = topologyOf(settings);
+  const { resources = [] } = (await exportState(pulumi)).deployment;
+  const old = guardedNow(resources);
+  const change = old ? changeToken(old, guarded(settings, topology)) : "";
+  // The move of the data and nothing else: what else has been changed meanwhile is refused as ever.
+  const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
+  // Machines that the stage no longer has; whoever finishes or aborts a move has said so.
+  const kept = new Set(topology.machines.map(({ name }) => name));
+  const servers = resources.filter(({ type, urn }) => type === serverType && !kept.has(nameOf(urn)));
+  if (servers.length > 0) {
+    const gone = servers.map(({ urn }) => nameOf(urn));
+    await unprotect(session, ({ urn }) => gone.some((name) => belongsTo(urn, name)));
+  }
+  await keepBundle();
+  await runOperation(pulumi, "up", report, token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]);
+}
+
+/**
+ * Puts a stack at another stage for an `up`, if no data has to be moved for that.
+ * @throws CliError with the command that moves it
+ */
+export async function goToStage({ pulumi, stack }: Session, stage: string): Promise<void> {
+  const settings = await requireSettings(stack, stage);
+  const old = guardedNow((await exportState(pulumi)).deployment.resources ?? []);
+  const refusal = old && stageChange(old, guarded(settings, topologyOf(settings)));
+  if (refusal) throw new CliError(refusal.reason, refusal.remedy, ExitCode.refused);
+  await setStage(pulumi, settings, await configInTree(stack.name));
+}
+
+function guardedNow(resources: readonly StateResource[]): Guarded | undefined {
+  return resources.find(({ type }) => type === "dukaan:index:Stage")?.inputs as unknown as
+    | Guarded
+    | undefined;
+}
+
+const serverType = "hcloud:index/server:Server";
+
+function nameOf(urn: string): string {
+  return urn.split("::").at(-1) ?? "";
+}
+
+/** A machine's server and its addresses: `database-1`, `database-1-ipv4`. */
+function belongsTo(urn: string, machine: string): boolean {
+  return (
+    urn.includes("dukaan:index:Machine$") &&
+    (nameOf(urn) === machine || nameOf(urn).startsWith(`${machine}-`))
+  );
+}

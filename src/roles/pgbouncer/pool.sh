@@ -1,0 +1,49 @@
+#!/bin/sh
+# How the pool is led from one database to another; `./dukaan evolve` calls the steps in order. All can be repeated.
+#
+#   arm SECONDS  resumes by itself after so many seconds, unless `resume` or `lead` comes first: whoever paused it may have
+#                died. To go on with the old database, or to fail where that is fenced, is always safe
+#   pause        lets running transactions end and holds back new ones
+#   lead HOST    the database is there from now on, an address or the directory of a socket; then resumes
+#   resume       lets transactions through
+set -eu
+cd / # postgres may not be where we were called from
+configuration=/etc/pgbouncer/pgbouncer.ini
+watchdog=dukaan-pool-resume
+
+console() {
+  runuser -u postgres -- psql --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 --username=pgbouncer \
+    --command="$1" pgbouncer
+}
+is_paused() { console 'show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { exit !($(NF - 1) + 0) }'; }
+disarm() { systemctl stop "$watchdog.timer" 2>/dev/null || true; }
+resume() {
+  # It refuses to resume what is not paused.
+  if is_paused; then console 'resume shop'; fi
+}
+
+case $1 in
+arm)
+  disarm
+  systemd-run --quiet --unit="$watchdog" --on-active="$2" --timer-property=AccuracySec=100ms "$0" resume
+  ;;
+pause) console 'pause shop' || is_paused ;;
+lead)
+  sed "s|^shop = host=[^ ]*|shop = host=$2|" "$configuration" >"$configuration.new"
+  grep -qF "shop = host=$2 " "$configuration.new"
+  chown --reference="$configuration" "$configuration.new"
+  chmod --reference="$configuration" "$configuration.new"
+  mv "$configuration.new" "$configuration"
+  console reload
+  resume
+  disarm
+  ;;
+resume)
+  resume
+  disarm
+  ;;
+*)
+  echo "unknown step $1" >&2
+  exit 64
+  ;;
+esac

@@ -1,0 +1,228 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startLoad } from "../load/load.js";
+import type { Report } from "../load/report.js";
+import { verify } from "../load/verify.js";
+import { createLab, type Lab } from "./lab.js";
+
+// A shop that is used moves its database to another machine and back: no order may be lost or doubled, no request may
+// fail, and there are never two databases that accept writes. The tests build on one another.
+
+const RATE = 100;
+
+let lab: Lab;
+let folder: string;
+let url: string;
+let ca: string;
+let caFile: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "dukaan-evolve-"));
+  lab = await createLab("evolve");
+  const up = JSON.parse(await succeeds("up", "--json")) as { url: string; ca: string };
+  ({ url, ca: caFile } = up);
+  ca = await readFile(up.ca, "utf8");
+  await succeeds("seed", "--stores", "20", "--products", "50");
+});
+afterAll(async () => {
+  await lab?.remove();
+  await rm(folder, { recursive: true, force: true });
+});
+
+it("says what it would do, and does nothing", async () => {
+  const plan = await succeeds("evolve", "split", "--plan");
+  expect(plan).toMatch(/makes +database-1/);
+  expect(plan).toMatch(/moves +the database from app-1 to database-1/);
+  const nothing = await lab.dukaan("evolve", "fleet");
+  expect(nothing).toMatchObject({ exitCode: 2 });
+  expect(nothing.stderr).toContain("stage fleet is not built yet");
+  expect((await outputs()).stage).toBe("droplet");
+});
+
+it("can be undone while the standby follows", async () => {
+  // Ended hard as soon as the standby is there.
+  await killedAt("holding queries back", "evolve", "split");
+  await expect.poll(() => visit("/"), { timeout: 10_000 }).toBe(200);
+  await succeeds("evolve", "split", "--abort");
+  const { stage, services } = await outputs();
+  expect({ stage, on: services["postgresql"] }).toEqual({ stage: "droplet", on: ["app-1"] });
+  expect(await stateOf("app-1")).toBe("primary");
+  const again = await lab.dukaan("evolve", "split", "--abort");
+  expect(again).toMatchObject({ exitCode: 4 });
+  expect(again.stderr).toContain("nothing is on its way to split");
+});
+
+describe("droplet → split", () => {
+  it("moves the database under load without a failed request and without a lost order", async () => {
+    const report = await underLoad("split", async () => {
+      const told = JSON.parse(await succeeds("evolve", "split", "--json")) as {
+        stage: string;
+        pausedMillis: number;
+        tables: number;
+      };
+      expect(told.stage).toBe("split");
+      expect(told.tables).toBeGreaterThan(5);
+      note(`droplet → split: queries waited for ${told.pausedMillis.toFixed(0)} ms`);
+    });
+    note(`droplet → split: ${figures(report)}`);
+  });
+
+  it("leaves one database that accepts writes, also after a reboot of the old one's machine", async () => {
+    expect([await stateOf("app-1"), await stateOf("database-1")]).toEqual(["fenced", "primary"]);
+    await onMachine("app-1", "systemctl start postgresql@15-main; systemctl reboot");
+    await sleep(1000);
+    await expect.poll(() => visit("/"), { timeout: 60_000, interval: 500 }).toBe(200);
+    expect(await stateOf("app-1")).toBe("fenced");
+    expect(await onMachine("app-1", "pgrep -c postgres || true")).toBe("0");
+    expect(await visit("/readyz")).toBe(200);
+    const connections =
+      "select count(*) > 0 and bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'shop%'";
+    expect(await database(connections)).toBe("t");
+  });
+
+  it("has nothing left to do, and stays where it is at the next up", async () => {
+    expect(await lab.dukaan("evolve", "split")).toMatchObject({ exitCode: 0 });
+    const up = await lab.dukaan("up");
+    expect(up, up.stderr).toMatchObject({ exitCode: 0 });
+    expect(up.stderr).toContain("no changes");
+    expect((await outputs()).stage).toBe("split");
+  });
+
+  it("is restored from backups as the droplet was", async () => {
+    const before = await database("select count(*) from orders");
+    const restored = JSON.parse(await succeeds("restore", "--latest", "--yes", "--json")) as {
+      aside: string;
+    };
+    expect(await database("select count(*) from orders")).toBe(before);
+    await onMachine("database-1", `rm -r ${restored.aside}`);
+    await underLoad("restored", () => sleep(2000));
+  });
+});
+
+describe("split → droplet", () => {
+  it("goes on where it was killed, in the middle of the switch", async () => {
+    await succeeds("evolve", "split", "--finish");
+    const journal = join(folder, "back.jsonl");
+    const load = await startLoad({ url, ca, rate: RATE / 4, journal });
+    try {
+      await killedAt("holding queries back", "evolve", "droplet");
+      const states = [await stateOf("app-1"), await stateOf("database-1")];
+      expect(states.filter((state) => state === "primary").length, states.join()).toBeLessThanOrEqual(1);
+      await succeeds("evolve", "droplet");
+    } finally {
+      await load.stop();
+    }
+    expect([await stateOf("app-1"), await stateOf("database-1")]).toEqual(["primary", "fenced"]);
+    const { findings, orders } = await verify(journal, database);
+    expect(findings).toEqual([]);
+    expect(orders.placed).toBeGreaterThan(0);
+  });
+
+  it("removes the machine that nobody needs when it is told to", async () => {
+    await succeeds("evolve", "droplet", "--finish");
+    const { stage, addresses } = await outputs();
+    expect({ stage, machines: Object.keys(addresses) }).toEqual({ stage: "droplet", machines: ["app-1"] });
+    await underLoad("droplet", () => sleep(2000));
+    const up = await lab.dukaan("up");
+    expect(up.stderr).toContain("no changes");
+  });
+});
+
+interface Outputs {
+  stage: string;
+  services: Record<string, string[]>;
+  addresses: Record<string, { ipv4: string }>;
+}
+
+async function outputs(): Promise<Outputs> {
+  return JSON.parse(await succeeds("outputs", "--json")) as Outputs;
+}
+
+async function succeeds(...args: string[]): Promise<string> {
+  const result = await lab.dukaan(...args);
+  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+  return result.stdout;
+}
+
+/** Runs a command and ends it with everything it started as soon as it says these words. */
+async function killedAt(words: string, ...args: string[]): Promise<void> {
+  const running = lab.start(...args);
+  const said = await new Promise<string>((resolve) => {
+    let text = "";
+    running.stderr.setEncoding("utf8").on("data", (part: string) => {
+      text += part;
+      if (text.includes(words)) resolve(text);
+    });
+    running.once("exit", () => resolve(text));
+  });
+  expect(said).toContain(words);
+  process.kill(-running.pid!, "SIGKILL");
+}
+
+/** What a machine's database is. */
+async function stateOf(machine: string): Promise<string> {
+  const status = await onMachine(machine, "/usr/local/lib/dukaan/database status");
+  return (JSON.parse(status) as { state: string }).state;
+}
+
+async function visit(path: string): Promise<number> {
+  const { stdout } = await execa(
+    "curl",
+    ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "--cacert", caFile, `${url}${path}`],
+    { reject: false },
+  );
+  return Number(stdout);
+}
+
+async function underLoad(name: string, work: () => Promise<unknown>): Promise<Report> {
+  const journal = join(folder, `${name}.jsonl`);
+  const load = await startLoad({ url, ca, rate: RATE, journal });
+  let report: Report;
+  try {
+    await sleep(1000);
+    await work();
+  } finally {
+    report = await load.stop();
+  }
+  expect(report.errors, JSON.stringify(report.firstFailures)).toEqual({});
+  const { findings, orders } = await verify(journal, database);
+  expect(findings).toEqual([]);
+  expect(orders.placed).toBe(report.orders.placed);
+  return report;
+}
+
+function figures({ requests, failed, latency: { p50, p99, max }, orders }: Report): string {
+  return `${failed} of ${requests} requests failed, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms, ${orders.placed} orders`;
+}
+
+function note(text: string): void {
+  process.stderr.write(`  ${text}\n`);
+}
+
+/** Asks the database, wherever it is. */
+async function database(sql: string): Promise<string> {
+  const machine = (await stateOf("app-1")) === "primary" ? "app-1" : "database-1";
+  return (
+    await onMachine(machine, `runuser -u postgres -- psql -qAtX shop -c "${sql.replaceAll('"', '\\"')}"`)
+  ).trim();
+}
+
+const addresses = new Map<string, string>();
+
+/** Without `./dukaan`, which asks Pulumi first: this is called often. */
+async function onMachine(machine: string, script: string): Promise<string> {
+  if (!addresses.has(machine)) {
+    for (const [name, { ipv4 }] of Object.entries((await outputs()).addresses)) addresses.set(name, ipv4);
+    await lab.dukaan("ssh", machine, "--", "true");
+  }
+  const files = join(lab.stateFolder, "ssh");
+  const options = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
+  const { stdout } = await execa("ssh", [...options, `root@${addresses.get(machine)}`, script], {
+    reject: false,
+  });
+  return stdout.trim();
+}
