@@ -137,6 +137,8 @@ describe("secrets, after a machine was made anew", () => {
       "dukaan:backup.passphrase": "SENTINEL-passphrase-of-an-operator",
       "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
       "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
+      "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
+      "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
       "dukaan:sms.secret": smsSecret,
     };
     expect(Object.keys(settings).toSorted()).toEqual([...secretSettings].toSorted());

@@ -172,7 +172,7 @@ describe("the other commands", () => {
     const checks = {
       "pool_mode = sometimes": [
         "/etc/pgbouncer/pgbouncer.ini",
-        "/usr/local/lib/dukaan/check-pgbouncer /root/bad",
+        "/usr/local/lib/dukaan/check-pgbouncer /root/bad /root/bad/none.pem",
       ],
       "work_mem = plenty": [
         "/etc/postgresql/15/main/postgresql.conf",

@@ -5,7 +5,15 @@ import type { Lab } from "./lab.js";
 const signature = "4dabf18193072939515e22adb298388d";
 
 /** Parts of the environment of a release that are no secrets, though the whole of it is treated as one. */
-const publicVariables = new Set(["PUBLIC_URL", "SMS_GATEWAY", "NODE_OPTIONS"]);
+const publicVariables = new Set([
+  "PUBLIC_URL",
+  "SMS_GATEWAY",
+  "NODE_OPTIONS",
+  "IMAGES_ENDPOINT",
+  "IMAGES_REGION",
+  "IMAGES_BUCKET",
+  "IMAGES_CA_CERTIFICATE",
+]);
 
 const word = /[A-Za-z0-9+/_-]{20,}={0,2}/g;
 
