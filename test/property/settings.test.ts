@@ -25,6 +25,13 @@ const good: Record<string, unknown> = {
     accessKey: "ACCESSKEY",
     secretKey: "secret-key",
   },
+  "dukaan:images": {
+    endpoint: "https://fsn1.your-objectstorage.com",
+    region: "fsn1",
+    bucket: "shop-images",
+    accessKey: "ACCESSKEY",
+    secretKey: "secret-key",
+  },
   "dukaan:sms": { url: "https://sms.example.com/dukaan", secret: `whsec_${"A".repeat(40)}` },
   "dukaan:joining": "split",
   "dukaan:leaving": "split",
@@ -108,6 +115,21 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       })
       .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
       .map((wrong) => Object.assign({}, good["dukaan:backup"], Object.fromEntries(wrong))),
+  ),
+  images: fc.oneof(
+    fc.integer(),
+    fc.constantFrom("", "off", null, {}, []),
+    fc
+      .record({
+        endpoint: fc.constantFrom("http://a.example.com", "https://a.example.com/b", "a.example.com", 1),
+        // The last one is where the backups are.
+        bucket: fc.constantFrom("B", "-bucket", "my_bucket", "", null, "shop-backups"),
+        secretKey: fc.constantFrom("", "short", "with space in it", 12345678),
+        // No such setting.
+        passphrase: fc.string(),
+      })
+      .chain((wrong) => fc.subarray(Object.entries(wrong), { minLength: 1 }))
+      .map((wrong) => Object.assign({}, good["dukaan:images"], Object.fromEntries(wrong))),
   ),
   capacity: fc.oneof(
     fc.constantFrom<unknown>(7, "", "large", null, [], { applesMs: 1 }, { memoryGiB: 4 }),
