@@ -46,6 +46,28 @@ describe("another server type", () => {
     expect(await sharedBuffers()).toBe(String(Number(before) * 8));
   });
 
+  it("PgBouncer and PostgreSQL refuse a configuration in their own words before it becomes active", async () => {
+    // As the roles do it, with what they deployed and one line more.
+    const checks = {
+      "pool_mode = sometimes": [
+        "/etc/pgbouncer/pgbouncer.ini",
+        "/usr/local/lib/dukaan/check-pgbouncer /root/bad /root/bad/none.pem",
+      ],
+      "work_mem = plenty": [
+        "/etc/postgresql/15/main/postgresql.conf",
+        "/usr/lib/postgresql/15/bin/postgres -C max_connections --config-file=/root/bad/postgresql.conf",
+      ],
+    };
+    for (const [line, [file, check]] of Object.entries(checks)) {
+      const copy = `rm -rf /root/bad; cp -r $(dirname ${file}) /root/bad`;
+      const good = await lab.dukaan("ssh", "--", `${copy}; ${check}`);
+      expect(good, good.stderr).toMatchObject({ exitCode: 0 });
+      const bad = await lab.dukaan("ssh", "--", `echo "${line}" >>/root/bad/$(basename ${file}); ${check}`);
+      expect(bad.exitCode).not.toBe(0);
+      expect(bad.stdout + bad.stderr).toContain(line.split(" ")[0]);
+    }
+  });
+
   it("with a smaller disk: refused in the preview, with what would be lost and the command", async () => {
     // The settings of the checkout still name the small type.
     const up = await lab.dukaan("up", "--json");
@@ -135,8 +157,6 @@ describe("secrets, after a machine was made anew", () => {
       "dukaan:backup.accessKey": environment["DUKAAN_BACKUP_ACCESS_KEY"],
       "dukaan:backup.secretKey": environment["DUKAAN_BACKUP_SECRET_KEY"],
       "dukaan:backup.passphrase": "SENTINEL-passphrase-of-an-operator",
-      "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
-      "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
       "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
       "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
       "dukaan:sms.secret": smsSecret,
