@@ -1,0 +1,108 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { projectRoot } from "../../local/machines/project-root.js";
+import { ensureToolchain } from "../../toolchain/index.js";
+
+/** A stack with one resource of each type that the hcloud plugin can make in a local cloud. */
+export interface PluginStack {
+  /** Runs Pulumi; what it printed. @param wish changes the program: `{ step: "two" }`. @throws with what it printed */
+  pulumi(wish: object, ...command: string[]): Promise<string>;
+  remove(): Promise<void>;
+}
+
+/** The program; WISH says which of its two states is wanted. */
+const source = `
+import * as hcloud from "@pulumi/hcloud";
+const wish = JSON.parse(process.env.WISH);
+const two = wish.step === "two";
+const location = "fsn1";
+const labels = { step: two ? "two" : "one" };
+const id = (resource) => resource.id.apply(Number);
+
+const key = new hcloud.SshKey("key", { publicKey: wish.publicKey, labels });
+const group = new hcloud.PlacementGroup("group", { type: "spread", labels });
+const network = new hcloud.Network("network", { ipRange: "10.0.0.0/16", labels });
+const subnet = new hcloud.NetworkSubnet("subnet", { networkId: id(network), type: "cloud", networkZone: "eu-central", ipRange: "10.0.1.0/24" });
+new hcloud.NetworkRoute("route", { networkId: id(network), destination: "10.100.0.0/24", gateway: "10.0.1.9" }, { dependsOn: subnet });
+const firewall = new hcloud.Firewall("firewall", {
+  rules: [{ direction: "in", protocol: "tcp", port: two ? "443" : "80", sourceIps: ["0.0.0.0/0", "::/0"] }],
+});
+const primary = new hcloud.PrimaryIp("primary", { type: "ipv4", location, autoDelete: false, labels });
+const server = new hcloud.Server("server", {
+  serverType: "local-512",
+  image: "debian-12",
+  location,
+  sshKeys: [key.id],
+  placementGroupId: id(group),
+  publicNets: [{ ipv4Enabled: true, ipv4: id(primary), ipv6Enabled: true }],
+  labels,
+  firewallIds: [id(firewall)],
+});
+const inNetwork = new hcloud.ServerNetwork("server-network", { serverId: id(server), subnetId: subnet.id, ip: "10.0.1.5" });
+new hcloud.Rdns("rdns", { primaryIpId: id(primary), ipAddress: primary.ipAddress, dnsPtr: two ? "two.example" : "one.example" });
+
+const volume = new hcloud.Volume("volume", { size: two ? 20 : 10, location, format: "ext4", labels });
+new hcloud.VolumeAttachment("attachment", { volumeId: id(volume), serverId: id(server), automount: true });
+new hcloud.Volume("own-volume", { size: 10, serverId: id(server), format: "xfs", automount: true });
+
+const floating = new hcloud.FloatingIp("floating", { type: "ipv4", homeLocation: location, description: labels.step });
+new hcloud.FloatingIpAssignment("assignment", { floatingIpId: id(floating), serverId: id(server) });
+
+const certificate = new hcloud.UploadedCertificate("certificate", { certificate: wish.certificate, privateKey: wish.privateKey, labels });
+const balancer = new hcloud.LoadBalancer("balancer", {
+  loadBalancerType: two ? "lb21" : "lb11",
+  location,
+  algorithm: { type: two ? "least_connections" : "round_robin" },
+  labels,
+});
+const balancerNetwork = new hcloud.LoadBalancerNetwork("balancer-network", { loadBalancerId: id(balancer), subnetId: subnet.id, ip: "10.0.1.6" });
+new hcloud.LoadBalancerService("https", {
+  loadBalancerId: balancer.id,
+  protocol: "https",
+  http: { certificates: [id(certificate)], redirectHttp: true, stickySessions: two, cookieName: "SHOP", cookieLifetime: 60 },
+  healthCheck: { protocol: "http", port: 80, interval: 5, timeout: 3, retries: 2, http: { path: "/readyz", statusCodes: ["200"] } },
+});
+new hcloud.LoadBalancerService("tcp", { loadBalancerId: balancer.id, protocol: "tcp", listenPort: 5432, destinationPort: 5432, proxyprotocol: two });
+const target = { loadBalancerId: id(balancer), usePrivateIp: true };
+new hcloud.LoadBalancerTarget("server-target", { ...target, type: "server", serverId: id(server) }, { dependsOn: [balancerNetwork, inNetwork] });
+new hcloud.LoadBalancerTarget("label-target", { ...target, type: "label_selector", labelSelector: "step" }, { dependsOn: [balancerNetwork, inNetwork] });
+export const volumeId = volume.id;
+`;
+
+/** @param cloud where it is, as all clients take it */
+export async function pluginStack(cloud: Record<string, string>, secrets: object): Promise<PluginStack> {
+  const folder = await mkdtemp(join(tmpdir(), "dukaan-conformance-"));
+  await writeFile(join(folder, "index.mjs"), source);
+  await writeFile(join(folder, "package.json"), '{ "name": "test", "version": "0.0.0", "type": "module" }');
+  const runtime = "runtime: { name: nodejs, options: { typescript: false } }";
+  await writeFile(join(folder, "Pulumi.yaml"), `name: test\nmain: index.mjs\n${runtime}\n`);
+  await symlink(join(projectRoot(), "node_modules"), join(folder, "node_modules"));
+  const toolchain = await ensureToolchain();
+  const env = {
+    ...toolchain.env,
+    ...cloud,
+    PULUMI_BACKEND_URL: `file://${folder}`,
+    PULUMI_CONFIG_PASSPHRASE: "test",
+    PULUMI_STACK: "test",
+  };
+  const stack: PluginStack = {
+    async pulumi(wish, ...command) {
+      const { all, exitCode } = await execa("pulumi", [...command, "--non-interactive", "--color=never"], {
+        cwd: folder,
+        env: { ...env, WISH: JSON.stringify({ ...secrets, ...wish }) },
+        all: true,
+        reject: false,
+      });
+      if (exitCode !== 0) throw new Error(all);
+      return all;
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+  await stack.pulumi({}, "stack", "init", "test");
+  const { HCLOUD_ENDPOINT = "", HCLOUD_TOKEN = "" } = cloud;
+  await stack.pulumi({}, "config", "set", "hcloud:endpoint", HCLOUD_ENDPOINT);
+  await stack.pulumi({}, "config", "set", "--secret", "hcloud:token", HCLOUD_TOKEN);
+  return stack;
+}
