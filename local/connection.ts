@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoint, InstanceFolder } from "./folder.js";
 import { HostError } from "./machines/host.js";
+import { startTimeOf } from "./machines/pid-file.js";
 
 /** A local cloud that answers. */
 export interface RunningCloud extends Endpoint {
@@ -9,17 +10,12 @@ export interface RunningCloud extends Endpoint {
   token: string;
 }
 
-/**
- * The server process that endpoint.json names, if it is alive and really that: process ids are used again.
- */
+/** The server process that endpoint.json names, if it runs: that one, and no other that has its id by now. */
 export async function runningServer(folder: InstanceFolder): Promise<Endpoint | undefined> {
   const text = await readFile(folder.endpoint, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;
   const endpoint: Endpoint = JSON.parse(text);
-  const command = await readFile(`/proc/${endpoint.pid}/cmdline`, "utf8").catch(() => "");
-  const words = command.split("\0");
-  const isOurs = words.some((word) => word.endsWith("local/server.js"));
-  return isOurs && words.includes(endpoint.instance) ? endpoint : undefined;
+  return (await startTimeOf(endpoint.pid)) === endpoint.started ? endpoint : undefined;
 }
 
 /** The cloud, when its server runs and answers; waits while it is starting. */
@@ -38,7 +34,7 @@ export async function connect(folder: InstanceFolder): Promise<RunningCloud | un
     await get(cloud, "/locations");
     return cloud;
   } catch (error) {
-    // A process that is just ending still has its name.
+    // A process that is just ending still counts as running.
     await sleep(200);
     if (await runningServer(folder)) throw error;
     return undefined;

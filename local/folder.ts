@@ -68,4 +68,6 @@ export interface Endpoint {
   endpoint: string;
   port: number;
   pid: number;
+  /** When that process was started, in the kernel's own count: process ids are used again. */
+  started: string;
 }

@@ -23,6 +23,7 @@ import { addressesInRealUse } from "./machines/host-routes.js";
 import { instanceOf } from "./machines/instance.js";
 import { createLinuxHost } from "./machines/linux-host.js";
 import { withLock } from "./machines/lock.js";
+import { startTimeOf } from "./machines/pid-file.js";
 import { acquireSlot, releaseSlot, slotsInUse } from "./machines/slots.js";
 import { State } from "./state/database.js";
 import { StorageServer } from "./storage/server.js";
@@ -147,6 +148,7 @@ async function start(
         endpoint: `http://127.0.0.1:${port}/v1`,
         port,
         pid: process.pid,
+        started: (await startTimeOf(process.pid)) ?? "",
       });
     },
     hostIsUp: () => storage.start(),

@@ -175,19 +175,20 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 function guard(app: App, token: string, limit: RateLimit): void {
   const expected = digest(`Bearer ${token}`);
   app.addHook("onRequest", (request, reply, done) => {
-    const remaining = limit.take();
-    void reply.headers({
-      "RateLimit-Limit": limit.perHour,
-      "RateLimit-Remaining": Math.max(0, Math.floor(remaining)),
-      "RateLimit-Reset": limit.resetAt(),
-      "X-Correlation-Id": request.id,
-    });
-    if (remaining < 0) return done(refused("rate_limit_exceeded", "limit of requests per hour reached", 429));
+    void reply.header("X-Correlation-Id", request.id);
     const given = request.headers.authorization;
     // Digests have the same length: the comparison's time says nothing about the token.
     if (given === undefined || !timingSafeEqual(digest(given), expected)) {
       return done(refused("unauthorized", "unable to authenticate", 401));
     }
+    // Only who has the token uses up what the token may do.
+    const remaining = limit.take();
+    void reply.headers({
+      "RateLimit-Limit": limit.perHour,
+      "RateLimit-Remaining": Math.max(0, Math.floor(remaining)),
+      "RateLimit-Reset": limit.resetAt(),
+    });
+    if (remaining < 0) return done(refused("rate_limit_exceeded", "limit of requests per hour reached", 429));
     done();
   });
 }

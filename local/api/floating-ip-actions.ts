@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import type { Action as ActionValue, Job, RunningAction } from "../state/actions.js";
-import { KeyedQueue } from "../state/queue.js";
+import { KeyedQueue } from "../queue.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, refused } from "./errors.js";

@@ -104,6 +104,12 @@ export function createJobs(
       }),
     },
 
+    // User-data is with the machine and runs again on the new disk.
+    rebuild_server: switching(async (_, id) => {
+      await host.rebuildMachine(id);
+      await host.startMachine(id);
+    }, "running"),
+
     change_server_type: {
       run: onServer(async (server, id, { arguments: { serverType, upgradeDisk } }) => {
         const changed: ServerRow = { ...server, server_type: String(serverType) };

@@ -104,8 +104,10 @@ export function sendPage<Row>(
   { entries, pagination }: Page<Row>,
   toResource: (row: Row) => object,
 ): Record<string, unknown> {
+  // What a client sends as its Host may be anything.
+  const base = URL.canParse(`http://${request.host}`) ? `http://${request.host}` : "http://localhost";
   const link = (page: number, relation: string): string => {
-    const target = new URL(request.url, `http://${request.host}`);
+    const target = new URL(request.url, base);
     target.searchParams.set("page", String(page));
     return `<${target.href}>; rel="${relation}"`;
   };

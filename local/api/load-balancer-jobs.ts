@@ -1,7 +1,7 @@
 import type { LoadBalancerService, LoadBalancerSpec } from "../machines/host.js";
 import type { ActionLog, Job, RunningAction } from "../state/actions.js";
 import { readJson } from "../state/json.js";
-import { KeyedQueue } from "../state/queue.js";
+import { KeyedQueue } from "../queue.js";
 import { findCertificate } from "./certificates.js";
 import type { Cloud } from "./cloud.js";
 import { loadBalancers, servicesOf, targetsOf, type LoadBalancerRow } from "./load-balancer-rows.js";

@@ -17,7 +17,6 @@ const serverActions = [
   "disable_rescue",
   "enable_backup",
   "enable_rescue",
-  "rebuild",
   "request_console",
   "reset_password",
 ];

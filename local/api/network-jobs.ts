@@ -1,6 +1,6 @@
 import type { Job, RunningAction } from "../state/actions.js";
 import { readJson } from "../state/json.js";
-import { KeyedQueue } from "../state/queue.js";
+import { KeyedQueue } from "../queue.js";
 import type { Cloud } from "./cloud.js";
 import { balancersIn } from "./load-balancer-rows.js";
 import { routesOf, serversIn, type NetworkRow } from "./network-rows.js";

@@ -13,6 +13,7 @@ const switching = new Set([
   "create_server",
   "delete_server",
   "reboot_server",
+  "rebuild_server",
   "reset_server",
   "shutdown_server",
   "start_server",

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import type { Action as ActionValue, JobArguments } from "../state/actions.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
-import { invalidInput, notFound, refused } from "./errors.js";
+import { invalidInput, isProtected, notFound, refused } from "./errors.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { setPointer } from "./pointers.js";
 import { primaryIpOf } from "./primary-ip-rows.js";
@@ -100,6 +100,31 @@ export function serverActionRoutes(app: App, cloud: Cloud): void {
           });
         }),
       );
+    },
+  );
+
+  app.post(
+    "/servers/:id/actions/rebuild",
+    {
+      schema: {
+        params: IdParams,
+        body: Body({ image: IdOrName }),
+        response: { 201: Type.Object({ action: Action, root_password: Nullable(Type.String()) }) },
+      },
+    },
+    async (request, reply) => {
+      const { image: wanted } = request.body;
+      const server = findUnlockedServer(cloud, request.params.id);
+      const image = catalog.images.find(({ id, name }) => id === wanted || name === wanted);
+      if (!image?.name) throw notFound("image", wanted, "image");
+      if (server.protection_rebuild) throw isProtected("server", "rebuilt");
+      const { name } = image;
+      const started = state.transaction(() => {
+        state.update("servers", server.id, { status: "rebuilding", image: name });
+        return start("rebuild_server", server);
+      });
+      void reply.code(201);
+      return { ...(await settled(cloud, started)), root_password: null };
     },
   );
 

@@ -2,7 +2,7 @@ import { HostError, type NetworkAttachment, type NetworkSpec } from "./host.js";
 import type { Instance } from "./instance.js";
 import { isRunning } from "./nspawn.js";
 import { connect, disconnect, networkDown, networkUp, nextDevice, routeNetwork } from "./private-networks.js";
-import type { KeyedQueue } from "./queue.js";
+import type { KeyedQueue } from "../queue.js";
 import * as records from "./records.js";
 
 /** Which machines are in which private networks: the records, and what of them is in force because a machine runs. */

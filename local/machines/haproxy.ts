@@ -76,7 +76,8 @@ function healthCheckLines({ healthCheck }: LoadBalancerService): string[] {
   const { http } = healthCheck;
   const timeout = `  timeout check ${healthCheck.timeout}s`;
   if (!http) return [timeout];
-  const host = http.domain === "" ? "" : ` hdr Host ${quoted(http.domain)}`;
+  // A header is a format, in which "%" begins an expression.
+  const host = http.domain === "" ? "" : ` hdr Host ${quoted(http.domain.replaceAll("%", "%%"))}`;
   const codes = http.statusCodes.map((code) => code.replaceAll("?", "[0-9]")).join("|");
   return [
     timeout,

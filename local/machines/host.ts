@@ -15,6 +15,9 @@ export interface Host {
   /** Makes a machine's disk (empty overlay above the image), namespace and addresses. Does not start it. */
   createMachine(machine: MachineSpec): Promise<void>;
 
+  /** Switches a machine off and gives it a new, empty disk; user-data, addresses, networks and volumes stay. */
+  rebuildMachine(id: string): Promise<void>;
+
   /** Starts the machine's init; resolves when init runs (not when cloud-init is done). No-op when it runs. */
   startMachine(id: string): Promise<void>;
 

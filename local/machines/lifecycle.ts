@@ -1,7 +1,9 @@
-import { rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlGroups } from "./cgroups.js";
-import { diskReleased } from "./disks.js";
+import { diskReleased, makeDisk } from "./disks.js";
+import { HostError, type MachineSpec } from "./host.js";
 import {
   guestGroup,
   type Instance,
@@ -14,7 +16,15 @@ import { cutCable, plugIn, unplug } from "./machine-links.js";
 import { namespacesOf } from "./namespaces.js";
 import { isRunning, killAll, startInit, takeExit } from "./nspawn.js";
 import { connect, disconnect } from "./private-networks.js";
-import { type MachineRecord, readMachine, readMachines, readNetwork, unfinishedMachines } from "./records.js";
+import {
+  type MachineRecord,
+  readMachine,
+  readMachines,
+  readNetwork,
+  unfinishedMachines,
+  writeMachine,
+} from "./records.js";
+import { writeSeed } from "./seed.js";
 import { plugVolumes, releaseVolume } from "./volume-devices.js";
 
 /** An instance, and the means to limit its machines. */
@@ -59,6 +69,32 @@ export async function clearAway({ instance, groups }: Computer, id: string): Pro
     await releaseVolume(instance, volume.id);
   }
 }
+
+/** @throws HostError unless the computer's image is the wanted one */
+export function requireImage(image: string, wanted: string): void {
+  const own = basename(image).replace(/-[0-9a-f]{16}$/, "");
+  if (wanted === own) return;
+  throw new HostError(`there is no image "${wanted}" on this computer`, `Use "${own}".`);
+}
+
+/** Makes a machine's folder, whatever an interrupted attempt left of it; the record comes last. */
+export async function makeMachine(computer: Computer, image: string, spec: MachineSpec): Promise<void> {
+  const { instance } = computer;
+  await discard(computer, spec.id);
+  await mkdir(machineFolder(instance, spec.id), { recursive: true, mode: 0o700 });
+  const { id, name, limits, addresses } = spec;
+  await writeSeed(instance, spec);
+  await renewDisk(instance, image, { id, name, limits, addresses, attachments: [], ...partsOf(image) });
+}
+
+/** Gives a machine that is off an empty disk above an image; all else that it has stays. */
+export async function renewDisk(instance: Instance, image: string, machine: MachineRecord): Promise<void> {
+  const renewed = { ...machine, ...partsOf(image) };
+  await makeDisk(instance, renewed);
+  await writeMachine(instance, renewed);
+}
+
+const partsOf = (image: string) => ({ imageRoot: `${image}/root`, packagePool: `${image}/debian` });
 
 /** Takes away a machine with its disk. */
 export async function discard(computer: Computer, id: string): Promise<void> {

@@ -1,9 +1,8 @@
 import { mkdir } from "node:fs/promises";
-import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Attachments } from "./attachments.js";
 import { detectControlGroups } from "./cgroups.js";
-import { growDisk, makeDisk } from "./disks.js";
+import { growDisk } from "./disks.js";
 import { ExitWatch } from "./exit-watch.js";
 import { applyFirewall } from "./firewall.js";
 import {
@@ -18,8 +17,18 @@ import {
   type PublicAddresses,
   type VolumeSpec,
 } from "./host.js";
-import { type Instance, instanceOf, machineFolder, servicesGroup } from "./instance.js";
-import { boot, clearAway, type Computer, cutPower, discard, removeOrphans } from "./lifecycle.js";
+import { type Instance, instanceOf, servicesGroup } from "./instance.js";
+import {
+  boot,
+  clearAway,
+  type Computer,
+  cutPower,
+  discard,
+  makeMachine,
+  removeOrphans,
+  renewDisk,
+  requireImage,
+} from "./lifecycle.js";
 import { LoadBalancers } from "./load-balancers.js";
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
@@ -32,10 +41,9 @@ import {
   requestPowerOff,
   takeExit,
 } from "./nspawn.js";
-import { KeyedQueue } from "./queue.js";
+import { KeyedQueue } from "../queue.js";
 import * as records from "./records.js";
 import { checkRequirements } from "./requirements.js";
-import { writeSeed } from "./seed.js";
 import { tearDown } from "./teardown.js";
 import { volumesOnComputer } from "./volume-devices.js";
 import { Volumes } from "./volumes.js";
@@ -120,27 +128,19 @@ class LinuxHost implements Host {
   }
 
   async createMachine(spec: MachineSpec): Promise<void> {
-    const image = basename(this.#options.image).replace(/-[0-9a-f]{16}$/, "");
-    if (spec.image !== image) {
-      throw new HostError(`there is no image "${spec.image}" on this computer`, `Use "${image}".`);
-    }
+    requireImage(this.#options.image, spec.image);
     await this.#queue.run(spec.id, async () => {
       if ((await records.readMachine(this.#instance, spec.id)) !== undefined) return;
-      await discard(await this.#computer(), spec.id);
-      await mkdir(machineFolder(this.#instance, spec.id), { recursive: true, mode: 0o700 });
-      const machine: records.MachineRecord = {
-        id: spec.id,
-        name: spec.name,
-        imageRoot: `${this.#options.image}/root`,
-        packagePool: `${this.#options.image}/debian`,
-        limits: spec.limits,
-        addresses: spec.addresses,
-        attachments: [],
-      };
-      await writeSeed(this.#instance, spec);
-      await makeDisk(this.#instance, machine);
-      await records.writeMachine(this.#instance, machine);
+      await makeMachine(await this.#computer(), this.#options.image, spec);
       await this.#applyFirewall();
+    });
+  }
+
+  async rebuildMachine(id: string): Promise<void> {
+    await this.#queue.run(id, async () => {
+      const machine = await this.#machine(id);
+      await this.#switchedOff(id);
+      await renewDisk(this.#instance, this.#options.image, machine);
     });
   }
 

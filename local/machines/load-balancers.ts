@@ -12,7 +12,7 @@ import { changeAddresses, plugIn, unplug } from "./machine-links.js";
 import { interfaceExists, namespacePath, namespacesOf, namespaceExists, setKernel } from "./namespaces.js";
 import { killAll } from "./nspawn.js";
 import { connect, disconnect, nextDevice } from "./private-networks.js";
-import type { KeyedQueue } from "./queue.js";
+import type { KeyedQueue } from "../queue.js";
 import * as records from "./records.js";
 
 /** How often they are looked after, and how long one may take to come up, in milliseconds. */

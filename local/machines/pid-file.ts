@@ -7,10 +7,15 @@ import { readFile } from "node:fs/promises";
 export async function processOf(pidFile: string): Promise<number | undefined> {
   const [pid, startTime] = (await readOrEmpty(pidFile)).trim().split(" ");
   if (pid === undefined || startTime === undefined) return undefined;
+  return (await startTimeOf(Number(pid))) === startTime ? Number(pid) : undefined;
+}
+
+/** When a running process was started, in the kernel's own count; undefined when there is none of that id. */
+export async function startTimeOf(pid: number): Promise<string | undefined> {
   const status = await readOrEmpty(`/proc/${pid}/stat`);
   const [state, ...fields] = status.slice(status.lastIndexOf(")") + 2).split(" ");
   // After its name a process has: state (field 3), …, start time (field 22). A zombie does not run.
-  return state !== "Z" && fields[18] === startTime ? Number(pid) : undefined;
+  return state === "Z" ? undefined : fields[18];
 }
 
 /** Part of a shell script: the process, and what it turns into by `exec`, notes itself in the file `$PID_FILE`. */

@@ -1,7 +1,7 @@
 import type { VolumeSpec } from "./host.js";
 import type { Instance } from "./instance.js";
 import { isRunning } from "./nspawn.js";
-import type { KeyedQueue } from "./queue.js";
+import type { KeyedQueue } from "../queue.js";
 import * as records from "./records.js";
 import {
   growVolume,
@@ -69,10 +69,10 @@ export class Volumes {
     });
   }
 
-  /** Mounts what was attached to be mounted while the machine was off. */
+  /** Sees to the devices once more (older images do not make them), and mounts what is still to be mounted. */
   async started(machine: records.MachineRecord): Promise<void> {
     for (const volume of machine.volumes ?? []) {
-      if (volume.automount) await this.#inTurn(volume.id, () => this.#plug(machine.id, volume));
+      await this.#inTurn(volume.id, () => this.#plug(machine.id, volume));
     }
   }
 

@@ -1,6 +1,6 @@
 import type { State } from "./database.js";
 import { readJson } from "./json.js";
-import { KeyedQueue } from "./queue.js";
+import { KeyedQueue } from "../queue.js";
 
 export type ResourceType =
   | "server"
@@ -68,6 +68,9 @@ export interface ActionLog {
 /** RFC 3339 in UTC with seconds, as Hetzner writes times. */
 export const timestamp = (at = new Date()): string => `${at.toISOString().slice(0, 19)}Z`;
 
+/** After this many new actions it is looked for old ones. */
+const PRUNE_EVERY = 500;
+
 /** Commands during which a server is `locked`: another one of them is refused meanwhile. */
 const locking = new Set([
   "add_to_placement_group",
@@ -81,6 +84,7 @@ const locking = new Set([
   "detach_from_network",
   "detach_volume",
   "reboot_server",
+  "rebuild_server",
   "remove_from_placement_group",
   "reset_server",
   "shutdown_server",
@@ -100,10 +104,13 @@ export class Actions {
   #jobs: ReadonlyMap<string, Job> = new Map();
   #closed = false;
   #onChange: () => void = () => {};
+  #sincePruned = 0;
 
   constructor(
     private readonly state: State,
     private readonly log: ActionLog,
+    /** How many actions are kept at least. */
+    private readonly keep = 10_000,
   ) {}
 
   /** States how each command is carried out. Called once, before the first action. */
@@ -141,6 +148,7 @@ export class Actions {
   ): number {
     return this.state.transaction(() => {
       const id = this.state.newId();
+      if (++this.#sincePruned >= PRUNE_EVERY) this.#prune();
       const now = timestamp();
       const finished = status === "success";
       this.state.insert("actions", {
@@ -164,8 +172,19 @@ export class Actions {
     });
   }
 
+  /** Forgets old actions that are finished: nobody asks for them any more, and the state stays small. */
+  #prune(): void {
+    this.#sincePruned = 0;
+    this.state.run(
+      `DELETE FROM actions WHERE status <> 'running' AND id <
+         (SELECT id FROM actions ORDER BY id DESC LIMIT 1 OFFSET ?)`,
+      this.keep,
+    );
+  }
+
   /** Runs again whatever was running when the process ended, in the order it was asked for. */
   resume(): void {
+    this.#prune();
     for (const { id } of this.state.all<{ id: number }>(
       "SELECT id FROM actions WHERE status = 'running' ORDER BY id",
     )) {

@@ -9,7 +9,8 @@ const GB = 2 ** 30;
 
 beforeAll(async () => {
   lab = await openLab("t-volumes");
-  for (const id of ["1", "2"]) await lab.host.createMachine(await machineSpec(lab, id));
+  const userData = "#cloud-config\nruncmd: [[touch, /root/made]]\n";
+  for (const id of ["1", "2"]) await lab.host.createMachine(await machineSpec(lab, id, userData));
   await lab.host.createVolume({ id: "71", sizeBytes: 10 * GB, format: "ext4" });
   await lab.host.createVolume({ id: "72", sizeBytes: 10 * GB, format: "xfs" });
   await lab.host.createVolume({ id: "73", sizeBytes: 10 * GB });
@@ -114,6 +115,17 @@ describe("a volume", () => {
     await lab.host.attachVolume("2", "71", true);
     await lab.host.startMachine("2");
     expect(await mounted("2", "/mnt/HC_Volume_71")).toBe("/dev/sdb ext4");
+  });
+
+  test("is still there when its machine is rebuilt; that begins anew, with its user-data and addresses", async () => {
+    await shOk(lab, "2", "touch /root/old; rm /root/made; echo more >/mnt/HC_Volume_71/more; sync");
+    const address = await shOk(lab, "2", "ip -o address show eth0 | cut -d' ' -f7");
+    await lab.host.rebuildMachine("2");
+    await lab.host.startMachine("2");
+    await cloudInitDone(lab, "2");
+    expect(await shOk(lab, "2", "ls /root")).toBe("made");
+    expect(await shOk(lab, "2", "ip -o address show eth0 | cut -d' ' -f7")).toBe(address);
+    expect(await shOk(lab, "2", `mount ${device("71")} /mnt && cat /mnt/more && umount /mnt`)).toBe("more");
   });
 
   test("outlives its machine", async () => {

@@ -20,6 +20,12 @@ beforeAll(async () => {
   ids["ip"] = (await cloud.post("/primary_ips", ip)).body.primary_ip?.id ?? 0;
   ids["group"] =
     (await cloud.post("/placement_groups", { name: "group", type: "spread" })).body.placement_group?.id ?? 0;
+  const volume = { name: "vol", size: 10, location: "fsn1" };
+  ids["vol"] = (await cloud.post("/volumes", volume)).body.volume?.id ?? 0;
+  const floating = { type: "ipv4", home_location: "fsn1" };
+  ids["float"] = (await cloud.post("/floating_ips", floating)).body.floating_ip?.id ?? 0;
+  const balancer = { name: "lb", load_balancer_type: "lb11", location: "fsn1" };
+  ids["lb"] = (await cloud.post("/load_balancers", balancer)).body.load_balancer?.id ?? 0;
   ids["on"] = (await cloud.server({ name: "on" })).id;
   ids["off"] = (await cloud.server({ name: "off", start_after_create: false })).id;
 });
@@ -30,6 +36,21 @@ const target = [
   { type: "server", server: { id: "$on" } },
   { type: "label_selector", label_selector: { selector: "a" } },
 ];
+const service = {
+  protocol: "http",
+  listen_port: 80,
+  destination_port: 80,
+  proxyprotocol: false,
+  http: { sticky_sessions: true, cookie_name: "C", certificates: [], timeout_idle: 60 },
+  health_check: {
+    protocol: "http",
+    port: 80,
+    interval: 5,
+    timeout: 3,
+    retries: 2,
+    http: { domain: "a.example", path: "/", response: "ok", status_codes: ["2??"], tls: false },
+  },
+};
 const route = { destination: "10.100.0.0/16", gateway: "10.0.0.9" };
 
 /** Requests that are right, or nearly. */
@@ -96,7 +117,41 @@ const templates: [method: "POST" | "PUT", path: string, body: Json][] = [
   ["POST", "/servers/$off/actions/change_type", { server_type: "cx23", upgrade_disk: true }],
   ["POST", "/servers/$off/actions/poweroff", {}],
   ["POST", "/servers/$off/actions/add_to_placement_group", { placement_group: "$group" }],
+  ["POST", "/servers/$off/actions/rebuild", { image: "debian-12" }],
   ["POST", "/servers/$on/actions/change_protection", { delete: true, rebuild: true }],
+  ["POST", "/volumes", { name: "new", size: 10, location: "fsn1", format: "ext4", labels: { a: "b" } }],
+  ["POST", "/volumes/$vol/actions/attach", { server: "$on", automount: true }],
+  ["POST", "/volumes/$vol/actions/detach", {}],
+  ["POST", "/volumes/$vol/actions/resize", { size: 20 }],
+  ["POST", "/floating_ips", { type: "ipv6", home_location: "fsn1", description: "x", labels: {} }],
+  ["POST", "/floating_ips/$float/actions/assign", { server: "$on" }],
+  ["POST", "/floating_ips/$float/actions/unassign", {}],
+  ["PUT", "/floating_ips/$float", { name: "float", description: "y" }],
+  [
+    "POST",
+    "/load_balancers",
+    {
+      name: "new",
+      load_balancer_type: "lb11",
+      location: "fsn1",
+      network: "$net",
+      algorithm: { type: "round_robin" },
+      services: [service],
+      targets: [{ type: "server", server: { id: "$on" } }],
+    },
+  ],
+  ["POST", "/load_balancers/$lb/actions/add_service", service],
+  ["POST", "/load_balancers/$lb/actions/update_service", { listen_port: 80, http: { timeout_idle: 30 } }],
+  ["POST", "/load_balancers/$lb/actions/delete_service", { listen_port: 80 }],
+  [
+    "POST",
+    "/load_balancers/$lb/actions/add_target",
+    { type: "label_selector", label_selector: { selector: "a" } },
+  ],
+  ["POST", "/load_balancers/$lb/actions/remove_target", { type: "server", server: { id: "$on" } }],
+  ["POST", "/load_balancers/$lb/actions/attach_to_network", { network: "$net", ip: "10.0.0.9" }],
+  ["POST", "/load_balancers/$lb/actions/change_type", { load_balancer_type: "lb21" }],
+  ["POST", "/certificates", { name: "new", type: "uploaded", certificate: "x", private_key: "y" }],
 ];
 
 const junk: fc.Arbitrary<Json> = fc.oneof(
@@ -174,7 +229,18 @@ test("whatever is asked, the answer is a proper one", async () => {
     ),
     { numRuns: 2000 },
   );
-  for (const list of ["servers", "networks", "firewalls", "primary_ips", "ssh_keys", "placement_groups"]) {
+  for (const list of [
+    "servers",
+    "networks",
+    "firewalls",
+    "primary_ips",
+    "ssh_keys",
+    "placement_groups",
+    "volumes",
+    "floating_ips",
+    "load_balancers",
+    "certificates",
+  ]) {
     expect((await cloud.get(`/${list}?per_page=50`)).status).toBe(200);
   }
   // The fuzzing reaches what it should: changes that are made as well as every kind of refusal.

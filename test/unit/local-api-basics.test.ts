@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { Actions } from "../../local/state/actions.js";
+import { State } from "../../local/state/database.js";
 import { problem, publicKey, TestCloud, token } from "./local-api-client.js";
 
 let cloud: TestCloud;
@@ -192,4 +194,43 @@ test("requests are counted, and too many of them refused", async () => {
   expect((await limited.get("/locations")).status).toBe(200);
   expect(problem(await limited.get("/locations"))).toBe("429 rate_limit_exceeded");
   await limited.close();
+});
+
+test("whoever has no token uses up nothing", async () => {
+  const limited = await TestCloud.start({ rateLimit: 1 });
+  for (let index = 0; index < 3; index++) {
+    expect(problem(await limited.request("GET", "/locations", undefined, {}))).toBe("401 unauthorized");
+  }
+  expect((await limited.get("/locations")).status).toBe(200);
+  await limited.close();
+});
+
+test("a Host header that is none harms nothing", async () => {
+  const headers = { authorization: `Bearer ${token}`, host: "%%:x" };
+  const { status, headers: answered } = await cloud.request("GET", "/locations", undefined, headers);
+  expect(status).toBe(200);
+  expect(answered["link"]).toBe('<http://localhost/v1/locations?page=1>; rel="last"');
+});
+
+test("old actions are forgotten, those that run are not", () => {
+  const state = new State(":memory:");
+  const actions = new Actions(state, { info: () => {}, error: () => {} }, 10);
+  const resources = [{ type: "server" as const, id: 1 }];
+  const first = actions.done("first", resources);
+  state.insert("actions", {
+    id: state.newId(),
+    command: "running",
+    status: "running",
+    progress: 0,
+    started: first.started,
+    finished: null,
+    arguments: "{}",
+  });
+  for (let index = 0; index < 1200; index++) actions.done("later", resources);
+  expect(actions.find(first.id)).toBeUndefined();
+  expect(state.get("SELECT count(*) AS n FROM actions WHERE status = 'running'")).toMatchObject({ n: 1 });
+  const { n: left } = state.get<{ n: number }>("SELECT count(*) AS n FROM actions") ?? { n: 0 };
+  expect(left).toBeLessThan(520);
+  expect(state.get<{ n: number }>("SELECT count(*) AS n FROM action_resources")?.n).toBe(left - 1);
+  state.close();
 });

@@ -63,6 +63,11 @@ export class MemoryHost implements Host {
     this.machinesById.set(spec.id, known ?? { spec, running: false, attachments: new Map() });
   }
 
+  async rebuildMachine(id: string): Promise<void> {
+    await this.#called("rebuildMachine", id);
+    this.#machine(id).running = false;
+  }
+
   async startMachine(id: string): Promise<void> {
     await this.#called("startMachine", id);
     this.#machine(id).running = true;

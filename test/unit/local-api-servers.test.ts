@@ -265,11 +265,27 @@ describe("a server", () => {
     "create_image",
     "enable_backup",
     "enable_rescue",
-    "rebuild",
     "request_console",
     "reset_password",
   ])("refuses %s, which cannot be done here", async (action) => {
     expect(problem(await cloud.post(`/servers/1/actions/${action}`, {}))).toBe("422 unsupported_error");
+  });
+
+  test("is rebuilt with its name and addresses, and runs then; not while it is protected", async () => {
+    const server = await cloud.server({ start_after_create: false });
+    const rebuild = (image: string) => cloud.post(`/servers/${server.id}/actions/rebuild`, { image });
+    expect(problem(await rebuild("windows-95"))).toBe("404 not_found: image");
+    const protect = (on: boolean) =>
+      cloud.post(`/servers/${server.id}/actions/change_protection`, { delete: on, rebuild: on });
+    await protect(true);
+    expect(problem(await rebuild("debian-12"))).toBe("423 protected");
+    await protect(false);
+    const { body } = await rebuild("debian-12");
+    expect(body["root_password"]).toBeNull();
+    expect(await cloud.finished(body.action)).toMatchObject({ command: "rebuild_server", status: "success" });
+    expect(cloud.host.calls).toContain(`rebuildMachine ${server.id}`);
+    const now = (await cloud.get(`/servers/${server.id}`)).body.server;
+    expect(now).toMatchObject({ status: "running", name: server.name, public_net: server.public_net });
   });
 
   test("has reverse DNS entries", async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { withLock } from "../../local/machines/lock.js";
-import { KeyedQueue } from "../../local/machines/queue.js";
+import { KeyedQueue } from "../../local/queue.js";
 
 test("tasks of one key run in order, one at a time; other keys do not wait", async () => {
   const queue = new KeyedQueue();

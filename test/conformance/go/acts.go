@@ -102,6 +102,28 @@ func checkServer(server *hcloud.Server, network *hcloud.Network) {
 		_, _, err := client.Server.AttachToNetwork(ctx, server, hcloud.ServerAttachToNetworkOpts{Network: network})
 		return expect(err, hcloud.ErrorCodeServerAlreadyAttached)
 	})
+	check("rebuild, and protection against it", func() error {
+		opts := hcloud.ServerRebuildOpts{Image: &hcloud.Image{Name: "debian-12"}}
+		protect := func(on bool) error {
+			action, _, err := client.Server.ChangeProtection(ctx, server, hcloud.ServerChangeProtectionOpts{Delete: &on, Rebuild: &on})
+			return waited(action, err)
+		}
+		if err := protect(true); err != nil {
+			return err
+		}
+		_, _, err := client.Server.RebuildWithResult(ctx, server, opts)
+		if err := expect(err, hcloud.ErrorCodeProtected); err != nil {
+			return err
+		}
+		if err := protect(false); err != nil {
+			return err
+		}
+		result, _, err := client.Server.RebuildWithResult(ctx, server, opts)
+		if err != nil {
+			return err
+		}
+		return waited(result.Action, nil)
+	})
 	check("what a local machine cannot do is refused", func() error {
 		_, _, err := client.Server.RequestConsole(ctx, server)
 		return expect(err, hcloud.ErrorUnsupportedError)
