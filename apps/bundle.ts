@@ -56,7 +56,7 @@ async function buildInto(source: string, root: string, output: string): Promise<
   chmodSync(output, 0o755);
   await build({
     absWorkingDir: root,
-    entryPoints: ["server", "migrate", "seed", "images/reencode"].map((name) => join(source, `${name}.ts`)),
+    entryPoints: ["server", "migrate", "seed", "flag", "images/reencode"].map((name) => join(source, `${name}.ts`)),
     entryNames: "[name]",
     // Native: it comes to servers apart from the bundle, as a folder node_modules beside it.
     external: ["sharp"],
@@ -66,6 +66,9 @@ async function buildInto(source: string, root: string, output: string): Promise<
     platform: "node",
     target: "node24",
     format: "esm",
+    // The programs share most of what they need; it is sent once.
+    splitting: true,
+    chunkNames: "shared-[hash]",
     // Names stay: a stack trace of production is read by people.
     minifyWhitespace: true,
     minifySyntax: true,

@@ -1,11 +1,21 @@
 import { Type } from "@fastify/type-provider-typebox";
-import type { FastifyReply } from "fastify";
-import { MAX_LINES, MAX_QUANTITY } from "./cart/cart.js";
+import {
+  OrderBody,
+  OrderHeaders,
+  OrderPath,
+  OrderResponses,
+  PlaceOrderResponses,
+  ProductListResponses,
+  ProductResponses,
+  StoreResponses,
+} from "./api-v1-schemas.js";
 import { CURSOR_PATTERN, parseCursor } from "./catalogue/cursor.js";
 import { listedProductJson, productJson } from "./catalogue/json.js";
 import { findProduct, listProducts } from "./catalogue/products.js";
 import { parseProductId, ProductPath } from "./catalogue/routes.js";
 import type { App } from "./http/app.js";
+import { sendPublicJson } from "./http/caching.js";
+import { collectOperations } from "./http/openapi.js";
 import { notFound, Problem } from "./http/problem.js";
 import { parseBuyer } from "./orders/buyer.js";
 import { placeOrder } from "./orders/checkout.js";
@@ -15,59 +25,49 @@ import { requireStore, StorePath } from "./stores/store-path.js";
 
 const PAGE_SIZE = 100;
 
-/** The buyer's side as JSON: what the pages show, and placing an order. */
+const INFO = {
+  title: "Dukaan",
+  version: "1",
+  description:
+    "The buyer's side of every shop. Errors have one shape; whatever answers 503 may be repeated, orders under the same Idempotency-Key.",
+};
+
+/** The buyer's side as JSON: what the pages show, and placing an order; /api/v1/openapi.json describes it. */
 export function registerApiV1(app: App, { db, environment }: Services): void {
-  app.get("/api/v1/stores/:slug", { schema: { params: StorePath } }, async (request, reply) => {
+  const describe = collectOperations(app, INFO, environment.publicUrl);
+
+  const store = { summary: "A store", params: StorePath, response: StoreResponses };
+  app.get("/api/v1/stores/:slug", { schema: store }, async (request, reply) => {
     const { slug, name } = await requireStore(db, request.params.slug);
-    return sendJson(reply, { slug, name, url: `${environment.publicUrl}/s/${slug}` });
+    return sendPublicJson(request, reply, { slug, name, url: `${environment.publicUrl}/s/${slug}` });
   });
 
   const querystring = Type.Object({ page: Type.Optional(Type.String({ pattern: CURSOR_PATTERN })) });
-  app.get(
-    "/api/v1/stores/:slug/products",
-    { schema: { params: StorePath, querystring } },
-    async (request, reply) => {
-      const store = await requireStore(db, request.params.slug);
-      const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
-      const { rows, newer = null, older = null } = await listProducts(db, store.id, cursor, PAGE_SIZE);
-      return sendJson(reply, {
-        products: rows.map((row) => listedProductJson(row, environment.publicUrl)),
-        newer,
-        older,
-      });
-    },
-  );
+  const list = { summary: "Its products", params: StorePath, querystring, response: ProductListResponses };
+  app.get("/api/v1/stores/:slug/products", { schema: list }, async (request, reply) => {
+    const { id } = await requireStore(db, request.params.slug);
+    const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
+    const { rows, newer = null, older = null } = await listProducts(db, id, cursor, PAGE_SIZE);
+    return sendPublicJson(request, reply, { products: rows.map((row) => listedProductJson(row, environment.publicUrl)), newer, older });
+  });
 
-  app.get(
-    "/api/v1/stores/:slug/products/:product",
-    { schema: { params: ProductPath } },
-    async (request, reply) => {
-      const store = await requireStore(db, request.params.slug);
-      const product = await findProduct(db, store.id, parseProductId(request.params.product));
-      if (!product) throw notFound("This shop has no such product.");
-      return sendJson(reply, productJson(product, environment.publicUrl));
-    },
-  );
+  const product = { summary: "One product", params: ProductPath, response: ProductResponses };
+  app.get("/api/v1/stores/:slug/products/:product", { schema: product }, async (request, reply) => {
+    const { id } = await requireStore(db, request.params.slug);
+    const found = await findProduct(db, id, parseProductId(request.params.product));
+    if (!found) throw notFound("This shop has no such product.");
+    return sendPublicJson(request, reply, productJson(found, environment.publicUrl));
+  });
 
-  const headers = Type.Object({ "idempotency-key": Type.String({ pattern: "^[A-Za-z0-9-]{16,64}$" }) });
-  const line = Type.Object({
-    productId: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
-    quantity: Type.Integer({ minimum: 1, maximum: MAX_QUANTITY }),
-  });
-  const address = Type.Object({
-    street: Type.String(),
-    landmark: Type.Optional(Type.String()),
-    city: Type.String(),
-    pin: Type.String(),
-  });
-  const body = Type.Object({
-    buyer: Type.Object({ name: Type.String(), phone: Type.String(), address }),
-    lines: Type.Array(line, { minItems: 1, maxItems: MAX_LINES }),
-    expectedTotalPaise: Type.Optional(Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })),
-  });
-  const schema = { params: StorePath, headers, body };
-  app.post("/api/v1/stores/:slug/orders", { schema }, async (request, reply) => {
-    const store = await requireStore(db, request.params.slug);
+  const place = {
+    summary: "Place an order",
+    params: StorePath,
+    headers: OrderHeaders,
+    body: OrderBody,
+    response: PlaceOrderResponses,
+  };
+  app.post("/api/v1/stores/:slug/orders", { schema: place }, async (request, reply) => {
+    const { id: storeId } = await requireStore(db, request.params.slug);
     const { lines, expectedTotalPaise } = request.body;
     if (new Set(lines.map((entry) => entry.productId)).size < lines.length)
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
@@ -84,7 +84,7 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       });
 
     const result = await placeOrder(db, {
-      storeId: store.id,
+      storeId,
       idempotencyKey: request.headers["idempotency-key"],
       buyer,
       lines,
@@ -102,18 +102,52 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
     if (result.outcome === "key-reused")
       throw new Problem(409, "key-reused", "Another order was placed under this Idempotency-Key.");
     const url = `${environment.publicUrl}/o/${result.publicId}`;
-    return sendJson(reply.code(result.outcome === "placed" ? 201 : 200), { id: result.publicId, url });
+    return await reply
+      .code(result.outcome === "placed" ? 201 : 200)
+      .header("cache-control", "no-store")
+      .send({ id: result.publicId, url });
   });
 
-  const orderPath = Type.Object({ order: Type.String({ pattern: "^[A-Za-z0-9_-]{22}$" }) });
-  app.get("/api/v1/orders/:order", { schema: { params: orderPath } }, async (request, reply) => {
+  const read = { summary: "An order", params: OrderPath, response: OrderResponses };
+  app.get("/api/v1/orders/:order", { schema: read }, async (request, reply) => {
     const order = await findOrder(db, { publicId: request.params.order });
     if (!order) throw notFound("There is no such order.");
-    const { publicId: id, number, status, totalPaise, createdAt, store, lines } = order;
-    return sendJson(reply, { id, number, status, totalPaise, createdAt, store: store.slug, lines });
+    const { publicId: id, number, status, totalPaise, createdAt, store: of, lines } = order;
+    return await reply.header("cache-control", "no-store").send({
+      id,
+      number,
+      status,
+      totalPaise,
+      createdAt: createdAt.toISOString(),
+      store: of.slug,
+      lines: lines.map(({ productId, name, pricePaise, quantity }) => ({
+        productId,
+        name,
+        pricePaise,
+        quantity,
+      })),
+    });
   });
+
+  const document = describe();
+  app.get("/api/v1/openapi.json", (request, reply) => sendPublicJson(request, reply, document));
+  refuseOtherMethods(app, document.paths);
 }
 
-function sendJson(reply: FastifyReply, body: object): FastifyReply {
-  return reply.header("cache-control", "no-store").send(body);
+/** 405 with what is allowed, where the address is right and the method is not. */
+function refuseOtherMethods(app: App, paths: Readonly<Record<string, object>>): void {
+  for (const [path, operations] of Object.entries(paths)) {
+    const known = Object.keys(operations).map((method) => method.toUpperCase());
+    const allowed = known.includes("GET") ? [...known, "HEAD"] : known;
+    app.route({
+      method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+      url: path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      // Before a body is asked for.
+      onRequest: async (_request, reply) => {
+        reply.header("allow", allowed.join(", "));
+        throw new Problem(405, "method-not-allowed", `Use ${allowed.join(" or ")} here.`);
+      },
+      handler: () => undefined,
+    });
+  }
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { stages } from "../topology/stages.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
@@ -120,6 +120,20 @@ program
   .action(async (_machine, _command, options, command) => {
     const [machine, ...words] = beforeAndAfterDashes(command.args);
     await (await import("./commands/ssh.js")).ssh(machine, words, options);
+  });
+
+program
+  .command("flag")
+  .description("list the shop's feature flags, or switch one without a release: read_only and others")
+  .addArgument(new Argument("<action>").choices(["list", "on", "off"]))
+  .argument("[flag]", "its name, for on and off")
+  .addOption(stackOption())
+  .addOption(localOption())
+  .addOption(jsonOption())
+  .action(async (action, name, options, command) => {
+    if ((action === "list") !== (name === undefined))
+      command.error(action === "list" ? "list takes no flag" : `name the flag to switch ${action}`);
+    await (await import("./commands/flag.js")).flag(action, name, options);
   });
 
 program

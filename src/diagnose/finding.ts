@@ -33,6 +33,7 @@ export const codes = [
   "cpu-saturated",
   "disk-slow",
   "long-query",
+  "requests-refused",
   "pool-waiting",
   "event-loop-blocked",
   "requests-failing",

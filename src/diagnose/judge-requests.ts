@@ -3,7 +3,7 @@ import type { MachineReport } from "./report.js";
 
 /** What buyers notice: failed and slow requests, and what was logged about them. Symptoms, told after causes. */
 export function judgeRequests(report: MachineReport): Found[] {
-  return [...failing(report), ...slow(report), ...eventLoop(report), ...logged(report)];
+  return [...refused(report), ...failing(report), ...slow(report), ...eventLoop(report), ...logged(report)];
 }
 
 function failing({ requests, app, appErrors }: MachineReport): Found[] {
@@ -39,6 +39,33 @@ function failing({ requests, app, appErrors }: MachineReport): Found[] {
     });
   }
   return found;
+}
+
+function refused({ app }: MachineReport): Found[] {
+  if (typeof app !== "object") return [];
+  const reasons = Object.entries(app.refusedPerSecond);
+  const total = reasons.reduce((sum, [, rate]) => sum + rate, 0);
+  if (total === 0) return [];
+  return [
+    {
+      severity: "critical",
+      code: "requests-refused",
+      what: "The app refuses visitors (503) to stay able to serve the others.",
+      evidence: [
+        `${Math.round(total)} a second refused, ${Math.round(app.requestsPerSecond)} served`,
+        ...reasons.map(([shortage, rate]) =>
+          shortage === "database"
+            ? `${Math.round(rate)} because too many wait for a database connection`
+            : `${Math.round(rate)} because the event loop is late`,
+        ),
+      ],
+      remedy: [
+        "For want of connections: cure slow or blocked queries first.",
+        "Switch off what costs much: `./dukaan flag list`, then `./dukaan flag on analytics_off`.",
+        "More visitors than this machine can serve: a larger `dukaan:serverType`, then `./dukaan up`.",
+      ],
+    },
+  ];
 }
 
 function slow({ requests: { count, p95Seconds, seconds } }: MachineReport): Found[] {

@@ -188,6 +188,7 @@ function parseApp(before: Section, after: Section, seconds: number): AppUse | "s
   let requests = 0;
   let errors = 0;
   const buckets = new Map<number, number>();
+  const refusedPerSecond: Record<string, number> = {};
   for (const [name, value] of now) {
     const since = value - (old.get(name) ?? 0);
     if (since <= 0) continue;
@@ -195,6 +196,8 @@ function parseApp(before: Section, after: Section, seconds: number): AppUse | "s
       requests += since;
       if (/status="5/.test(name)) errors += since;
     }
+    const shortage = /^http_requests_refused_total\{shortage="([\w-]+)"/.exec(name)?.[1];
+    if (shortage !== undefined) refusedPerSecond[shortage] = since / seconds;
     const bound = /^http_request_duration_seconds_bucket.*\ble="([^"]+)"/.exec(name)?.[1];
     if (bound !== undefined) {
       const most = bound === "+Inf" ? Infinity : Number(bound);
@@ -207,6 +210,7 @@ function parseApp(before: Section, after: Section, seconds: number): AppUse | "s
     errorsPerSecond: errors / seconds,
     p95Seconds: below.find(([, count]) => count >= requests * 0.95)?.[0] ?? 0,
     eventLoopLagSeconds: now.get("nodejs_eventloop_lag_p99_seconds") ?? 0,
+    refusedPerSecond,
     poolWaiting: now.get('db_pool_connections{state="waiting"}') ?? 0,
   };
 }

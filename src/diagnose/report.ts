@@ -85,6 +85,8 @@ export interface AppUse {
   p95Seconds: number;
   eventLoopLagSeconds: number;
   poolWaiting: number;
+  /** Requests that the app refused to stay able to serve the others, by what was short. */
+  refusedPerSecond: Record<string, number>;
 }
 
 export interface PostgresqlUse {

@@ -39,6 +39,7 @@ describe("what a machine says", () => {
     "process\t7\tpostgres: a (b) c\tD\t200\t1000",
     "waited\t4000000000",
     'metric\thttp_request_duration_seconds_count{method="GET",route="/",status="200"}\t140',
+    'metric\thttp_requests_refused_total{shortage="event-loop"}\t30',
     'metric\thttp_request_duration_seconds_bucket{le="0.1",method="GET",route="/",status="200"}\t39',
     'metric\thttp_request_duration_seconds_bucket{le="+Inf",method="GET",route="/",status="200"}\t40',
     "@@ end",
@@ -60,7 +61,7 @@ describe("what a machine says", () => {
       pgbouncer: { clientsActive: 3, clientsWaiting: 2, longestWaitSeconds: 7 },
       postgresql: { error: expect.stringContaining("No such file") as string },
       requests: { count: 100, errors: 7, byStatus: "7 × 502", p95Seconds: 0.64 },
-      app: { requestsPerSecond: 20, p95Seconds: 0.1 },
+      app: { requestsPerSecond: 20, p95Seconds: 0.1, refusedPerSecond: { "event-loop": 15 } },
     });
   });
 

@@ -41,6 +41,7 @@ const calm: MachineReport = {
     p95Seconds: 0.025,
     eventLoopLagSeconds: 0.012,
     poolWaiting: 0,
+    refusedPerSecond: {},
   },
   nginx: { active: 3, requestsPerSecond: 5 },
   postgresql: {
@@ -148,6 +149,13 @@ describe("what is judged", () => {
       ["critical pool-waiting"],
     ],
     ["a silent app", { app: "silent" }, ["critical event-loop-blocked"]],
+    [
+      "an app that sheds load",
+      {
+        app: { ...(calm.app as object), refusedPerSecond: { database: 40 } } as MachineReport["app"] & object,
+      },
+      ["critical requests-refused"],
+    ],
     [
       "a late event loop",
       { app: { ...(calm.app as object), eventLoopLagSeconds: 0.4 } as MachineReport["app"] & object },

@@ -18,6 +18,8 @@ const MAX_REQUESTS = 128;
  * than a visitor notices.
  */
 const MAX_WAIT = 300;
+/** Requests that wait for a connection at the very most: each of them holds memory. */
+const MAX_QUEUE = 3 * MAX_REQUESTS;
 /** How often the event loop's delay is looked at, in milliseconds. */
 const INTERVAL = 20;
 const RETRY_AFTER = "5";
@@ -60,6 +62,7 @@ export class LoadGate {
   shortage(): Shortage | undefined {
     // The timer is late by as much as requests are that wait in the kernel.
     if (this.underWay > MAX_REQUESTS && performance.now() - this.#due > MAX_WAIT) return "event-loop";
+    if (this.#queue.length >= MAX_QUEUE) return "database";
     if (this.#queue.length > MAX_REQUESTS && this.#queue.longestWait > MAX_WAIT) return "database";
     return undefined;
   }

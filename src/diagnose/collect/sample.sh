@@ -27,7 +27,7 @@ cat /proc/[0-9]*/schedstat 2>/dev/null | awk '{ waited += $2 } END { printf "wai
 
 if [ -S /run/dukaan/api.sock ]; then
   metrics=$(curl --silent --fail --max-time 2 --unix-socket /run/dukaan/api.sock http://localhost/metrics) &&
-    printf '%s\n' "$metrics" | awk '/^(http_request_duration_seconds|db_pool_connections|nodejs_eventloop_lag_(mean|p99)_seconds)/ { printf "metric\t%s\t%s\n", $1, $2 }' ||
+    printf '%s\n' "$metrics" | awk '/^(http_request_duration_seconds|http_requests_refused_total|db_pool_connections|nodejs_eventloop_lag_(mean|p99)_seconds)/ { printf "metric\t%s\t%s\n", $1, $2 }' ||
     printf 'silent\tapp\n'
 fi
 if [ -d /etc/nginx ]; then
