@@ -56,7 +56,9 @@ async function buildInto(source: string, root: string, output: string): Promise<
   chmodSync(output, 0o755);
   await build({
     absWorkingDir: root,
-    entryPoints: ["server", "migrate", "seed", "flag", "images/reencode"].map((name) => join(source, `${name}.ts`)),
+    entryPoints: ["server", "migrate", "seed", "flag", "images/reencode"].map((name) =>
+      join(source, `${name}.ts`),
+    ),
     entryNames: "[name]",
     // Native: it comes to servers apart from the bundle, as a folder node_modules beside it.
     external: ["sharp"],

@@ -64,7 +64,11 @@ export const StoreResponses = {
 
 export const ProductListResponses = {
   200: Type.Object(
-    { products: Type.Array(Type.Object({ ...ProductFacts, image: Type.Union([Image, Type.Null()]) })), newer: Cursor, older: Cursor },
+    {
+      products: Type.Array(Type.Object({ ...ProductFacts, image: Type.Union([Image, Type.Null()]) })),
+      newer: Cursor,
+      older: Cursor,
+    },
     { description: "Up to 100 products, and the values of `page` that lead to more; null: there are none." },
   ),
   ...aboutAStore,

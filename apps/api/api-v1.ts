@@ -48,7 +48,11 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
     const { id } = await requireStore(db, request.params.slug);
     const cursor = request.query.page === undefined ? undefined : parseCursor(request.query.page);
     const { rows, newer = null, older = null } = await listProducts(db, id, cursor, PAGE_SIZE);
-    return sendPublicJson(request, reply, { products: rows.map((row) => listedProductJson(row, environment.publicUrl)), newer, older });
+    return sendPublicJson(request, reply, {
+      products: rows.map((row) => listedProductJson(row, environment.publicUrl)),
+      newer,
+      older,
+    });
   });
 
   const product = { summary: "One product", params: ProductPath, response: ProductResponses };
