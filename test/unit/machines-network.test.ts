@@ -26,9 +26,10 @@ describe("names and addresses of an instance", () => {
 
   test("names fit the kernel's 15 characters, ids included", () => {
     expect(instanceOf("abcdefghijkl", 0, "/home").world.length).toBeLessThanOrEqual(15);
-    expect(machineLink("12345678901234").length).toBeLessThanOrEqual(15);
-    expect(() => machineLink("123456789012345")).toThrow(/1 to 14 digits/);
-    expect(() => machineLink("m1")).toThrow(/1 to 14 digits/);
+    expect(machineLink("1234567890123").length).toBeLessThanOrEqual(15);
+    expect(machineLink("lb1234567890123").length).toBeLessThanOrEqual(15);
+    expect(() => machineLink("12345678901234")).toThrow(/1 to 13 digits/);
+    expect(() => machineLink("m1")).toThrow(/1 to 13 digits/);
   });
 
   test("no instance's namespaces look like another's", () => {
