@@ -56,6 +56,17 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
   );
   await removeUnknown("volume", "volumes", await host.volumes(), (id) => host.removeVolume(id));
 
+  const wire = async (server: ServerRow): Promise<void> => {
+    const id = String(server.id);
+    await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
+    await host.setFirewall(id, firewallSpec(state, server));
+    for (const attachment of attachmentsOf(state, server.id)) {
+      await networks.attach(server.id, attachment.network_id);
+    }
+    for (const volume of volumesOf(state, server.id)) {
+      await host.attachVolume(id, String(volume.id), false);
+    }
+  };
   const adopt = async (server: ServerRow): Promise<void> => {
     const id = String(server.id);
     const interrupted = actions.runningOn({ type: "server", id: server.id });
@@ -66,16 +77,7 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
       state.transaction(() => forgetServer(cloud, server.id));
       return;
     }
-    if (interrupted.length === 0) {
-      await host.setPublicAddresses(id, publicAddressesOf(state, server.id));
-      await host.setFirewall(id, firewallSpec(state, server));
-      for (const attachment of attachmentsOf(state, server.id)) {
-        await networks.attach(server.id, attachment.network_id);
-      }
-      for (const volume of volumesOf(state, server.id)) {
-        await host.attachVolume(id, String(volume.id), false);
-      }
-    }
+    if (interrupted.length === 0) await attempt(`wiring server ${server.id}`, () => wire(server));
     const shouldRun = server.status !== "off";
     if (!machine.running && shouldRun) {
       setStatus(state, server.id, "starting");

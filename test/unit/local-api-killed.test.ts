@@ -88,4 +88,18 @@ describe("after the process was killed with volumes, floating IPs and load balan
     expect(host.machinesById.get(String(server))?.running).toBe(true);
     await second.close();
   });
+
+  test("and a volume was lost, its server runs all the same", async () => {
+    const body = { name: "lost", size: 10, server };
+    const answer = await first.post("/volumes", body);
+    for (const action of [answer.body.action, ...(answer.body.next_actions ?? [])])
+      await first.finished(action);
+    await first.close();
+    host.volumesById.clear();
+    const machine = host.machinesById.get(String(server));
+    if (machine) machine.running = false;
+    const second = await TestCloud.start({ statePath: join(folder, "state.db"), host });
+    await expect.poll(() => host.machinesById.get(String(server))?.running).toBe(true);
+    await second.close();
+  });
 });
