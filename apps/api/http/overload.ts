@@ -18,8 +18,11 @@ const MAX_REQUESTS = 128;
  * than a visitor notices.
  */
 const MAX_WAIT = 300;
-/** Requests that wait for a connection at the very most: each of them holds memory. */
-const MAX_QUEUE = 3 * MAX_REQUESTS;
+/**
+ * Requests under way at the very most. Each holds memory, and a process that is short of memory spends its time on
+ * collecting garbage; 200 buyers who come at the same moment fit.
+ */
+const MOST_REQUESTS = 2 * MAX_REQUESTS;
 /** How often the event loop's delay is looked at, in milliseconds. */
 const INTERVAL = 20;
 const RETRY_AFTER = "5";
@@ -60,9 +63,9 @@ export class LoadGate {
 
   /** Why a new request had better be refused now; `undefined`: it had not. */
   shortage(): Shortage | undefined {
+    if (this.underWay >= MOST_REQUESTS) return this.#queue.length > MAX_REQUESTS ? "database" : "event-loop";
     // The timer is late by as much as requests are that wait in the kernel.
     if (this.underWay > MAX_REQUESTS && performance.now() - this.#due > MAX_WAIT) return "event-loop";
-    if (this.#queue.length >= MAX_QUEUE) return "database";
     if (this.#queue.length > MAX_REQUESTS && this.#queue.longestWait > MAX_WAIT) return "database";
     return undefined;
   }
