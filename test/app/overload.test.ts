@@ -132,17 +132,17 @@ async function crowd(rate: number, seconds: number): Promise<(Answer & { doneAt:
   const everybody = [...idle];
   const answers: (Answer & { doneAt: number })[] = [];
   const start = performance.now();
+  const play = async (visitor: Visitor): Promise<void> => {
+    const answer = await visitor.ask();
+    answers.push({ ...answer, doneAt: (performance.now() - start) / 1000 });
+    idle.push(visitor);
+  };
   const under: Promise<void>[] = [];
   for (let sent = 0; performance.now() - start < seconds * 1000;) {
     for (; sent < ((performance.now() - start) / 1000) * rate; sent++) {
       const visitor = idle.pop();
       if (!visitor) continue;
-      under.push(
-        visitor.ask().then((answer) => {
-          answers.push({ ...answer, doneAt: (performance.now() - start) / 1000 });
-          idle.push(visitor);
-        }),
-      );
+      under.push(play(visitor));
     }
     await sleep(2);
   }
