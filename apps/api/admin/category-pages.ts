@@ -72,7 +72,14 @@ function categoryLine(merchant: PageOwner, path: string, { id, name, position }:
     <form class="inline" method="post" action="${path}/${id}">
       !${merchant.formField()}
       <label class="visually-hidden" for="name-${id}">Name of ${name}</label>
-      <input id="name-${id}" name="name" value="${name}" maxlength="${CATEGORY_NAME_MAX}" required />
+      <input
+        class="grow"
+        id="name-${id}"
+        name="name"
+        value="${name}"
+        maxlength="${CATEGORY_NAME_MAX}"
+        required
+      />
       <label class="visually-hidden" for="position-${id}">Place of ${name}</label>
       <input
         id="position-${id}"

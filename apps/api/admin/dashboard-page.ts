@@ -23,7 +23,7 @@ export function dashboardPage(
     store,
     merchant,
     main: html`<h1>Dashboard</h1>
-      <p class="actions">
+      <nav class="sections" aria-label="Your shop">
         <a class="button" href="${base}/products/new">Add a product</a>
         <a class="button quiet" href="${base}/products">All products</a>
         <a class="button quiet" href="${base}/orders">All orders</a>
@@ -32,7 +32,7 @@ export function dashboardPage(
         <a class="button quiet" rel="noreferrer" href="${shareStoreLink(store, publicUrl)}"
           >Share the shop on WhatsApp</a
         >
-      </p>
+      </nav>
       !${typeof sales === "string" ? figuresMissing(sales) : figures(sales)}
       <div class="columns">
         <section aria-labelledby="orders">

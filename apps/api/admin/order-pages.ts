@@ -70,7 +70,7 @@ function filterForm(path: string, texts: FilterTexts, errors: FieldErrors): stri
       },
       errors,
     )}
-    <div class="field">
+    <div class="field wide">
       <label for="status">Status</label>
       <select id="status" name="status">
         <option value="">All</option>
@@ -78,7 +78,7 @@ function filterForm(path: string, texts: FilterTexts, errors: FieldErrors): stri
       </select>
     </div>
     !${date("from", "From")} !${date("to", "To")}
-    <button class="button">Search</button>
+    <button class="button wide">Search</button>
   </form>`;
 }
 

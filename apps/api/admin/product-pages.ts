@@ -160,7 +160,7 @@ function productList(store: Store, products: Page<ListedProduct>): string {
       !${products.rows.map(
         (product) =>
           html`<li>
-            <a href="/admin/${store.slug}/products/${product.id}">${product.name}</a>
+            <a class="name" href="/admin/${store.slug}/products/${product.id}">${product.name}</a>
             <span class="hint"
               >${product.stock === 0 ? "sold out" : `${product.stock} in stock`}${product.hidden ? ", hidden" : ""}</span
             >

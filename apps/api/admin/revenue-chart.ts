@@ -33,26 +33,26 @@ export function revenueChart(days: readonly DaySales[]): string {
     html`<line class="${className}" x1="0" x2="${WIDTH}" y1="${y}" y2="${y}" />`;
   const labelled = [...new Set([days[0], days[Math.floor(days.length / 2)], days.at(-1)])];
   return html`<figure class="chart">
-    <p class="scale" aria-hidden="true">${formatRupees(top)}</p>
-    <svg
-      viewBox="0 0 ${WIDTH} ${HEIGHT}"
-      preserveAspectRatio="none"
-      role="img"
-      aria-labelledby="chart-title chart-summary"
-    >
-      <title id="chart-title">Revenue of the last ${days.length} days</title>
-      <desc id="chart-summary">${summary}</desc>
-      !${line("grid-line", 0)} !${line("grid-line", HEIGHT / 2)} !${bars} !${line("axis", HEIGHT)}
-    </svg>
-    <p class="scale" aria-hidden="true">
-      !${labelled.map((day) => (day ? html`<span>${formatDay(day.day)}</span>` : ""))}
-    </p>
-    <figcaption>${summary}</figcaption>
+      <p class="scale" aria-hidden="true">${formatRupees(top)}</p>
+      <svg
+        viewBox="0 0 ${WIDTH} ${HEIGHT}"
+        preserveAspectRatio="none"
+        role="img"
+        aria-labelledby="chart-title chart-summary"
+      >
+        <title id="chart-title">Revenue of the last ${days.length} days</title>
+        <desc id="chart-summary">${summary}</desc>
+        !${line("grid-line", 0)} !${line("grid-line", HEIGHT / 2)} !${bars} !${line("axis", HEIGHT)}
+      </svg>
+      <p class="scale" aria-hidden="true">
+        !${labelled.map((day) => (day ? html`<span>${formatDay(day.day)}</span>` : ""))}
+      </p>
+      <figcaption>${summary}</figcaption>
+    </figure>
     <details>
       <summary>The same as a table</summary>
       !${salesTable(days)}
-    </details>
-  </figure>`;
+    </details>`;
 }
 
 function salesTable(days: readonly DaySales[]): string {

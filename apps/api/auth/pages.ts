@@ -1,15 +1,17 @@
 import { html } from "ghtml";
-import { textField } from "../pages/form.js";
+import { errorSummary, textField } from "../pages/form.js";
 import type { Layout } from "../pages/layout.js";
 import { formatPhone } from "../phone.js";
 
 /** Where a merchant asks for a code. */
 export function signInPage(layout: Layout, phone = "", error?: string): string {
+  const errors = error === undefined ? {} : { phone: error };
   return layout({
     title: "Sign in – Dukaan",
     main: html`<section class="narrow card">
       <h1>Sign in</h1>
       <p>We send a code to your mobile. Are you new here? It is the same way in.</p>
+      !${errorSummary(errors)}
       <form method="post" action="/login">
         !${textField(
           {
@@ -20,7 +22,7 @@ export function signInPage(layout: Layout, phone = "", error?: string): string {
             autocomplete: "tel",
             maxlength: 20,
           },
-          error === undefined ? {} : { phone: error },
+          errors,
         )}
         <button class="button wide">Send the code</button>
       </form>
@@ -33,6 +35,7 @@ export function signInPage(layout: Layout, phone = "", error?: string): string {
  * @param isLogged codes go to the service's log instead of a phone, and the page says where to look
  */
 export function enterCodePage(layout: Layout, phone: string, isLogged: boolean, error?: string): string {
+  const errors = error === undefined ? {} : { code: error };
   return layout({
     title: "Enter the code – Dukaan",
     main: html`<section class="narrow card">
@@ -46,6 +49,7 @@ export function enterCodePage(layout: Layout, phone: string, isLogged: boolean, 
             </p>`
           : html`<p>We sent a code of six digits to ${formatPhone(phone)}. It ends in five minutes.</p>`
       }
+      !${errorSummary(errors)}
       <form method="post" action="/login/code">
         !${textField(
           {
@@ -55,7 +59,7 @@ export function enterCodePage(layout: Layout, phone: string, isLogged: boolean, 
             autocomplete: "one-time-code",
             maxlength: 10,
           },
-          error === undefined ? {} : { code: error },
+          errors,
         )}
         <button class="button wide">Sign in</button>
       </form>

@@ -74,7 +74,7 @@ function buyerFields(form: CheckoutForm, errors: FieldErrors): string {
         label: "House, street and area",
         value: form.street,
         maxlength: STREET_MAX,
-        autocomplete: "street-address",
+        autocomplete: "address-line1",
       },
       errors,
     ),
