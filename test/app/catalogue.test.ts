@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { findShopFront } from "../../apps/api/catalogue/shop-front.js";
 import { seed } from "../../apps/api/seed/fill.js";
+import { planOf } from "./many-orders.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
@@ -274,15 +276,25 @@ describe("a store of 20,000 products", () => {
       expect((await browse(path)).status).toBe(200);
       expect(performance.now() - start).toBeLessThan(200);
     }
-    for (const condition of ["NOT hidden", "NOT hidden AND category_id = 1", "true"]) {
-      const { rows: plan } = await shop.pool.query<{ "QUERY PLAN": string }>(
-        `EXPLAIN SELECT id FROM products WHERE store_id = ${storeId} AND ${condition}
-         AND (position, id) < (0, ${id}) ORDER BY position DESC, id DESC LIMIT 25`,
-      );
-      const text = plan.map((line) => line["QUERY PLAN"]).join("\n");
-      expect(text).toMatch(/Index (Only )?Scan Backward/);
-      expect(text).not.toMatch(/Sort|Seq Scan/);
-    }
+    // A shelf with half of them, and one with a few.
+    await shop.pool.query(
+      `INSERT INTO categories (store_id, name, slug, position)
+       SELECT ${storeId}, name, name, 0 FROM unnest(ARRAY['half', 'few']) AS name`,
+    );
+    await shop.pool.query(
+      `UPDATE products SET category_id = categories.id FROM categories
+       WHERE products.store_id = ${storeId} AND categories.store_id = ${storeId}
+         AND products.id % CASE slug WHEN 'half' THEN 2 ELSE 1001 END = 1`,
+    );
+    await shop.pool.query("VACUUM ANALYZE products");
+    for (const category of [undefined, "half", "few"])
+      for (const direction of ["older", "newer"] as const) {
+        const options = { cursor: { direction, position: 0, id }, ...(category && { category }) };
+        const ask = async () => await findShopFront(shop.db, "giant-bazaar", 24, options);
+        const plan = await planOf(shop, ask, /from "products"/);
+        expect(plan).toMatch(/Index Scan.* using products_(visible|category)_idx/);
+        expect(plan).not.toMatch(/Seq Scan on products/);
+      }
     // A second run adds nothing, also when a merchant has moved a sample shop meanwhile.
     await shop.pool.query("UPDATE stores SET slug = 'moved-bazaar' WHERE slug = 'giant-bazaar'");
     const again = await seed(shop.db, {

@@ -26,12 +26,15 @@ export async function addManyOrders(shop: Shop, storeId: number, productId: numb
   await runStatement(shop.databaseUrl, "ANALYZE order_lines");
 }
 
-/** What the database does for a query: names of the indexes that it goes through, and whether it reads all orders. */
-export async function planOf(shop: Shop, ask: () => Promise<unknown>): Promise<string> {
+/**
+ * What the database does for a query: names of the indexes that it goes through, and whether it reads all rows.
+ * @param about what the statement says, if other statements are sent with it
+ */
+export async function planOf(shop: Shop, ask: () => Promise<unknown>, about = /orders/): Promise<string> {
   const query = vi.spyOn(Client.prototype, "query");
   await ask();
   const calls = query.mock.calls as unknown as [string, unknown[] | undefined][];
-  const [text, values] = calls.find(([statement]) => /orders/.test(statement)) ?? [""];
+  const [text, values] = calls.find(([statement]) => about.test(statement)) ?? [""];
   query.mockRestore();
   const { rows } = await shop.pool.query<{ "QUERY PLAN": string }>(`EXPLAIN ${text}`, values);
   return rows.map((row) => row["QUERY PLAN"]).join("\n");
