@@ -1,34 +1,20 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import type { FastifyInstance, HTTPMethods } from "fastify";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { withRoutes, type Route } from "./route-list.js";
 import { addProduct, hiddenFields, openShop, startShop, Visitor, type Shop } from "./shop.js";
 
 // Who may reach a merchant's routes. They are taken from Fastify itself: whatever is not public by this list is a
 // merchant's, so a new route is tried here without being named.
 const PUBLIC = [/^\/$/, /^\/(login|login\/code|livez|readyz|metrics)$/, /^\/(assets|images|s|o|api\/v1)\//];
 
-interface Route {
-  method: HTTPMethods;
-  url: string;
-}
-
-const routes: Route[] = [];
+let routes: Route[];
 let shop: Shop;
 let owner: Visitor;
 let stranger: Visitor;
 /** What the owner has, by the names that routes give it in their addresses. */
 let ids: Record<string, number>;
 
-const collect = (message: unknown): void => {
-  (message as { fastify: FastifyInstance }).fastify.addHook("onRoute", ({ method, url }) => {
-    for (const each of [method].flat()) routes.push({ method: each, url });
-  });
-};
-
 beforeAll(async () => {
-  subscribe("fastify.initialization", collect);
-  shop = await startShop();
-  unsubscribe("fastify.initialization", collect);
+  ({ result: shop, routes } = await withRoutes(startShop));
   ({ merchant: owner } = await openShop(shop.app, "mine"));
   const product = await addProduct(owner, "mine", { name: "Safe", price: "10", stock: 5 });
   await owner.post("/admin/mine/categories", { name: "Shelf", position: "0" });

@@ -133,6 +133,11 @@ export class Visitor {
     return await this.post(action, { ...hiddenFields(body, action), ...form });
   }
 
+  /** What a browser that is to go on in this visitor's place must have. */
+  get cookies(): readonly { name: string; value: string; path: string }[] {
+    return [...this.#cookies.values()];
+  }
+
   cookie(name: string): string | undefined {
     return [...this.#cookies.values()].find((cookie) => cookie.name === name)?.value;
   }

@@ -5,8 +5,12 @@ import { type Browser, type BrowserContext, chromium } from "playwright-core";
  * Headless Chromium that accepts every certificate signed by the stack's own authority, whatever its names and dates:
  * those are held against what Node.js thinks of them, by the tests that ask without a browser.
  * @param ca PEM of the authority
+ * @param rules where names lead, such as `MAP shop.test 127.0.0.1:4433`
  */
-export async function openBrowser(ca: string): Promise<{ browser: Browser; context: BrowserContext }> {
+export async function openBrowser(
+  ca: string,
+  rules = "",
+): Promise<{ browser: Browser; context: BrowserContext }> {
   const key = new X509Certificate(ca).publicKey.export({ type: "spki", format: "der" });
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
@@ -18,6 +22,7 @@ export async function openBrowser(ca: string): Promise<{ browser: Browser; conte
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      `--host-resolver-rules=${rules}`,
       `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
     ],
   });
