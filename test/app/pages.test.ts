@@ -7,6 +7,7 @@ import { findProblems, PAGE_BYTES, watch } from "./page-checks.js";
 import { withRoutes, type Route } from "./route-list.js";
 import { openSampleShop, type SampleShop } from "./sample-shop.js";
 import { newPhone, openShop, PUBLIC_URL, startShop, type Shop } from "./shop.js";
+import { startStorage, type Storage } from "./storage.js";
 
 // Every page there is, in a browser. The pages are the routes that Fastify knows: a new one fails here until it is
 // listed, and is then held to all that the others are.
@@ -50,6 +51,7 @@ const PAGES: Readonly<Record<string, readonly [Who, (ids: SampleShop["ids"]) => 
 /** A folder for pictures of all pages, to be looked at. */
 const screenshots = process.env["DUKAAN_SCREENSHOTS"];
 
+let storage: Storage;
 let shop: Shop;
 let routes: Route[];
 let sample: SampleShop;
@@ -59,7 +61,8 @@ let page: Page;
 let seen: ReturnType<typeof watch>;
 
 beforeAll(async () => {
-  ({ result: shop, routes } = await withRoutes(startShop));
+  storage = await startStorage();
+  ({ result: shop, routes } = await withRoutes(async () => await startShop({ images: storage.bucket })));
   sample = await openSampleShop(shop);
   await openShop(shop.app, "bare");
   browser = await openFrontedBrowser(shop.app);
@@ -73,6 +76,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await shop?.stop();
+  await storage?.stop();
 });
 
 /** Goes on as another visitor. */
@@ -93,6 +97,7 @@ async function examine(who: Who, path: string): Promise<{ status: number; proble
   const response = await page.goto(`${PUBLIC_URL}${path}`);
   const status = response!.status();
   const bytes = await seen.bytes();
+
   const problems = [
     ...(page.url() === `${PUBLIC_URL}${path}` ? [] : [`led to ${page.url()}`]),
     ...(bytes <= PAGE_BYTES ? [] : [`${bytes} bytes`]),

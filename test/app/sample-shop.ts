@@ -1,4 +1,5 @@
 import { placeOrder } from "./ordering.js";
+import { halves } from "./pictures.js";
 import { openShop, Visitor, type Shop } from "./shop.js";
 
 /** Names that strain a page: in another script, with emoji, long, and without a place to break. */
@@ -53,6 +54,15 @@ export async function openSampleShop(shop: Shop): Promise<SampleShop> {
   }
   const products = await shop.db.selectFrom("products").select(["id", "stock"]).orderBy("id").execute();
   const stocked = products.filter(({ stock }) => stock > 15).map(({ id }) => id);
+
+  const page = `${admin}/products/${stocked[2]}`;
+  for (const [width, height] of [
+    [1600, 900],
+    [900, 1600],
+  ] as const) {
+    const answer = await merchant.upload(page, await halves(width, height), { alt: "Half red, half blue" });
+    if (answer.status !== 303) throw new Error(`No picture was added: ${answer.status} ${answer.body}`);
+  }
 
   const publicIds: string[] = [];
   for (const productId of stocked.slice(0, 6))
