@@ -52,6 +52,7 @@ function categoryLinks(store: Store, categories: readonly Category[], current: C
 /** How wide a picture is shown; the style sheet's grid and page width. */
 const CARD = "(min-width: 40rem) 15rem, 46vw";
 const DETAIL = "(min-width: 52rem) 32rem, 92vw";
+const SMALL = "(min-width: 52rem) 16rem, 46vw";
 /** Cards that are visible at once on most screens. */
 const FIRST = 4;
 
@@ -124,7 +125,7 @@ function gallery(product: Product): string {
   if (!first) return tile(product);
   return html`<div class="gallery">
     !${pictureElement(first, DETAIL, { lazy: false })}
-    !${others.map((image) => pictureElement(image, DETAIL, { lazy: true }))}
+    !${others.map((image) => pictureElement(image, SMALL, { lazy: true }))}
   </div>`;
 }
 
