@@ -104,6 +104,16 @@ describe("roles", () => {
     expect(open).toEqual([]);
   });
 
+  it("give the app room for the worst picture beside it, and let it outlive a picture that was too much", () => {
+    const unit = (memoryMiB: number) => fileOf(api({ memoryMiB }), "/etc/systemd/system/dukaan-api@.service");
+    const limitMiB = (memoryMiB: number) => Number(/^MemoryMax=(\d+)M$/m.exec(unit(memoryMiB))?.[1]);
+    // The app, the picture, three uploads; and PostgreSQL's memory is left.
+    expect(limitMiB(512)).toBeGreaterThanOrEqual(133 + 120 + 3 * 10);
+    expect(limitMiB(512)).toBeLessThanOrEqual(300);
+    expect(limitMiB(4096)).toBe(1843);
+    expect(unit(512)).toMatch(/^OOMPolicy=continue$/m);
+  });
+
   it("have shell scripts that a shell can read", () => {
     const scripts = roles
       .flatMap(({ files = [] }) => files)

@@ -7,6 +7,14 @@ const here = "src/roles/api";
 /** Runs the app; owns nothing but its sockets. */
 export const user = "dukaan";
 
+/**
+ * What a release may take on the smallest machine, in MiB: the app under full load (133 MB, apps/README.md), beside it the
+ * worst picture that is accepted (120 MB in its child, docs/decisions/0012), and three uploads of 10 MB in the app's own
+ * memory: 283 MB, and a little for pipes and sockets. It is a limit and no reservation: in normal work there is no picture,
+ * and all services of the machine together stay below 400 MB.
+ */
+const LEAST_MEMORY_MIB = 288;
+
 /** The ground that releases of the app stand on: its user, the directory of its sockets, its systemd unit. */
 export function api({ memoryMiB }: Pick<Machine, "memoryMiB">): RoleDefinition {
   const root = { owner: "root", group: "root", mode: "0644" };
@@ -18,7 +26,7 @@ export function api({ memoryMiB }: Pick<Machine, "memoryMiB">): RoleDefinition {
         path: "/etc/systemd/system/dukaan-api@.service",
         content: renderTemplate(`${here}/dukaan-api@.service`, {
           user,
-          memoryMaxMiB: Math.floor(memoryMiB * 0.45),
+          memoryMaxMiB: Math.max(LEAST_MEMORY_MIB, Math.floor(memoryMiB * 0.45)),
         }),
         ...root,
       },
