@@ -6,6 +6,7 @@ import {
   openShop,
   signIn,
   startShop,
+  textOf,
   Visitor,
   type Shop,
 } from "./shop.js";
@@ -217,6 +218,32 @@ describe("the dashboard", () => {
     const refused = await merchant.submit(path, path, { ...form, stock: "0", stockBefore: "10" });
     expect(refused.status).toBe(422);
     expect(refused.body).toContain("The stock has changed meanwhile: 6 left");
+    expect(hiddenFields(refused.body, path)).toMatchObject({ stockBefore: "6" });
+    expect(textOf(refused.body, /name="stock"[^>]*value="(\d+)"/)).toBe("6");
+  });
+
+  test("keeps sold what was sold while a merchant corrected the form", async () => {
+    const { merchant } = await openShop(shop.app, "corrected");
+    const id = await addProduct(merchant, "corrected", { name: "Lamp", price: "100", stock: 10 });
+    const path = `/admin/corrected/products/${id}`;
+    const fields = hiddenFields((await merchant.get(path)).body, path);
+    await shop.db.updateTable("products").set({ stock: 4 }).where("id", "=", id).execute();
+    for (const wrong of [{ price: "free" }, { category: "999999" }]) {
+      const form = { name: "Lamp", price: "100", stock: "10", ...wrong };
+      const refused = await merchant.post(path, { ...fields, ...form });
+      expect(refused.status).toBe(422);
+      expect(hiddenFields(refused.body, path)).toMatchObject({ stockBefore: "10" });
+      expect(textOf(refused.body, /name="stock"[^>]*value="(\d+)"/)).toBe("10");
+      Object.assign(fields, hiddenFields(refused.body, path));
+    }
+    const saved = await merchant.post(path, { ...fields, name: "Lamp", price: "120", stock: "10" });
+    expect(saved.status).toBe(303);
+    const { stock } = await shop.db
+      .selectFrom("products")
+      .select("stock")
+      .where("id", "=", id)
+      .executeTakeFirstOrThrow();
+    expect(stock).toBe(4);
   });
 
   test("names every wrong field at once and changes nothing", async () => {

@@ -22,6 +22,11 @@ interface EnteredForm {
   errors: FieldErrors;
 }
 
+interface EnteredChange extends EnteredForm {
+  /** The stock that `values.stock` was entered against: what is saved is the difference. */
+  stockBefore: string;
+}
+
 const EMPTY: EnteredForm = { values: { name: "", price: "", stock: "" }, errors: {} };
 
 /** A merchant's list of products. */
@@ -76,7 +81,7 @@ export function editProductPage(
   store: Store,
   product: Product,
   categories: readonly Category[],
-  { values, errors }: EnteredForm = { values: formOf(product), errors: {} },
+  { values, errors, stockBefore }: EnteredChange = unchanged(product),
 ): string {
   return layout({
     title: `${product.name} – ${store.name}`,
@@ -88,13 +93,18 @@ export function editProductPage(
       !${errorSummary(errors)}
       <form method="post" action="/admin/${store.slug}/products/${product.id}">
         !${merchant.formField()}
-        <input type="hidden" name="stockBefore" value="${product.stock}" />
+        <input type="hidden" name="stockBefore" value="${stockBefore}" />
         !${productFields(values, errors, categories)}
         <button class="button wide">Save</button>
       </form>
       !${imageForms(merchant, store, product)}
     </section>`,
   });
+}
+
+function unchanged(product: Product): EnteredChange {
+  const values = formOf(product);
+  return { values, errors: {}, stockBefore: values.stock };
 }
 
 function productFields(values: ProductForm, errors: FieldErrors, categories: readonly Category[]): string {

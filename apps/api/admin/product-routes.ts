@@ -90,9 +90,10 @@ export function registerProductRoutes(app: App, services: Services): void {
     async (request, reply) => {
       const store = merchantStore(request);
       const product = await requireProduct(store, request.params.product);
-      const refuse = async (errors: FieldErrors) => {
+      // The difference between the two stocks is what was meant, so they are shown again together or not at all.
+      const refuse = async (errors: FieldErrors, { stock, stockBefore } = request.body) => {
         const categories = await listCategories(db, store.id);
-        const form = { values: request.body, errors };
+        const form = { values: { ...request.body, stock }, errors, stockBefore };
         return sendPrivatePage(
           reply.code(422),
           editProductPage(layout, signedIn(request), store, product, categories, form),
@@ -112,12 +113,13 @@ export function registerProductRoutes(app: App, services: Services): void {
       });
       if ("location" in applied) return reply.redirect(applied.location, 303);
       if (applied.refusal === "no-category") return await refuse({ category: NO_CATEGORY });
-      return await refuse({
-        stock:
-          applied.refusal === "sent-otherwise"
-            ? `This form was saved already, and ${product.stock} are in stock now. Please enter the stock anew.`
-            : `The stock has changed meanwhile: ${product.stock} left. Please enter it anew.`,
-      });
+      const now = await requireProduct(store, request.params.product);
+      const left = String(now.stock);
+      const message =
+        applied.refusal === "sent-otherwise"
+          ? `This form was saved already, and ${left} are in stock now. Please enter the stock anew.`
+          : `The stock has changed meanwhile: ${left} left. Please enter it anew.`;
+      return await refuse({ stock: message }, { ...request.body, stock: left, stockBefore: left });
     },
   );
 
