@@ -94,6 +94,11 @@ describe("a purchase without JavaScript", () => {
     expect(addresses.size).toBe(1);
     expect([...addresses][0]).toMatch(/^\/o\//);
     expect(await stockOf(id)).toBe(4);
+    // The key alone leads nobody to the order.
+    for (const phone of ["98765 43211", "none"]) {
+      const stranger = await new Visitor(shop.app).post("/s/twice/checkout", { ...form, phone });
+      expect(stranger).toMatchObject({ status: 303, location: "/s/twice/cart" });
+    }
   });
 
   test("a changed price is shown before anything is ordered", async () => {

@@ -53,17 +53,22 @@ export async function placeOrder(db: Database, request: CheckoutRequest): Promis
   }
 }
 
-/** The order that was placed under a key, for a buyer who asks again after the cart is gone. */
+/**
+ * The order that was placed under a key, for a buyer who asks again after the cart is gone. A key need not be hard to
+ * guess and the order's address is a secret, so the buyer's phone number must be right as well.
+ */
 export async function findOrderByKey(
   db: Database,
   storeId: number,
   idempotencyKey: string,
+  buyerPhone: string,
 ): Promise<string | undefined> {
   const order = await db
     .selectFrom("orders")
     .select("public_id")
     .where("store_id", "=", storeId)
     .where("idempotency_key", "=", idempotencyKey)
+    .where("buyer_phone", "=", buyerPhone)
     .executeTakeFirst();
   return order?.public_id;
 }

@@ -7,6 +7,7 @@ import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { notFound } from "../http/problem.js";
 import type { FieldErrors } from "../pages/form.js";
+import { parsePhone } from "../phone.js";
 import type { Services } from "../services.js";
 import { requireStore, StorePath } from "../stores/store-path.js";
 import { parseBuyer, type BuyerTexts } from "./buyer.js";
@@ -51,7 +52,8 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
 
     if (cart.length === 0) {
       // The answer to an earlier click took the cart away, and this is the second one.
-      const publicId = await findOrderByKey(db, store.id, key);
+      const phone = parsePhone(entered.phone);
+      const publicId = phone && (await findOrderByKey(db, store.id, key, phone));
       return reply.redirect(publicId ? `/o/${publicId}` : `/s/${store.slug}/cart`, 303);
     }
 
