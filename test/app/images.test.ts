@@ -216,17 +216,6 @@ describe("what is no picture for a shop", () => {
   });
 });
 
-test("pictures are re-encoded one at a time, two waiting; who comes then is asked to come back", async () => {
-  const pages = await Promise.all(Array.from({ length: 6 }, async () => (await newProduct()).page));
-  const picture = await halves(1500, 1500);
-  const answers = await Promise.all(pages.map((page) => merchant.upload(page, picture)));
-  expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
-    303, 303, 303, 503, 503, 503,
-  ]);
-  expect(answers.find(({ status }) => status === 503)?.headers["retry-after"]).toBe("10");
-  expect((await merchant.upload(pages[0]!, picture)).status).toBe(303);
-});
-
 describe("the object storage", () => {
   test("away: pages work, pictures and uploads ask to come back; then everything is as before", async () => {
     const { id, page } = await newProduct();

@@ -108,8 +108,8 @@ describe("roles", () => {
     const unit = (memoryMiB: number) => fileOf(api({ memoryMiB }), "/etc/systemd/system/dukaan-api@.service");
     const limitMiB = (memoryMiB: number) => Number(/^MemoryMax=(\d+)M$/m.exec(unit(memoryMiB))?.[1]);
     // The app, the picture, three uploads; and PostgreSQL's memory is left.
-    expect(limitMiB(512)).toBeGreaterThanOrEqual(133 + 120 + 3 * 10);
-    expect(limitMiB(512)).toBeLessThanOrEqual(300);
+    expect(limitMiB(512) * 1.048576).toBeGreaterThanOrEqual(133 + 120 + 3 * 20);
+    expect(limitMiB(512)).toBeLessThanOrEqual(320);
     expect(limitMiB(4096)).toBe(1843);
     expect(unit(512)).toMatch(/^OOMPolicy=continue$/m);
   });

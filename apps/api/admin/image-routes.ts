@@ -1,19 +1,22 @@
 import { Type, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import type { FastifyRequest } from "fastify";
+import type { FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingMessage } from "node:http";
+import { finished } from "node:stream";
 import { merchantStore } from "../auth/merchant-area.js";
 import { findProduct } from "../catalogue/products.js";
 import { parseProductId, ProductPath } from "../catalogue/routes.js";
 import type { App } from "../http/app.js";
 import { notFound, Problem } from "../http/problem.js";
-import { PictureRefused, type EncodedPicture } from "../images/encoder.js";
-import { addImage, ALT_MAX, changeImages, IMAGES_MAX } from "../images/images.js";
+import { PictureRefused, type EncodedPicture, type Place } from "../images/encoder.js";
+import { addImage, ALT_MAX, changeImages, IMAGES_MAX, type ProductKey } from "../images/images.js";
 import { PICTURE_MAX_BYTES, readUpload } from "../images/upload.js";
 import type { Services } from "../services.js";
 import { parseTextLine } from "../text-line.js";
 
 /** Reading and re-encoding a picture, those before it included, in milliseconds. */
 const UPLOAD_TIME = 75_000;
+/** The request's decorator with the upload's place. */
+const PLACE = "place";
 
 /** The pictures of a merchant's product: adding one, naming it, showing it first, taking it off. */
 export function registerImageAdminRoutes(app: App, { db, images }: Services): void {
@@ -51,19 +54,12 @@ export function registerImageAdminRoutes(app: App, { db, images }: Services): vo
 }
 
 function registerUpload(app: App, { db, images }: Pick<Services, "db" | "images">): void {
+  app.decorateRequest(PLACE, null);
   // Only here: nobody can make the service read a large form elsewhere, or without having signed in.
   app.addContentTypeParser(
     "multipart/form-data",
-    async (request: FastifyRequest, payload: IncomingMessage) => {
-      if (!images)
-        throw new Problem(
-          501,
-          "no-pictures",
-          "This platform has no object storage for pictures. Whoever runs it can set dukaan:images.",
-        );
-      images.encoder.refuseWhenBusy();
-      return await readUpload(request, payload);
-    },
+    async (request: FastifyRequest, payload: IncomingMessage) =>
+      await request.getDecorator<Place>(PLACE).during(async () => await readUpload(request, payload)),
   );
 
   const body = Type.Object({ alt: Type.Optional(Type.String()), picture: Type.Optional(Type.Any()) });
@@ -72,22 +68,41 @@ function registerUpload(app: App, { db, images }: Pick<Services, "db" | "images"
     bodyLimit: PICTURE_MAX_BYTES + 64 * 1024,
     handlerTimeout: UPLOAD_TIME,
     config: { offWhen: "uploads_off" as const },
+    // What is read is held in memory, so the place is taken before.
+    preParsing: async (request: FastifyRequest, reply: FastifyReply) => {
+      if (!images)
+        throw new Problem(
+          501,
+          "no-pictures",
+          "This platform has no object storage for pictures. Whoever runs it can set dukaan:images.",
+        );
+      const place = images.encoder.takePlace();
+      // The answer was sent, or the connection broke.
+      finished(reply.raw, () => place.letGo());
+      request.setDecorator(PLACE, place);
+    },
   };
   app.post("/admin/:slug/products/:product/images", options, async (request, reply) => {
     const store = merchantStore(request);
     const productId = parseProductId(request.params.product);
-    if (!(await findProduct(db, store.id, productId, { withHidden: true }))) throw noSuchProduct();
-    const alt = parseAlt(request.body.alt ?? "");
-    const picture: unknown = request.body.picture;
+    const { alt = "", picture } = request.body;
+    const place = request.getDecorator<Place>(PLACE);
+    await place.during(async () => await keep({ storeId: store.id, productId }, picture, alt));
+    return reply.redirect(`/admin/${store.slug}/products/${productId}#pictures`, 303);
+  });
+
+  async function keep(product: ProductKey, picture: unknown, description: string): Promise<void> {
+    if (!(await findProduct(db, product.storeId, product.productId, { withHidden: true })))
+      throw noSuchProduct();
+    const alt = parseAlt(description);
     if (!images || !Buffer.isBuffer(picture) || picture.length === 0)
       throw new Problem(422, "no-picture", "Choose a picture before you send the form.");
     const encoded = await encode(picture);
-    const outcome = await addImage(db, images.store, { storeId: store.id, productId }, encoded, alt);
+    const outcome = await addImage(db, images.store, product, encoded, alt);
     if (outcome === "no-product") throw noSuchProduct();
     if (outcome === "too-many")
       throw new Problem(409, "too-many-pictures", `A product has at most ${IMAGES_MAX} pictures.`);
-    return reply.redirect(`/admin/${store.slug}/products/${productId}#pictures`, 303);
-  });
+  }
 
   async function encode(picture: Buffer): Promise<EncodedPicture> {
     try {

@@ -23,8 +23,8 @@ export interface PictureFile {
   content: Buffer;
 }
 
-/** Pictures that wait while one is being re-encoded: each is held in memory, 10 MB at most. */
-const WAITING_MAX = 2;
+/** Uploads under way: one picture that is being re-encoded, two that are read or wait. Each is held in memory, 10 MB at most. */
+const PLACES = 3;
 /** What one may take, in milliseconds; two seconds are usual on the smallest server. */
 const TIME_LIMIT = 20_000;
 
@@ -48,12 +48,15 @@ export class PictureRefused extends Error {
  * picture fails, and the service goes on.
  */
 export class Encoder {
-  #waiting = 0;
+  #taken = 0;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @throws Problem 503 when enough pictures wait already; to be asked before one is read */
-  refuseWhenBusy(): void {
-    if (this.#waiting > WAITING_MAX)
+  /**
+   * Takes a place for an upload; to be asked before anything of it is read.
+   * @throws Problem 503 when there is none
+   */
+  takePlace(): Place {
+    if (this.#taken >= PLACES)
       throw new Problem(
         503,
         "pictures-busy",
@@ -62,15 +65,47 @@ export class Encoder {
           retryAfter: 10,
         },
       );
+    return new Place((change) => (this.#taken += change));
   }
 
-  /** @throws PictureRefused, or Problem 503 when enough pictures wait already */
+  /** @throws PictureRefused */
   async encode(picture: Buffer): Promise<EncodedPicture> {
-    this.refuseWhenBusy();
-    this.#waiting++;
     const turn = this.#last.then(async () => await reencode(picture));
     this.#last = turn.catch(() => undefined);
-    return await turn.finally(() => this.#waiting--);
+    return await turn;
+  }
+}
+
+/**
+ * Room for one upload, free again when nothing holds it: neither the connection nor work for it, which goes on when the
+ * sender has gone.
+ */
+export class Place {
+  readonly #count: (change: 1 | -1) => void;
+  #holders = 0;
+
+  /** It is held once, until {@link letGo}. */
+  constructor(count: (change: 1 | -1) => void) {
+    this.#count = count;
+    this.#hold();
+  }
+
+  /** Holds the place while something is done for the upload. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.#hold();
+    try {
+      return await work();
+    } finally {
+      this.letGo();
+    }
+  }
+
+  letGo(): void {
+    if (--this.#holders === 0) this.#count(-1);
+  }
+
+  #hold(): void {
+    if (this.#holders++ === 0) this.#count(1);
   }
 }
 
