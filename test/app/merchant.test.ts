@@ -152,6 +152,36 @@ describe("a form that is sent twice", () => {
     expect(await count("one-product")).toMatchObject({ products: 1, stock: 5 });
   });
 
+  test("adds, renames and deletes one category", async () => {
+    const { merchant } = await openShop(shop.app, "clicks");
+    const path = "/admin/clicks/categories";
+    const fieldsOf = async (action: string) => hiddenFields((await merchant.get(path)).body, action);
+    const twice = async (action: string, form: Record<string, string>) => {
+      const answers = await Promise.all([1, 2].map(async () => await merchant.post(action, form)));
+      expect(answers.map(({ location }) => location)).toEqual([path, path]);
+    };
+    const names = async () =>
+      [...(await merchant.get(path)).body.matchAll(/Name of ([^<]*)</g)].map(([, name]) => name);
+
+    const added = { ...(await fieldsOf(path)), name: "Lamps", position: "0" };
+    await twice(path, added);
+    expect(await names()).toEqual(["Lamps"]);
+    const changed = await merchant.post(path, { ...added, name: "Lights" });
+    expect(changed.status).toBe(422);
+    expect(changed.body).toContain("You added a category with this form already");
+
+    const one = textOf(changed.body, /action="(\/admin\/clicks\/categories\/\d+)"/);
+    const renamed = { ...(await fieldsOf(one)), name: "Lights", position: "0" };
+    await merchant.post(one, renamed);
+    await merchant.submit(path, one, { name: "Diyas", position: "0" });
+    // Sent again late, it does not undo what came after it.
+    await twice(one, renamed);
+    expect((await merchant.post(one, { ...renamed, name: "Torches" })).status).toBe(422);
+    expect(await names()).toEqual(["Diyas"]);
+    await twice(`${one}/delete`, await fieldsOf(`${one}/delete`));
+    expect(await names()).toEqual([]);
+  });
+
   test("changes the stock once; with another stock it is asked for anew", async () => {
     const { merchant } = await openShop(shop.app, "stock-once");
     const id = await addProduct(merchant, "stock-once", { name: "Diya", price: "20", stock: 10 });

@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { Type } from "@fastify/type-provider-typebox";
 import { applyOnce } from "../auth/apply-once.js";
-import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
+import { merchantStore, sentForm, signedIn } from "../auth/merchant-area.js";
 import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { readWithin } from "../database/time-limit.js";
 import type { App } from "../http/app.js";
@@ -95,11 +95,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       const store = merchantStore(request);
       const number = parseOrderNumber(request.params.order);
       const { from, to } = request.body;
-      const form = {
-        merchantId: signedIn(request).merchantId,
-        key: formKey(request),
-        content: [store.id, number, from, to],
-      };
+      const form = sentForm(request, [store.id, number, from, to]);
       const applied = await applyOnce(db, form, async (transaction) => {
         const move = { from, to, actor: "merchant" } as const;
         const result = await moveOrder(transaction, { storeId: store.id, number }, move);

@@ -1,7 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
-import type { FastifyRequest } from "fastify";
-import { applyOnce, type SentForm } from "../auth/apply-once.js";
-import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
+import { applyOnce } from "../auth/apply-once.js";
+import { merchantStore, sentForm, signedIn } from "../auth/merchant-area.js";
 import { listCategories } from "../catalogue/categories.js";
 import { CURSOR_PATTERN, parseCursor } from "../catalogue/cursor.js";
 import { createProduct, findProduct, listProducts, updateProduct } from "../catalogue/products.js";
@@ -122,12 +121,6 @@ export function registerProductRoutes(app: App, services: Services): void {
       return await refuse({ stock: message }, { ...request.body, stock: left, stockBefore: left });
     },
   );
-
-  const sentForm = (request: FastifyRequest, content: object): SentForm => ({
-    merchantId: signedIn(request).merchantId,
-    key: formKey(request),
-    content,
-  });
 
   async function requireProduct(store: Store, id: string) {
     const product = await findProduct(db, store.id, parseProductId(id), { withHidden: true });

@@ -8,6 +8,7 @@ import type { Services } from "../services.js";
 import { currentSlug, StoreMoved } from "../stores/moved.js";
 import { isSlug } from "../stores/slug.js";
 import type { Store } from "../stores/stores.js";
+import type { SentForm } from "./apply-once.js";
 import { readSessionCookie, setSessionCookie } from "./session-cookie.js";
 
 /** The visitor has no session; a browser is led to the sign-in page. */
@@ -79,9 +80,16 @@ export function merchantStore(request: FastifyRequest): Store {
   return store;
 }
 
-/** The key of the form that was sent to a route of the merchant area; what `applyOnce` asks for. */
-export function formKey(request: FastifyRequest): string {
-  return request.getDecorator<string>(FORM_KEY);
+/**
+ * The form that was sent to a route of the merchant area, for `applyOnce`.
+ * @param content what was entered, as far as it matters to the result
+ */
+export function sentForm(request: FastifyRequest, content: unknown): SentForm {
+  return {
+    merchantId: signedIn(request).merchantId,
+    key: request.getDecorator<string>(FORM_KEY),
+    content,
+  };
 }
 
 async function findMerchant(

@@ -1,4 +1,4 @@
-import type { Database } from "../database/database.js";
+import { inTransaction, type Database } from "../database/database.js";
 import { violatesForeignKey } from "../database/errors.js";
 import { slugFromText } from "../stores/slug.js";
 
@@ -38,7 +38,7 @@ export async function createCategory(
   storeId: number,
   input: CategoryInput,
 ): Promise<Category | "too-many"> {
-  return await db.transaction().execute(async (transaction) => {
+  return await inTransaction(db, async (transaction) => {
     // One at a time a store: the number of categories and their slugs are looked at before one is added.
     await transaction
       .selectFrom("stores")

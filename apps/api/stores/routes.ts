@@ -1,6 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
 import { applyOnce } from "../auth/apply-once.js";
-import { formKey, merchantStore, signedIn } from "../auth/merchant-area.js";
+import { merchantStore, sentForm, signedIn } from "../auth/merchant-area.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage, sendPublicPage } from "../http/caching.js";
 import type { FieldErrors } from "../pages/form.js";
@@ -38,8 +38,7 @@ export function registerStoreRoutes(area: App, services: Services): void {
 
     const parsed = parseStore(values);
     if ("errors" in parsed) return await refuse(parsed.errors);
-    const form = { merchantId: merchant.merchantId, key: formKey(request), content: parsed };
-    const applied = await applyOnce(db, form, async (transaction) => {
+    const applied = await applyOnce(db, sentForm(request, parsed), async (transaction) => {
       const store = await createStore(transaction, merchant.merchantId, parsed);
       return typeof store === "string" ? { refusal: store } : { location: `/admin/${store.slug}/opened` };
     });
