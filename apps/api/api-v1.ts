@@ -77,12 +77,13 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
         details: [{ path: "body/lines", reason: "must name each product once" }],
       });
-    const { address: sent, ...person } = request.body.buyer;
-    const buyer = parseBuyer({ ...person, landmark: "", ...sent });
+    const { name, phone, address } = request.body.buyer;
+    const { street, landmark = "", city, pin } = address;
+    const buyer = parseBuyer({ name, phone, street, landmark, city, pin });
     if ("errors" in buyer)
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
-        details: Object.entries(buyer.errors).map(([name, reason]) => ({
-          path: name in person ? `body/buyer/${name}` : `body/buyer/address/${name}`,
+        details: Object.entries(buyer.errors).map(([field, reason]) => ({
+          path: `body/buyer/${field === "name" || field === "phone" ? "" : "address/"}${field}`,
           reason,
         })),
       });

@@ -164,6 +164,29 @@ const orderThroughApi = async (slug: string, payload: object, key: string = rand
     payload,
   });
 
+test("what the API does not ask for changes nothing of the buyer", async () => {
+  const productId = await shopWith("undeclared", { name: "Lamp", price: "100", stock: 5 });
+  const lines = [{ productId, quantity: 1 }];
+  const address = { ...ADDRESS, name: 7, phone: ["+919000000000"] };
+  const placed = await orderThroughApi("undeclared", { buyer: { ...RAVI_JSON, address, city: 7 }, lines });
+  expect(placed.statusCode).toBe(201);
+  const order = await shop.db
+    .selectFrom("orders")
+    .select(["buyer_name", "buyer_phone", "address_city"])
+    .where("public_id", "=", placed.json<{ id: string }>().id)
+    .executeTakeFirst();
+  expect(order).toEqual({
+    buyer_name: "Ravi Kumar",
+    buyer_phone: "+919876543210",
+    address_city: "Bengaluru",
+  });
+  const wrong = { ...RAVI_JSON, phone: "1", street: "", address: { ...address, city: " " } };
+  const refused = await orderThroughApi("undeclared", { buyer: wrong, lines });
+  expect(refused.statusCode).toBe(400);
+  const { details } = refused.json<{ error: { details: { path: string }[] } }>().error;
+  expect(details.map(({ path }) => path)).toEqual(["body/buyer/phone", "body/buyer/address/city"]);
+});
+
 describe("orders at the same time", () => {
   test("one key used 20 times at once makes one order", async () => {
     const id = await shopWith("one-key", { name: "Once", price: "99", stock: 100 });
