@@ -58,8 +58,6 @@ export const firstImage = sql<ProductImage | null>`images -> 0`.as("image");
 export interface ListOptions {
   /** Also those that buyers do not see. */
   withHidden?: boolean;
-  /** Only those of one category. */
-  categoryId?: number;
 }
 
 /** One page of a store's products, by position and then newest first. */
@@ -68,7 +66,7 @@ export async function listProducts(
   storeId: number,
   cursor: Cursor | undefined,
   pageSize: number,
-  { withHidden = false, categoryId }: ListOptions = {},
+  { withHidden = false }: ListOptions = {},
 ): Promise<Page<ListedProduct>> {
   let query = db
     .selectFrom("products")
@@ -76,7 +74,6 @@ export async function listProducts(
     .where("store_id", "=", storeId)
     .limit(pageSize + 1);
   if (!withHidden) query = query.where((row) => row.not("hidden"));
-  if (categoryId !== undefined) query = query.where("category_id", "=", categoryId);
   const newer = cursor?.direction === "newer";
   if (cursor) {
     const key = sql`(${cursor.position}::integer, ${cursor.id}::bigint)`;
@@ -94,7 +91,7 @@ export async function findProduct(
   db: Database,
   storeId: number,
   productId: number,
-  { withHidden = false }: Pick<ListOptions, "withHidden"> = {},
+  { withHidden = false }: ListOptions = {},
 ): Promise<Product | undefined> {
   let query = db
     .selectFrom("products")

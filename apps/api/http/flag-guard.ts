@@ -1,5 +1,6 @@
 import type { FeatureFlags, Flag } from "../flags.js";
 import type { App } from "./app.js";
+import { isSafeMethod } from "./origin-check.js";
 import { Problem } from "./problem.js";
 
 declare module "fastify" {
@@ -9,13 +10,11 @@ declare module "fastify" {
   }
 }
 
-const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
-
 /** Refuses with 503 what a feature flag has switched off: all writes, or a single expensive feature. */
 export function guardByFlags(app: App, flags: FeatureFlags): void {
   app.addHook("onRequest", async (request) => {
     const { offWhen } = request.routeOptions.config;
-    const writes = !SAFE_METHODS.has(request.method);
+    const writes = !isSafeMethod(request.method);
     if (writes && (await flags.isEnabled("read_only")))
       throw new Problem(
         503,
