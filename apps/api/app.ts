@@ -57,7 +57,7 @@ export async function createApp(
       store: new S3ImageStore(environment.images),
       encoder: new Encoder(),
     },
-    ...createAuth(db, environment.sessionSecret, createSmsGateway(environment.sms, logger)),
+    ...createAuth(db, environment.sessionSecret, createSmsGateway(environment.sms, logger), flags),
   };
   const onUnixSocket = "socket" in environment.listen;
 

@@ -44,7 +44,7 @@ const database = openDatabase({
   ),
 });
 const { app, health, services } = await createApp({ environment, ...database, logger });
-const stopHousekeeping = startHousekeeping(database.db, services.images?.store, (error) =>
+const stopHousekeeping = startHousekeeping(services, (error) =>
   logger.warn({ err: error }, "housekeeping failed"),
 );
 

@@ -1,4 +1,5 @@
 import type { FormKeys } from "./auth/form-keys.js";
+import type { RateLimits } from "./auth/rate-limits.js";
 import type { Sessions } from "./auth/sessions.js";
 import type { SignInCodes } from "./auth/sign-in-codes.js";
 import type { Database } from "./database/database.js";
@@ -16,6 +17,7 @@ export interface Services {
   sessions: Sessions;
   signInCodes: SignInCodes;
   formKeys: FormKeys;
+  limits: RateLimits;
   layout: Layout;
   /** Absent: no object storage is set, so there are no pictures. */
   images: { store: ImageStore; encoder: Encoder } | undefined;

@@ -1,7 +1,8 @@
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createApp } from "../../apps/api/app.js";
-import { deleteExpired } from "../../apps/api/housekeeping.js";
+import { FeatureFlags, switchFlag } from "../../apps/api/flags.js";
+import { cleanUp, deleteExpired } from "../../apps/api/housekeeping.js";
 import { runStatement } from "./postgres.js";
 import {
   hiddenFields,
@@ -191,6 +192,41 @@ describe("a session's token", () => {
     await merchant.get("/stores");
     expect(merchant.cookie("__Host-session")).not.toBe(token);
   });
+});
+
+test("while the service is read-only, sessions go on as they are and housekeeping deletes nothing", async () => {
+  const { merchant, phone } = await openShop(shop.app, "read-only");
+  await age(phone, "rotated_at = now() - interval '61 minutes'");
+  await shop.pool.query(
+    `INSERT INTO sessions (token_hash, merchant_id, expires_at)
+     SELECT sha256('ended'), merchant_id, now() - interval '1 minute' FROM stores WHERE slug = 'read-only'`,
+  );
+  const sessions = async () =>
+    (await shop.pool.query("SELECT * FROM sessions ORDER BY id")).rows as unknown[];
+  const before = await sessions();
+  const token = merchant.cookie("__Host-session");
+  const failures: unknown[] = [];
+  // New ones each time, because flags are kept for a second.
+  const tidy = async () =>
+    await cleanUp({ db: shop.db, flags: new FeatureFlags(shop.db), images: undefined }, (error) =>
+      failures.push(error),
+    );
+
+  await switchFlag(shop.db, "read_only", true);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect((await merchant.get("/admin/read-only")).status).toBe(200);
+  await tidy();
+  expect(await sessions()).toEqual(before);
+  expect(merchant.cookie("__Host-session")).toBe(token);
+
+  await switchFlag(shop.db, "read_only", false);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect((await merchant.get("/admin/read-only")).status).toBe(200);
+  expect(merchant.cookie("__Host-session")).not.toBe(token);
+  await tidy();
+  const { rows } = await shop.pool.query("SELECT FROM sessions WHERE token_hash = sha256('ended')");
+  expect(rows).toEqual([]);
+  expect(failures).toEqual([]);
 });
 
 test("housekeeping deletes what has ended, in batches, and nothing else", async () => {

@@ -1,5 +1,7 @@
 import { request } from "node:http";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ImageStoreError, S3ImageStore } from "../../apps/api/images/image-store.js";
+import { deleteUnusedImages } from "../../apps/api/images/images.js";
 import { halves } from "./pictures.js";
 import { addProduct, openShop, startShop, type Shop, type Visitor } from "./shop.js";
 import { startStorage, type Storage } from "./storage.js";
@@ -65,4 +67,49 @@ test("uploads that are being read take places too: others are refused unread, an
   expect(refused).toEqual(Array.from({ length: 12 }, () => [503, "10"]));
   for (const upload of uploads) upload.destroy();
   await expect.poll(async () => (await merchant.upload(page, picture)).status).toBe(303);
+});
+
+test("are limited by merchant, before they are read", async () => {
+  const page = await newPage();
+  const picture = await halves(60, 60);
+  expect((await merchant.upload(page, picture)).status).toBe(303);
+  const others = await openShop(shop.app, "other-uploads");
+  // As after 120 of them at once.
+  await shop.pool.query("UPDATE rate_limits SET free_at = now() + interval '20 minutes'");
+  const refused = await merchant.upload(page, picture);
+  expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "10"]);
+  expect(refused.body).toContain("Please wait 10 seconds");
+  const id = await addProduct(others.merchant, "other-uploads", { name: "Thing", price: "1", stock: 1 });
+  expect((await others.merchant.upload(`/admin/other-uploads/products/${id}`, picture)).status).toBe(303);
+  await shop.pool.query("UPDATE rate_limits SET free_at = free_at - interval '10 seconds'");
+  expect((await merchant.upload(page, picture)).status).toBe(303);
+});
+
+/** A bucket that cannot delete one picture, as when an object of it is under a lock. */
+class StubbornStore extends S3ImageStore {
+  constructor(readonly stubborn: string) {
+    super(storage.bucket);
+  }
+  override async delete(digest: string, names: readonly string[]): Promise<void> {
+    if (digest === this.stubborn) throw new ImageStoreError("it is under a lock");
+    await super.delete(digest, names);
+  }
+}
+
+test("unused pictures are deleted until none is left; one that cannot be deleted keeps no other", async () => {
+  const oldest = "0".repeat(32);
+  await shop.pool.query(
+    `INSERT INTO images (digest, widths, touched_at)
+     SELECT lpad(n::text, 32, '0'), '{320}', now() - interval '3 days' + n * interval '1 minute' FROM generate_series(0, 60) AS n`,
+  );
+  const unused = async () =>
+    (await shop.db.selectFrom("images").select("digest").where("digest", "like", "0000000%").execute()).map(
+      ({ digest }) => digest,
+    );
+  const store = new StubbornStore(oldest);
+  await expect(deleteUnusedImages(shop.db, store)).rejects.toThrow("it is under a lock");
+  expect(await unused()).toEqual([oldest]);
+  expect(await deleteUnusedImages(shop.db, new S3ImageStore(storage.bucket))).toBe(1);
+  expect(await unused()).toEqual([]);
+  store.close();
 });

@@ -2,7 +2,8 @@ import { Type, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { IncomingMessage } from "node:http";
 import { finished } from "node:stream";
-import { merchantStore } from "../auth/merchant-area.js";
+import { merchantStore, signedIn } from "../auth/merchant-area.js";
+import type { RateLimit } from "../auth/rate-limits.js";
 import { findProduct } from "../catalogue/products.js";
 import { parseProductId, ProductPath } from "../catalogue/routes.js";
 import type { App } from "../http/app.js";
@@ -15,13 +16,15 @@ import { parseTextLine } from "../text-line.js";
 
 /** Reading and re-encoding a picture, those before it included, in milliseconds. */
 const UPLOAD_TIME = 75_000;
+// A picture takes up to two seconds of one core. An evening's work fits; after it, one merchant gets a fifth of the encoder.
+const UPLOADS_PER_MERCHANT: RateLimit = { name: "uploads by merchant", burst: 120, everySeconds: 10 };
 /** The request's decorator with the upload's place. */
 const PLACE = "place";
 
 /** The pictures of a merchant's product: adding one, naming it, showing it first, taking it off. */
-export function registerImageAdminRoutes(app: App, { db, images }: Services): void {
+export function registerImageAdminRoutes(app: App, { db, images, limits }: Services): void {
   void app.register((scope, _options, done) => {
-    registerUpload(scope.withTypeProvider<TypeBoxTypeProvider>(), { db, images });
+    registerUpload(scope.withTypeProvider<TypeBoxTypeProvider>(), { db, images, limits });
     done();
   });
 
@@ -53,7 +56,7 @@ export function registerImageAdminRoutes(app: App, { db, images }: Services): vo
   );
 }
 
-function registerUpload(app: App, { db, images }: Pick<Services, "db" | "images">): void {
+function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | "images" | "limits">): void {
   app.decorateRequest(PLACE, null);
   // Only here: nobody can make the service read a large form elsewhere, or without having signed in.
   app.addContentTypeParser(
@@ -80,6 +83,14 @@ function registerUpload(app: App, { db, images }: Pick<Services, "db" | "images"
       // The answer was sent, or the connection broke.
       finished(reply.raw, () => place.letGo());
       request.setDecorator(PLACE, place);
+      const retryAfter = await limits.take(UPLOADS_PER_MERCHANT, String(signedIn(request).merchantId));
+      if (retryAfter !== undefined)
+        throw new Problem(
+          429,
+          "too-many-uploads",
+          `You have sent many pictures. Please wait ${retryAfter} seconds before the next one.`,
+          { retryAfter },
+        );
     },
   };
   app.post("/admin/:slug/products/:product/images", options, async (request, reply) => {

@@ -1,4 +1,5 @@
 import type { Database } from "../database/database.js";
+import type { FeatureFlags } from "../flags.js";
 import type { SmsGateway } from "../sms/gateway.js";
 import { FormKeys } from "./form-keys.js";
 import { KeyedHash } from "./keyed-hash.js";
@@ -11,12 +12,14 @@ export function createAuth(
   db: Database,
   secret: string,
   gateway: SmsGateway,
-): { sessions: Sessions; signInCodes: SignInCodes; formKeys: FormKeys } {
+  flags: FeatureFlags,
+): { sessions: Sessions; signInCodes: SignInCodes; formKeys: FormKeys; limits: RateLimits } {
   const keyedHash = new KeyedHash(secret);
-  const sessions = new Sessions(db, keyedHash);
+  const sessions = new Sessions(db, keyedHash, flags);
   const limits = new RateLimits(db, keyedHash);
   return {
     sessions,
+    limits,
     signInCodes: new SignInCodes(db, keyedHash, limits, sessions, gateway),
     formKeys: new FormKeys(keyedHash),
   };

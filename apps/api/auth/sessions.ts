@@ -3,6 +3,7 @@ import { sql, type Transaction } from "kysely";
 import type { Database } from "../database/database.js";
 import { isUnavailable } from "../database/errors.js";
 import type { Tables } from "../database/tables.js";
+import type { FeatureFlags } from "../flags.js";
 import type { Store } from "../stores/stores.js";
 import type { KeyedHash } from "./keyed-hash.js";
 
@@ -47,6 +48,7 @@ export class Sessions {
   constructor(
     readonly db: Database,
     readonly keyedHash: KeyedHash,
+    readonly flags: FeatureFlags,
   ) {}
 
   /** Opens a session in the transaction that uses up the code for it, and returns the token for the cookie. */
@@ -115,9 +117,17 @@ export class Sessions {
       .execute();
   }
 
-  /** Moves the session on where it is due. Of several requests at once one succeeds; the others keep their token. */
+  /**
+   * Moves the session on where it is due. Of several requests at once one succeeds; the others keep their token. While
+   * nothing may be written, tokens go on as they are.
+   */
   async #renew(row: Row, hash: Buffer): Promise<string | undefined> {
-    if (row.isCurrent && !row.isConfirmed) {
+    const isUnconfirmed = row.isCurrent && !row.isConfirmed;
+    const isUnanswered = !row.isCurrent && !row.isConfirmed && row.isLost;
+    const isOld = row.isCurrent && row.isDue;
+    if (!isUnconfirmed && !isUnanswered && !isOld) return undefined;
+    if (await this.flags.isEnabled("read_only")) return undefined;
+    if (isUnconfirmed) {
       await this.db
         .updateTable("sessions")
         .set({ confirmed_at: sql<Date>`now()` })
@@ -127,8 +137,6 @@ export class Sessions {
         .execute();
       return undefined;
     }
-    const isUnanswered = !row.isCurrent && !row.isConfirmed && row.isLost;
-    if (!isUnanswered && !(row.isCurrent && row.isDue)) return undefined;
     const token = newToken();
     const { numUpdatedRows } = await this.db
       .updateTable("sessions")

@@ -3,13 +3,13 @@ import { SNAPSHOT_COLUMNS, type ProductImage } from "../catalogue/snapshot.js";
 import type { Database } from "../database/database.js";
 import { recordEvents } from "../outbox.js";
 import type { EncodedPicture } from "./encoder.js";
-import type { ImageStore } from "./image-store.js";
+import { ImageStoreError, type ImageStore } from "./image-store.js";
 import { fileNames } from "./picture.js";
 
 export const ALT_MAX = 200;
 export const IMAGES_MAX = 8;
-/** Pictures that one run of {@link deleteUnusedImages} looks at. */
-const BATCH = 50;
+/** Pictures that may fail in one run of {@link deleteUnusedImages} before it gives up: then it is not about a picture. */
+const FAILURES_MAX = 10;
 
 /** A product of a store. */
 export interface ProductKey {
@@ -87,21 +87,40 @@ export async function changeImages<Refusal extends string = never>(
 
 /**
  * Deletes pictures that nothing has shown for a day from the bucket, and then forgets them. One that fails stays for the
- * next run. Several processes may do it at once, and somebody may upload the same picture meanwhile: the row is locked
- * while its files go.
+ * next run and does not keep the others. Several processes may do it at once, and somebody may upload the same picture
+ * meanwhile: the row is locked while its files go.
+ * @param mayGoOn asked before each picture
  * @returns how many are gone
+ * @throws ImageStoreError the first failure, when everything else is done
  */
-export async function deleteUnusedImages(db: Database, store: ImageStore): Promise<number> {
+export async function deleteUnusedImages(
+  db: Database,
+  store: ImageStore,
+  mayGoOn: () => Promise<boolean> = () => Promise.resolve(true),
+): Promise<number> {
   let deleted = 0;
-  while (deleted < BATCH && (await deleteUnusedImage(db, store))) deleted++;
+  const failed = new Map<string, ImageStoreError>();
+  while (failed.size < FAILURES_MAX && (await mayGoOn())) {
+    const outcome = await deleteUnusedImage(db, store, [...failed.keys()]);
+    if (outcome === "none-left") break;
+    if (outcome === "deleted") deleted++;
+    else failed.set(outcome.digest, outcome.error);
+  }
+  const [first] = failed.values();
+  if (first) throw first;
   return deleted;
 }
 
-async function deleteUnusedImage(db: Database, store: ImageStore): Promise<boolean> {
+async function deleteUnusedImage(
+  db: Database,
+  store: ImageStore,
+  except: readonly string[],
+): Promise<"deleted" | "none-left" | { digest: string; error: ImageStoreError }> {
   return await db.transaction().execute(async (transaction) => {
     const { rows } = await sql<{ digest: string; widths: number[] }>`
       SELECT digest, widths FROM images AS unused
       WHERE touched_at < now() - interval '1 day'
+        AND digest <> ALL(${except}::text[])
         AND NOT EXISTS (
           SELECT FROM products
           WHERE products.images <> '[]'
@@ -110,9 +129,14 @@ async function deleteUnusedImage(db: Database, store: ImageStore): Promise<boole
       ORDER BY touched_at LIMIT 1 FOR UPDATE SKIP LOCKED
     `.execute(transaction);
     const [image] = rows;
-    if (!image) return false;
-    await store.delete(image.digest, fileNames(image.widths));
+    if (!image) return "none-left";
+    try {
+      await store.delete(image.digest, fileNames(image.widths));
+    } catch (error) {
+      if (error instanceof ImageStoreError) return { digest: image.digest, error };
+      throw error;
+    }
     await transaction.deleteFrom("images").where("digest", "=", image.digest).execute();
-    return true;
+    return "deleted";
   });
 }
