@@ -63,6 +63,29 @@ describe("a shop's new address", () => {
     expect((await merchant.post("/admin/first-name/address", { slug: "NO" })).status).toBe(422);
   });
 
+  test("leaves ten behind at most; the shop can still go back to one of them", async () => {
+    const { merchant } = await openShop(shop.app, "moves-0");
+    for (let n = 1; n < 10; n++) {
+      const answer = await merchant.post(`/admin/moves-${n - 1}/address`, { slug: `moves-${n}` });
+      expect(answer.location).toBe(`/admin/moves-${n}`);
+    }
+    // One more is left, and three ask at once.
+    const answers = await Promise.all(
+      ["a", "b", "c"].map(
+        async (slug) => await merchant.post("/admin/moves-9/address", { slug: `moves-${slug}` }),
+      ),
+    );
+    const moved = answers.filter(({ status }) => status === 303);
+    expect(moved).toHaveLength(1);
+    const current = moved[0]!.location!;
+    const refused = await merchant.post(`${current}/address`, { slug: "moves-more" });
+    expect(refused.status).toBe(422);
+    expect(refused.body).toContain("Your shop has had 10 other addresses");
+    expect((await browse("/s/moves-more")).status).toBe(404);
+    expect((await merchant.post(`${current}/address`, { slug: "moves-3" })).location).toBe("/admin/moves-3");
+    await expect(openShop(shop.app, "moves-more")).resolves.toBeDefined();
+  });
+
   test("taken by two shops at once goes to one", async () => {
     const shops = await Promise.all(["race-a", "race-b"].map((slug) => openShop(shop.app, slug)));
     const answers = await Promise.all(

@@ -5,7 +5,7 @@ import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
 import type { Services } from "../services.js";
-import { moveStore } from "../stores/moved.js";
+import { FORMER_SLUGS_MAX, moveStore } from "../stores/moved.js";
 import { isSlug, SLUG_MAX, SLUG_RULE } from "../stores/slug.js";
 import { StorePath } from "../stores/store-path.js";
 import type { Store } from "../stores/stores.js";
@@ -27,8 +27,12 @@ export function registerAddressRoutes(app: App, services: Services): void {
       sendPrivatePage(reply.code(422), page(signedIn(request), store, slug, { slug: message }));
 
     if (!isSlug(slug)) return refuse(`The address must be ${SLUG_RULE}.`);
-    if ((await moveStore(db, store.id, slug)) === "slug-taken")
-      return refuse(`The address ${slug} is taken already; choose another one.`);
+    const refusal = await moveStore(db, store.id, slug);
+    if (refusal === "slug-taken") return refuse(`The address ${slug} is taken already; choose another one.`);
+    if (refusal === "too-many")
+      return refuse(
+        `Your shop has had ${FORMER_SLUGS_MAX} other addresses, which go on leading to it. It can go back to one of them, but take no new one.`,
+      );
     return reply.redirect(`/admin/${slug}`, 303);
   });
 
