@@ -112,7 +112,14 @@ export class Database extends pulumi.ComponentResource {
       const dedicated = !servicesOn(topology, standby.about.name).includes("api");
       const definition = postgresql({
         ...common,
-        sizing: databaseSizing(standby.about, dedicated),
+        sizing: {
+          ...databaseSizing(standby.about, dedicated),
+          // PostgreSQL 15, 27.4.5: a standby with fewer than its primary does not start.
+          maxConnections: Math.max(
+            this.sizing.maxConnections,
+            databaseSizing(standby.about, dedicated).maxConnections,
+          ),
+        },
         network: this.makeNetwork(standby, args),
         follows: replicator && { address: machine.about.privateAddress, password: replicator.password },
       });

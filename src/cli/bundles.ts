@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { cacheDirectory } from "../../toolchain/cache.js";
 import { bundleDirectory } from "../artifacts.js";
 import { CliError, ExitCode } from "./errors.js";
+import type { StateResource } from "./recovery/state.js";
 
 /** Deployed bundles of the app, one folder each, named by digest: what a rollback holds a stack at. */
 export const keptBundles = join(cacheDirectory(), "bundles", "api");
@@ -59,4 +60,12 @@ async function prune(): Promise<void> {
     await rm(join(keptBundles, `${name}.json`), { force: true });
     await rm(join(keptBundles, name), { recursive: true, force: true });
   }
+}
+
+/** The digest of the bundle that is deployed. @throws CliError when there is none */
+export function bundleOf(resources: readonly StateResource[]): string {
+  const release = resources.find(({ type }) => type === "dukaan:index:Release");
+  const bundle = release?.inputs?.["bundle"] as { digest?: string } | undefined;
+  if (bundle?.digest !== undefined) return bundle.digest;
+  throw new CliError("the stack has no release yet", "Run ./dukaan up first.", ExitCode.precondition);
 }

@@ -1,21 +1,32 @@
-import { runOnMachine, type SshAccess } from "./commands/ssh.js";
-import { CliError } from "./errors.js";
+import { randomBytes } from "node:crypto";
+import { askMachine, runOnMachine, type SshAccess } from "./commands/ssh.js";
+import { CliError, ExitCode } from "./errors.js";
 
 /** What a machine's database is; what `/usr/local/lib/dukaan/database status` prints. */
 export type DatabaseStatus =
   | { state: "none" | "stopped" }
-  /** It does not start again; `ended` is its last position in the WAL. */
-  | { state: "fenced"; ended: string }
+  | {
+      /** It does not start again. */
+      state: "fenced";
+      /** The run that ended it. */
+      by: string;
+      /** It has ended with everything on the disk, at the position `ended`. */
+      clean: boolean;
+      ended: string;
+      timeline: number;
+    }
   | {
       state: "primary" | "standby";
-      position: string;
       /** Identifies the database through all copies of it. */
       system: string;
+      timeline: number;
       /** A standby that receives. */
       streaming: boolean;
-      holdsShop: boolean;
-      bytes: number;
+      /** A standby that was asked to take over, and may do so at any time. */
+      asked: boolean;
     };
+
+const program = "/usr/local/lib/dukaan/database";
 
 /** A machine's database, over SSH. */
 export class DatabaseSide {
@@ -24,6 +35,15 @@ export class DatabaseSide {
     readonly machine: string,
   ) {}
 
+  /** Whether there is a machine on which a database was ever made ready. */
+  async exists(): Promise<boolean> {
+    const target = this.access.targets[this.machine];
+    if (target === undefined) return false;
+    const { exitCode } = await askMachine(this.access, target, ["test", "-x", program]);
+    // 255: it does not answer, so nobody knows.
+    return exitCode !== 1;
+  }
+
   async status(): Promise<DatabaseStatus> {
     const status: DatabaseStatus = JSON.parse(await this.step("status"));
     return status;
@@ -31,8 +51,11 @@ export class DatabaseSide {
 
   /** A step of the machine's own program, see src/roles/postgresql/database.sh. */
   async step(...words: string[]): Promise<string> {
-    const target = this.access.targets[this.machine] ?? this.machine;
-    return await runOnMachine(this.access, target, ["/usr/local/lib/dukaan/database", ...words]);
+    const target = this.access.targets[this.machine];
+    if (target === undefined) {
+      throw new CliError(`there is no machine ${this.machine}`, "Run the same command again.");
+    }
+    return await runOnMachine(this.access, target, [program, ...words]);
   }
 }
 
@@ -61,8 +84,8 @@ const longestComparison = 400;
 
 /**
  * Leads all queries from one database to its standby. The order is what keeps the data whole: the old database is ended
- * for good before the new one accepts a write. What fails before the promotion is undone; from then on it only goes
- * forward, and can be called again.
+ * for good before the new one is asked to take over. What fails before that is undone, by the run that did it; from then
+ * on it only goes forward, and can be called again.
  */
 export async function switchDatabase(move: Switch): Promise<Switched> {
   const { source, target, report } = move;
@@ -72,21 +95,19 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
     await onPools(move, "lead", move.host);
     return { pausedMillis: 0 };
   }
-  if (next.state !== "standby" || (old.state !== "primary" && old.state !== "fenced")) {
-    throw new CliError(
-      `${source.machine} is ${old.state}, ${target.machine} is ${next.state}: this is not the way to a switch`,
-      `Look at both: ./dukaan ssh ${source.machine} -- /usr/local/lib/dukaan/database status`,
-    );
+  requireFollower(move, old, next);
+  if (old.state === "fenced") {
+    report("going on where an earlier run stopped");
+    await target.step("await", old.ended);
+    await target.step("promote");
+    await onPools(move, "lead", move.host);
+    return { pausedMillis: 0 };
   }
-  if (old.state === "primary" && old.system !== next.system) {
-    throw new CliError(
-      `${target.machine} is a standby of another database`,
-      "Run ./dukaan up, which mends it.",
-    );
-  }
-  const compare = old.state === "primary" && (await comparisonTime(target)) <= longestComparison;
-  if (old.state === "primary") await source.step("checkpoint");
+  const compare = await canCompare(target);
+  report("sending the WAL to the archive");
+  await source.step("drain");
 
+  const run = randomBytes(8).toString("hex");
   await onPools(move, "arm", String(longestPauseSeconds));
   report("holding queries back");
   const started = performance.now();
@@ -94,10 +115,10 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   try {
     await onPools(move, "pause");
     if (compare) tables = await compareTables(move);
-    await target.step("await", await source.step("fence"));
+    await target.step("await", await source.step("fence", run));
   } catch (error) {
     report("going back to the old database");
-    await goBack(move);
+    await goBack(move, run);
     throw error;
   }
   // Once it was asked to take over it may do so at any time: there is no way back from here, only on.
@@ -106,19 +127,44 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   return { pausedMillis: performance.now() - started, ...(tables !== undefined && { tables }) };
 }
 
-/** The target was not promoted, so the old database may go on. */
-async function goBack(move: Switch): Promise<void> {
+/** @throws CliError unless the target holds, or is about to hold, what the source does */
+function requireFollower({ source, target }: Switch, old: DatabaseStatus, next: DatabaseStatus): void {
+  const look = `Look at both: ./dukaan ssh ${source.machine} -- ${program} status; what to do then: docs/runbooks/evolve.md`;
+  if (next.state !== "standby" || (old.state !== "primary" && old.state !== "fenced")) {
+    throw new CliError(
+      `${source.machine} is ${old.state}, ${target.machine} is ${next.state}: this is not the way to a switch`,
+      look,
+    );
+  }
+  if (old.state === "fenced" && !old.clean) {
+    throw new CliError(
+      `the database of ${source.machine} has not ended cleanly, so ${target.machine} may lack its last orders`,
+      "Put it back with --abort, then begin anew.",
+    );
+  }
+  const same = old.timeline === next.timeline && (old.state === "fenced" || old.system === next.system);
+  if (!same || (old.state === "primary" && (!next.streaming || next.asked))) {
+    throw new CliError(
+      `${target.machine} does not follow ${source.machine}`,
+      "Remove the standby with --abort, then begin anew.",
+      ExitCode.refused,
+    );
+  }
+}
+
+/** The target was not asked to take over, so the old database may go on; unless another run has ended it. */
+async function goBack(move: Switch, run: string): Promise<void> {
   try {
-    await move.source.step("unfence");
+    await move.source.step("unfence", run);
   } finally {
     await onPools(move, "resume");
   }
 }
 
-async function comparisonTime(side: DatabaseSide): Promise<number> {
+async function canCompare(side: DatabaseSide): Promise<boolean> {
   const started = performance.now();
-  await side.step("checksums");
-  return performance.now() - started;
+  const answer = await side.step("probe", String(longestComparison));
+  return answer === "yes" && performance.now() - started <= longestComparison;
 }
 
 /** While nothing is written. @throws CliError that names the tables that differ */
@@ -130,7 +176,7 @@ async function compareTables({ source, target }: Switch): Promise<number> {
   if (differing.length > 0 || ours!.length !== theirs!.length) {
     throw new CliError(
       `${source.machine} and ${target.machine} do not hold the same: ${differing.join(", ") || "tables are missing"}`,
-      "Nothing was moved. Remove the standby with ./dukaan evolve --abort and begin anew.",
+      "Nothing was moved. Remove the standby with --abort and begin anew.",
     );
   }
   return ours!.length;

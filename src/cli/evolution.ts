@@ -1,7 +1,9 @@
 import type { StageSettings } from "../evolve/plan.js";
 import { changeToken, type Guarded, guarded, stageChange } from "../topology/guard.js";
 import { topologyOf } from "../../stacks/index.js";
-import { keepBundle } from "./bundles.js";
+import { bundleOf, findDeployedBundle } from "./bundles.js";
+import { sshAccess } from "./commands/ssh.js";
+import { DatabaseSide } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
 import { unprotect } from "./protection.js";
 import { runOperation } from "./pulumi.js";
@@ -40,7 +42,8 @@ export async function upAtStage(
     const gone = servers.map(({ urn }) => nameOf(urn));
     await unprotect(session, ({ urn }) => gone.some((name) => belongsTo(urn, name)));
   }
-  await keepBundle();
+  // The app stays what it is: a move is no deployment.
+  pulumi.env["DUKAAN_API_BUNDLE"] = await findDeployedBundle(bundleOf(resources));
   await runOperation(pulumi, "up", report, token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]);
 }
 
@@ -54,6 +57,23 @@ export async function goToStage({ pulumi, stack }: Session, stage: string): Prom
   const refusal = old && stageChange(old, guarded(settings, topologyOf(settings)));
   if (refusal) throw new CliError(refusal.reason, refusal.remedy, ExitCode.refused);
   await setStage(pulumi, settings, await configInTree(stack.name));
+}
+
+/**
+ * Between the end of the old database and the `up` of the new stage, an `up` of the old one would put roles back that
+ * lead nowhere.
+ * @throws CliError with the command that goes on
+ */
+export async function refuseMidway(session: Session, joining: string | undefined): Promise<void> {
+  if (joining === undefined) return;
+  const access = await sshAccess(session);
+  const { state } = await new DatabaseSide(access, access.services["postgresql"]?.[0] ?? "").status();
+  if (state !== "fenced") return;
+  throw new CliError(
+    `the database is on its way to stage ${joining}, and the old one has ended`,
+    `Go on with ./dukaan evolve ${joining}.`,
+    ExitCode.refused,
+  );
 }
 
 function guardedNow(resources: readonly StateResource[]): Guarded | undefined {

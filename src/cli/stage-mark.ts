@@ -15,7 +15,8 @@ interface StageMark {
   settings: StageSettings;
 }
 
-const names = ["stage", "joining", "leaving"] as const;
+/** In this order: cut off between two of them, a move is found where it goes on. */
+const names = ["leaving", "stage", "joining"] as const;
 
 /** What takes the place of the checkout's stage, by key of the configuration; empty when nothing does. */
 export async function markedStage(

@@ -47,6 +47,9 @@ it("can be undone while the standby follows", async () => {
   // Ended hard as soon as the standby is there.
   await killedAt("holding queries back", "evolve", "split");
   await expect.poll(() => visit("/"), { timeout: 10_000 }).toBe(200);
+  const restored = await lab.dukaan("restore", "--latest", "--yes");
+  expect(restored).toMatchObject({ exitCode: 4 });
+  expect(restored.stderr).toContain("on its way to stage split");
   await succeeds("evolve", "split", "--abort");
   const { stage, services } = await outputs();
   expect({ stage, on: services["postgresql"] }).toEqual({ stage: "droplet", on: ["app-1"] });
@@ -105,6 +108,9 @@ describe("droplet → split", () => {
 
 describe("split → droplet", () => {
   it("goes on where it was killed, in the middle of the switch", async () => {
+    const early = await lab.dukaan("evolve", "droplet");
+    expect(early).toMatchObject({ exitCode: 4 });
+    expect(early.stderr).toContain("./dukaan evolve split --finish");
     await succeeds("evolve", "split", "--finish");
     const journal = join(folder, "back.jsonl");
     const load = await startLoad({ url, ca, rate: RATE / 4, journal });
@@ -112,6 +118,9 @@ describe("split → droplet", () => {
       await killedAt("holding queries back", "evolve", "droplet");
       const states = [await stateOf("app-1"), await stateOf("database-1")];
       expect(states.filter((state) => state === "primary").length, states.join()).toBeLessThanOrEqual(1);
+      // An `up` by somebody who does not know of the move harms nothing.
+      const meddling = await lab.dukaan("up");
+      expect([0, 4], meddling.stderr).toContain(meddling.exitCode);
       await succeeds("evolve", "droplet");
     } finally {
       await load.stop();

@@ -87,6 +87,13 @@ function moveSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
       ExitCode.refused,
     );
   }
+  if (settings.leaving !== undefined && settings.stage !== to) {
+    throw new CliError(
+      `what was kept of stage ${settings.leaving} is still there`,
+      `Remove it first: ./dukaan evolve ${settings.stage} --finish`,
+      ExitCode.refused,
+    );
+  }
   const last = upStep(`Stage ${to} (pulumi up)`, evolution.settings.after);
   const backUp: Step<Progress> = {
     title: "Backup of the database where it is now",
@@ -98,7 +105,7 @@ function moveSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
   if (!moves || settings.stage === to) return [last, backUp];
   return [
     ...(settings.joining === undefined ? [backUp] : []),
-    upStep(`${moves.to} follows the database of ${moves.from} (pulumi up)`, evolution.settings.during),
+    followStep(evolution, settings),
     {
       title: "Database switched",
       run: async (context, report, retitle) => {
@@ -136,12 +143,11 @@ function abortSteps(evolution: Evolution, settings: Settings): Step<Progress>[] 
       title: "The other database has not taken over",
       run: async ({ session }) => {
         const { source, target } = sidesOf(evolution, settings, await sshAccess(session!));
-        if ((await source.status()).state === "fenced") {
-          // Between the fence and the promotion either may go on, but only one of them.
-          if ((await target.status()).state === "primary") throw tooLate(evolution);
-          await source.step("unfence");
-        }
-        await target.step("forget");
+        // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
+        // accept writes again.
+        if (await target.exists()) await target.step("forget");
+        const status = await source.status();
+        if (status.state === "fenced") await source.step("unfence", status.by);
       },
     },
     upStep(`Stage ${from} (pulumi up)`, { stage: from }),
@@ -179,6 +185,24 @@ const shopAnswers: Step<Progress> = {
 
 function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {
   return { title, run: async ({ session }, report) => upAtStage(session!, settings, report) };
+}
+
+/** Once the old database was ended, an `up` would only try to bring it back. */
+function followStep(evolution: Evolution, settings: Settings): Step<Progress> {
+  const { from, to } = evolution.moves!;
+  return {
+    title: `${to} follows the database of ${from} (pulumi up)`,
+    run: async ({ session }, report, retitle) => {
+      if (settings.joining !== undefined) {
+        const { source } = sidesOf(evolution, settings, await sshAccess(session!));
+        if ((await source.status()).state === "fenced") {
+          retitle(`${to} follows the database of ${from}, which has ended`);
+          return;
+        }
+      }
+      await upAtStage(session!, evolution.settings.during, report);
+    },
+  };
 }
 
 /** Both databases, and what the pools need to find the new one. */
@@ -232,14 +256,6 @@ async function requireConsent(
   terminal.close();
   if (answer.trim() !== "yes")
     throw new CliError("nothing was changed", "Type yes to go on.", ExitCode.refused);
-}
-
-function tooLate({ from, to }: Evolution): CliError {
-  return new CliError(
-    "the new database has taken over already",
-    `Finish the way with ./dukaan evolve ${to}; then go back with ./dukaan evolve ${from}.`,
-    ExitCode.refused,
-  );
 }
 
 function told(

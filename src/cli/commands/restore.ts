@@ -10,7 +10,9 @@ import { removeStaleLocks } from "../recovery/lock.js";
 import { recover as mend } from "../recovery/recover.js";
 import { exportState, refresh } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
+import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
+import { openStack } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
 import { sshAccess, type SshAccess } from "./ssh.js";
 
@@ -49,6 +51,14 @@ export async function restore(options: RestoreOptions): Promise<void> {
   const started = Date.now();
   const at = momentOf(options);
   const timeline = timelineOf(options.timeline);
+  const { joining } = await requireSettings(await openStack(options.stack, options));
+  if (joining !== undefined) {
+    throw new CliError(
+      `the database is on its way to stage ${joining}: its standby would not follow it back in time`,
+      `Undo that first: ./dukaan evolve ${joining} --abort`,
+      ExitCode.refused,
+    );
+  }
   await confirm(options, at);
   let closed = 0;
   let opened = 0;

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { findDeployedBundle } from "../bundles.js";
+import { bundleOf, findDeployedBundle } from "../bundles.js";
 import { CliError, ExitCode } from "../errors.js";
 import { planRotation, type Rotation } from "../logins.js";
 import { query, readOutputs, runOperation } from "../pulumi.js";
@@ -212,9 +212,3 @@ function urnOf(resources: readonly StateResource[], ending: string): string {
 }
 
 /** Digest of the bundle that is deployed: what is built here meanwhile is for `up` to deploy. */
-function bundleOf(resources: readonly StateResource[]): string {
-  const release = resources.find(({ type }) => type === "dukaan:index:Release");
-  const bundle = release?.inputs?.["bundle"] as { digest?: string } | undefined;
-  if (bundle?.digest !== undefined) return bundle.digest;
-  throw new CliError("the stack has no release yet", "Run ./dukaan up first.", ExitCode.precondition);
-}

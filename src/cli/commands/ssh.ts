@@ -77,7 +77,14 @@ export async function keepConnections(
 ): Promise<SshAccess & { close: () => Promise<void> }> {
   // Short: the path of a Unix socket has room for 107 bytes.
   const folder = await mkdtemp(join(tmpdir(), "dukaan-ssh-"));
-  const sharing = ["ControlMaster=auto", `ControlPath=${join(folder, "%C")}`, "ControlPersist=60"];
+  const sharing = [
+    "ControlMaster=auto",
+    `ControlPath=${join(folder, "%C")}`,
+    "ControlPersist=60",
+    // A machine that is gone is noticed.
+    "ServerAliveInterval=3",
+    "ServerAliveCountMax=3",
+  ];
   const options = [...access.options, ...sharing.flatMap((option) => ["-o", option])];
   const close = async () => {
     for (const target of Object.values(access.targets))

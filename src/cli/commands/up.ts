@@ -4,7 +4,7 @@ import { execa } from "execa";
 import { projectRoot } from "../../project.js";
 import { requireBudget } from "../budget.js";
 import { CliError, ExitCode } from "../errors.js";
-import { goToStage } from "../evolution.js";
+import { goToStage, refuseMidway } from "../evolution.js";
 import { keepBundle } from "../bundles.js";
 import type { Changes } from "../engine-events.js";
 import { cloudAccess } from "../cloud-access.js";
@@ -69,6 +69,7 @@ export async function up(options: UpOptions): Promise<void> {
         }
         await ensureStack(pulumi);
         if (options.stage !== undefined) await goToStage(context.session!, options.stage);
+        await refuseMidway(context.session!, settings.joining);
         context.mended = await recover(context.session!, report);
         await lookAtWhatIsThere(pulumi, report);
         await keepBundle();

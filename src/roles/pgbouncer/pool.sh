@@ -15,8 +15,13 @@ console() {
   runuser -u postgres -- psql --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 --username=pgbouncer \
     --command="$1" pgbouncer
 }
-is_paused() { console 'show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { exit !($(NF - 1) + 0) }'; }
-disarm() { systemctl stop "$watchdog.timer" 2>/dev/null || true; }
+is_paused() {
+  console 'show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { paused = $(NF - 1) + 0 } END { exit !paused }'
+}
+disarm() {
+  systemctl stop "$watchdog.timer" 2>/dev/null || true
+  systemctl reset-failed "$watchdog.service" 2>/dev/null || true
+}
 resume() {
   # It refuses to resume what is not paused.
   if is_paused; then console 'resume shop'; fi
@@ -25,9 +30,19 @@ resume() {
 case $1 in
 arm)
   disarm
-  systemd-run --quiet --unit="$watchdog" --on-active="$2" --timer-property=AccuracySec=100ms "$0" resume
+  systemd-run --quiet --collect --unit="$watchdog" --on-active="$2" --timer-property=AccuracySec=100ms "$0" resume
   ;;
-pause) console 'pause shop' || is_paused ;;
+pause)
+  # A transaction that takes longer would let the others wait for too long.
+  if ! timeout 3 runuser -u postgres -- psql --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 \
+    --username=pgbouncer --command='pause shop' pgbouncer; then
+    is_paused || {
+      resume
+      echo "a transaction takes longer than 3 s: nothing was held back" >&2
+      exit 1
+    }
+  fi
+  ;;
 lead)
   sed "s|^shop = host=[^ ]*|shop = host=$2|" "$configuration" >"$configuration.new"
   grep -qF "shop = host=$2 " "$configuration.new"

@@ -44,4 +44,4 @@ until [ "$(ask 'select pg_is_in_recovery()' 2>/dev/null)" = t ]; do
   sleep 0.2
 done
 : >"$copied"
-rm -f "$begun"
+rm -f "$begun" /var/lib/dukaan/postgresql-promoted
