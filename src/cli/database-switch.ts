@@ -114,15 +114,22 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   let tables: number | undefined;
   try {
     await onPools(move, "pause");
-    if (compare) tables = await compareTables(move);
-    await target.step("await", await source.step("fence", run));
+    if (compare) {
+      report("comparing the tables");
+      tables = await compareTables(move);
+    }
+    report("ending the old database");
+    const ended = await source.step("fence", run);
+    await target.step("await", ended);
   } catch (error) {
     report("going back to the old database");
     await goBack(move, run);
     throw error;
   }
+  report("the standby takes over");
   // Once it was asked to take over it may do so at any time: there is no way back from here, only on.
   await target.step("promote");
+  report("leading queries there");
   await onPools(move, "lead", move.host);
   return { pausedMillis: performance.now() - started, ...(tables !== undefined && { tables }) };
 }
