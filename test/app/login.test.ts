@@ -219,6 +219,26 @@ describe("asking for codes", () => {
     expect(await ask(elsewhere)).toBe(303);
   });
 
+  test("is limited for all numbers and addresses together, and who is refused by that loses nothing", async () => {
+    const ask = async (phone: string) => await new Visitor(shop.app).post("/login", { phone }, newAddress());
+    expect((await ask(newPhone())).status).toBe(303);
+    // As after 900 codes at once.
+    await shop.pool.query("UPDATE rate_limits SET free_at = now() + interval '1 hour'");
+    const phone = newPhone();
+    for (let attempt = 0; attempt < 4; attempt++) {
+      const refused = await ask(phone);
+      expect([refused.status, refused.headers["retry-after"]]).toEqual([429, "4"]);
+      expect(refused.body).toContain("Please wait 4 seconds");
+    }
+    expect(() => loggedCode(shop.app, phone)).toThrow(/No code/);
+    // Twelve seconds later there are three more, also for the number that was refused.
+    await shop.pool.query(
+      "UPDATE rate_limits SET free_at = free_at - interval '12 seconds' WHERE free_at > now() + interval '50 minutes'",
+    );
+    for (let attempt = 0; attempt < 3; attempt++) expect((await ask(phone)).status).toBe(303);
+    await shop.pool.query("DELETE FROM rate_limits");
+  });
+
   test("and guessing is limited by address too", async () => {
     const address = { "x-forwarded-for": "2001:db8:1::1" };
     const statuses = new Map<number, number>();

@@ -222,4 +222,16 @@ describe("signing in with a provider", () => {
     expect(visitor.cookie("__Host-sign-in")).toBeUndefined();
     await app.close();
   });
+
+  test("takes nothing from a number's codes while the provider does not work", async () => {
+    let works = false;
+    const provider = await startProvider((response) => response.writeHead(works ? 204 : 500).end());
+    const { app } = await withProvider(provider.url);
+    const phone = newPhone();
+    const ask = async () => (await new Visitor(app).post("/login", { phone }, newAddress())).status;
+    for (let attempt = 0; attempt < 12; attempt++) expect(await ask()).toBe(503);
+    works = true;
+    expect([await ask(), await ask(), await ask(), await ask()]).toEqual([303, 303, 303, 429]);
+    await app.close();
+  });
 });

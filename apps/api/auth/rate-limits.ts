@@ -39,6 +39,15 @@ export class RateLimits {
     `.execute(this.db);
     return rows.length > 0 ? undefined : everySeconds;
   }
+
+  /** Gives one back that was taken for nothing. */
+  async giveBack({ name, everySeconds }: RateLimit, subject: string): Promise<void> {
+    await this.db
+      .updateTable("rate_limits")
+      .set({ free_at: sql<Date>`free_at - make_interval(secs => ${everySeconds})` })
+      .where("subject_hash", "=", this.keyedHash.digest("rate-limit", name, subject))
+      .execute();
+  }
 }
 
 /**

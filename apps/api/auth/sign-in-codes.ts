@@ -2,6 +2,7 @@ import { randomBytes, randomInt, timingSafeEqual } from "node:crypto";
 import { sql } from "kysely";
 import type { Database } from "../database/database.js";
 import type { SmsGateway } from "../sms/gateway.js";
+import { SmsNotSent } from "../sms/webhook.js";
 import type { KeyedHash } from "./keyed-hash.js";
 import type { RateLimit, RateLimits } from "./rate-limits.js";
 import type { Sessions } from "./sessions.js";
@@ -21,6 +22,13 @@ const CODES_PER_NUMBER: readonly RateLimit[] = [
 ];
 // Mobile networks put thousands of phones behind one IPv4 address; a message costs money.
 const CODES_PER_ADDRESS: RateLimit = { name: "codes by address", burst: 30, everySeconds: 60 };
+// What somebody with many addresses and numbers may make the platform pay for: at 0.20 rupees a message, 180 rupees an hour
+// and 1,080 a day. A platform with more merchants than sign in within that raises them: a session lasts weeks, so 5,400 a
+// day are more than 75,000 merchants need.
+const CODES_IN_ALL: readonly RateLimit[] = [
+  { name: "codes in all and hour", burst: 900, everySeconds: HOUR / 900 },
+  { name: "codes in all and day", burst: 5_400, everySeconds: (24 * HOUR) / 5_400 },
+];
 const GUESSES_PER_ADDRESS: RateLimit = { name: "guesses by address", burst: 60, everySeconds: 30 };
 
 /** Ask again after this many seconds. */
@@ -47,11 +55,17 @@ export class SignInCodes {
    * @param from whom to count it for beside the number, see `addressSubject`
    * @returns the challenge for the browser's cookie: codes are only taken together with it, so that nobody else can use
    *   up the attempts of a code
+   * @throws SmsNotSent when nobody took the message over; then the number may be tried again
    */
   async send(phone: string, from: string): Promise<string | TooMany> {
     const waitSeconds =
       (await this.limits.take(CODES_PER_ADDRESS, from)) ?? (await this.#takeAll(CODES_PER_NUMBER, phone));
     if (waitSeconds !== undefined) return { waitSeconds };
+    const waitForAll = await this.#takeAll(CODES_IN_ALL, "all");
+    if (waitForAll !== undefined) {
+      await this.#giveBackAll(CODES_PER_NUMBER, phone);
+      return { waitSeconds: waitForAll };
+    }
 
     const challenge = randomBytes(32).toString("base64url");
     const code = String(randomInt(1_000_000)).padStart(6, "0");
@@ -66,7 +80,13 @@ export class SignInCodes {
       .values({ phone, ...row })
       .onConflict((conflict) => conflict.column("phone").doUpdateSet(row))
       .execute();
-    await this.gateway.sendCode(phone, code);
+    try {
+      await this.gateway.sendCode(phone, code);
+    } catch (error) {
+      // The others stay taken: a message that timed out may have been paid for, and trying again and again has an end.
+      if (error instanceof SmsNotSent) await this.#giveBackAll(CODES_PER_NUMBER, phone);
+      throw error;
+    }
     return challenge;
   }
 
@@ -133,5 +153,9 @@ export class SignInCodes {
       if (waitSeconds !== undefined) return waitSeconds;
     }
     return undefined;
+  }
+
+  async #giveBackAll(limits: readonly RateLimit[], subject: string): Promise<void> {
+    for (const limit of limits) await this.limits.giveBack(limit, subject);
   }
 }
