@@ -24,30 +24,6 @@ CREATE TABLE images (
 
 CREATE INDEX images_touched_at_idx ON images (touched_at);
 
-ALTER TABLE products
-  ADD COLUMN description text NOT NULL DEFAULT '' CHECK (length(description) <= 4000),
-  -- What it cost before; shown struck through.
-  ADD COLUMN compare_at_paise integer
-    CONSTRAINT products_compare_at_paise_check CHECK (compare_at_paise > price_paise AND compare_at_paise <= 1000000000),
-  -- Hidden products do not exist for buyers.
-  ADD COLUMN hidden boolean NOT NULL DEFAULT false,
-  -- Higher ones come first; among equals the newest.
-  ADD COLUMN position integer NOT NULL DEFAULT 0 CHECK (position BETWEEN 0 AND 9999),
-  ADD COLUMN category_id bigint,
-  -- [{"digest", "width", "height", "widths", "alt"}], the first one being what lists show. With the product, because it
-  -- is never read or sent without it.
-  ADD COLUMN images jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_array_length(images) <= 8),
-  -- A category of the same store. Not deleted with products in it: each of them would have to tell that it changed.
-  ADD CONSTRAINT products_category_fkey FOREIGN KEY (store_id, category_id) REFERENCES categories (store_id, id);
-
--- Keyset paging: for the merchant, for buyers, for buyers within a category.
-CREATE INDEX products_position_idx ON products (store_id, position, id);
-CREATE INDEX products_visible_idx ON products (store_id, position, id) WHERE NOT hidden;
-CREATE INDEX products_category_idx ON products (store_id, category_id, position, id);
-DROP INDEX products_store_id_id_idx;
--- Which products show a picture, for those who clean up.
-CREATE INDEX products_images_idx ON products USING gin (images jsonb_path_ops) WHERE images <> '[]';
-
 -- Every slug that a store has or had. The others lead to it for ever, so no other store may take them.
 CREATE TABLE store_slugs (
   slug text PRIMARY KEY,
@@ -73,3 +49,28 @@ $$;
 
 CREATE TRIGGER stores_keep_slug AFTER INSERT OR UPDATE OF slug ON stores
   FOR EACH ROW EXECUTE FUNCTION keep_store_slug();
+
+-- Last, because nobody reads products from here until the end. The indexes need the new columns, so they come after them.
+ALTER TABLE products
+  ADD COLUMN description text NOT NULL DEFAULT '' CHECK (length(description) <= 4000),
+  -- What it cost before; shown struck through.
+  ADD COLUMN compare_at_paise integer
+    CONSTRAINT products_compare_at_paise_check CHECK (compare_at_paise > price_paise AND compare_at_paise <= 1000000000),
+  -- Hidden products do not exist for buyers.
+  ADD COLUMN hidden boolean NOT NULL DEFAULT false,
+  -- Higher ones come first; among equals the newest.
+  ADD COLUMN position integer NOT NULL DEFAULT 0 CHECK (position BETWEEN 0 AND 9999),
+  ADD COLUMN category_id bigint,
+  -- [{"digest", "width", "height", "widths", "alt"}], the first one being what lists show. With the product, because it
+  -- is never read or sent without it.
+  ADD COLUMN images jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_array_length(images) <= 8),
+  -- A category of the same store. Not deleted with products in it: each of them would have to tell that it changed.
+  ADD CONSTRAINT products_category_fkey FOREIGN KEY (store_id, category_id) REFERENCES categories (store_id, id);
+
+-- Keyset paging: for the merchant, for buyers, for buyers within a category.
+CREATE INDEX products_position_idx ON products (store_id, position, id);
+CREATE INDEX products_visible_idx ON products (store_id, position, id) WHERE NOT hidden;
+CREATE INDEX products_category_idx ON products (store_id, category_id, position, id);
+-- products_store_id_id_idx goes one release later: the release before this one pages by it, also when it is gone back to.
+-- Which products show a picture, for those who clean up.
+CREATE INDEX products_images_idx ON products USING gin (images jsonb_path_ops) WHERE images <> '[]';
