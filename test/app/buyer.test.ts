@@ -148,12 +148,17 @@ describe("a purchase without JavaScript", () => {
     expect(await stockOf(foreign)).toBe(5);
   });
 
-  test.each(["/s/no-such-shop", "/s/UPPER", "/s/own/p/999999", "/s/own/p/abc", `/o/${"A".repeat(22)}`])(
-    "%s is not found",
-    async (path) => {
-      expect((await new Visitor(shop.app).get(path)).status).toBe(404);
-    },
-  );
+  test.each([
+    "/s/no-such-shop",
+    "/s/UPPER",
+    "/s/own/p/999999",
+    "/s/own/p/abc",
+    "/s/own/c/none",
+    "/s/own/c/%00",
+    `/o/${"A".repeat(22)}`,
+  ])("%s is not found", async (path) => {
+    expect((await new Visitor(shop.app).get(path)).status).toBe(404);
+  });
 });
 
 const orderThroughApi = async (slug: string, payload: object, key: string = randomUUID()) =>

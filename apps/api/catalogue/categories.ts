@@ -20,6 +20,11 @@ export interface CategoryInput {
   position: number;
 }
 
+/** Whether the text can stand in a category's address. */
+export function isCategorySlug(text: string): boolean {
+  return text.length <= 60 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(text);
+}
+
 /** A store's categories in their order. */
 export async function listCategories(db: Database, storeId: number): Promise<Category[]> {
   return await db

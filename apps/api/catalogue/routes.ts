@@ -4,6 +4,7 @@ import { sendPublicPage } from "../http/caching.js";
 import { notFound } from "../http/problem.js";
 import type { Services } from "../services.js";
 import { StorePath, storeIsElsewhere } from "../stores/store-path.js";
+import { isCategorySlug } from "./categories.js";
 import { CURSOR_PATTERN, parseCursor, type Cursor } from "./cursor.js";
 import { productPage, shopPage } from "./pages.js";
 import { findProductFront, findShopFront } from "./shop-front.js";
@@ -25,11 +26,12 @@ export function registerCatalogueRoutes(app: App, { db, layout }: Services): voi
   const params = Type.Object({ ...StorePath.properties, category: Type.String() });
   app.get("/s/:slug/c/:category", { schema: { params, querystring } }, async (request, reply) => {
     const { slug, category: wanted } = request.params;
+    if (!isCategorySlug(wanted)) throw noSuchCategory();
     const options = { cursor: cursorOf(request.query), category: wanted };
     const front = await findShopFront(db, slug, PAGE_SIZE, options);
     const { store, ...content } = front ?? (await storeIsElsewhere(db, slug));
     const category = content.categories.find((one) => one.slug === wanted);
-    if (!category) throw notFound("This shop has no such category.");
+    if (!category) throw noSuchCategory();
     return sendPublicPage(request, reply, shopPage(layout, store, { ...content, category }));
   });
 
@@ -40,6 +42,10 @@ export function registerCatalogueRoutes(app: App, { db, layout }: Services): voi
     if (!product) throw notFound("This shop has no such product.");
     return sendPublicPage(request, reply, productPage(layout, store, product));
   });
+}
+
+function noSuchCategory() {
+  return notFound("This shop has no such category.");
 }
 
 function cursorOf({ page }: { page?: string }): Cursor | undefined {
