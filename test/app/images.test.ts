@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { deleteUnusedImages } from "../../apps/api/images/images.js";
+import { changeImages, deleteUnusedImages } from "../../apps/api/images/images.js";
 import { S3ImageStore } from "../../apps/api/images/image-store.js";
 import { animation, bomb, halves, interlaced } from "./pictures.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
@@ -159,6 +159,39 @@ async function imagesOf(id: number) {
     .executeTakeFirstOrThrow();
   return product.images;
 }
+
+test("pictures that products share are locked in one order, so that changes do not block each other", async () => {
+  const { id: productId } = await newProduct();
+  const { storeId } = await shop.db
+    .selectFrom("products")
+    .select("store_id as storeId")
+    .where("id", "=", productId)
+    .executeTakeFirstOrThrow();
+  const image = (digit: string) => ({
+    digest: digit.repeat(32),
+    width: 320,
+    height: 320,
+    widths: [320],
+    alt: "",
+  });
+  // The later one first, also in the table.
+  const [later, first] = [image("b"), image("a")];
+  for (const { digest, widths } of [later, first])
+    await shop.db.insertInto("images").values({ digest, widths }).execute();
+  const lock = "SELECT FROM images WHERE digest = $1 FOR UPDATE NOWAIT";
+  const other = await shop.pool.connect();
+  await other.query("BEGIN");
+  await other.query(lock, [first.digest]);
+  const change = changeImages(shop.db, { storeId, productId }, () => [later, first]);
+  const waiting =
+    "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+  await expect.poll(async () => (await shop.pool.query(waiting)).rowCount).toBe(1);
+  // What waits for the first one holds no other.
+  expect((await other.query(lock, [later.digest])).rowCount).toBe(1);
+  await other.query("COMMIT");
+  other.release();
+  expect(await change).toBe("done");
+});
 
 describe("what is no picture for a shop", () => {
   const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="50" height="50"/>');

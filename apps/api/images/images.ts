@@ -64,11 +64,20 @@ export async function changeImages<Refusal extends string = never>(
     if (typeof images === "string") return images;
     if (images === product.images) return "done";
     const digests = [...product.images, ...images].map(({ digest }) => digest);
+    const shown = sql<boolean>`digest = ANY(${digests}::text[])`;
+    // Products may share pictures: in one order for all, or two changes would wait for each other.
+    await transaction
+      .selectFrom("images")
+      .select("digest")
+      .where(shown)
+      .orderBy("digest")
+      .forNoKeyUpdate()
+      .execute();
     // Those that go are kept for a while: pages that show them are open. Those that come cannot be deleted meanwhile.
     await transaction
       .updateTable("images")
       .set({ touched_at: sql<Date>`now()` })
-      .where(sql<boolean>`digest = ANY(${digests}::text[])`)
+      .where(shown)
       .execute();
     const snapshot = await transaction
       .updateTable("products")
