@@ -38,12 +38,15 @@ function anonymousMiB(pid: number): number {
 }
 
 describe("re-encoding", () => {
-  test("is the first to be killed when memory is short, and then only that picture fails", async () => {
+  test.each([
+    ["the kernel, being the first when memory is short", "SIGKILL"],
+    ["itself, when its own heap is full", "SIGABRT"],
+  ] as const)("is killed by %s, and then only that picture fails", async (_who, signal) => {
     const encoder = new Encoder();
     const picture = await halves(3000, 3000);
     const [outcome] = await Promise.allSettled([
       encoder.encode(picture),
-      childThatIsFirstToGo().then((pid) => process.kill(pid, "SIGKILL")),
+      childThatIsFirstToGo().then((pid) => process.kill(pid, signal)),
     ]);
     expect(outcome).toMatchObject({ status: "rejected", reason: { name: "PictureRefused" } });
     expect(outcome).toMatchObject({ reason: { message: expect.stringContaining("more memory or time") } });

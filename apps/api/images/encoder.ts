@@ -121,16 +121,18 @@ async function reencode(picture: Buffer): Promise<EncodedPicture> {
   // It may end before it has read everything.
   child.stdin.on("error", () => undefined);
   child.stdin.end(picture);
-  const ended = new Promise<string>((resolve, reject) => {
+  const ended = new Promise<number | NodeJS.Signals>((resolve, reject) => {
     child.once("error", reject);
-    child.once("close", (code, signal) => resolve(signal ?? String(code)));
+    child.once("close", (code, signal) => resolve(signal ?? code ?? 0));
   });
   const [output, complaints, end] = await Promise.all([buffer(child.stdout), buffer(child.stderr), ended]);
-  if (end === "SIGKILL")
+  // SIGKILL comes from the kernel or the time limit, SIGABRT from V8 when its heap is full; a library that crashes on a
+  // picture will do so again.
+  if (typeof end === "string")
     throw new PictureRefused(
       "This picture takes more memory or time than there is. Please make it smaller and try again.",
     );
-  if (end !== "0") throw new Error(`re-encoding ended with ${end}: ${complaints.toString().slice(-2000)}`);
+  if (end !== 0) throw new Error(`re-encoding ended with ${end}: ${complaints.toString().slice(-2000)}`);
   return parseAnswer(output);
 }
 
