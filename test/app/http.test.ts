@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openDatabase } from "../../apps/api/database/database.js";
 import { isUnavailable } from "../../apps/api/database/errors.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
@@ -157,6 +157,16 @@ describe("read-only mode", () => {
     await switchReadOnly(false);
     expect((await new Visitor(shop.app).post("/login", { phone: "9876543210" })).status).toBe(303);
   });
+});
+
+test("many who ask at once whether it is ready share one look at the database", async () => {
+  await visit("/readyz");
+  await new Promise((resolve) => setTimeout(resolve, 250));
+  const query = vi.spyOn(shop.pool, "query");
+  const answers = await Promise.all(Array.from({ length: 50 }, async () => await visit("/readyz")));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(query).toHaveBeenCalledTimes(1);
+  query.mockRestore();
 });
 
 describe("without a database", () => {

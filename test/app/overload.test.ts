@@ -85,9 +85,9 @@ class Visitor {
     return new Visitor(socket);
   }
 
-  ask(path = PAGE): Promise<Answer> {
+  ask(path = PAGE, fields = ""): Promise<Answer> {
     this.#sentAt = performance.now();
-    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: shop.test\r\n\r\n`);
+    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: shop.test\r\n${fields}\r\n`);
     return new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -151,9 +151,9 @@ async function crowd(rate: number, seconds: number): Promise<(Answer & { doneAt:
   return answers;
 }
 
-async function ask(path: string): Promise<Answer> {
+async function ask(path: string, fields?: string): Promise<Answer> {
   const visitor = await Visitor.come();
-  const answer = await visitor.ask(path);
+  const answer = await visitor.ask(path, fields);
   visitor.leave();
   return answer;
 }
@@ -194,8 +194,11 @@ test("while the database stands still, as many wait as may and are served after 
   const refused = await ask(PAGE);
   const api = await ask("/api/v1/stores/any");
   const [health, metrics] = [await ask("/livez"), await ask("/metrics")];
+  const publicHealth = await ask("/readyz", "X-Forwarded-For: 198.51.100.7\r\n");
   await blocker.query("COMMIT");
   await blocker.end();
+  expect(publicHealth.status).toBe(503);
+  expect(publicHealth.head).toMatch(/^retry-after: 5\r?$/im);
   expect([refused.status, api.status, health.status, metrics.status]).toEqual([503, 503, 200, 200]);
   expect(refused.ms).toBeLessThan(200);
   expect(api.head).toMatch(/content-type: application\/json/i);

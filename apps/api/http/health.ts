@@ -7,6 +7,9 @@ export interface Health {
   draining: boolean;
 }
 
+/** For how long one look at the database answers everybody who asks whether it is there, in milliseconds. */
+const LOOK_HOLDS = 200;
+
 /**
  * /livez: the process answers. /readyz: it can serve, because the database answers and has every migration of
  * this release (once seen they are not asked for again: migrations are never undone).
@@ -20,6 +23,28 @@ export function registerHealth(
   const health: Health = { draining: false };
   const ready = { status: "ready", ...(release !== undefined && { release }) };
   let migrated = false;
+  let look: { at: number; result: Promise<readonly string[]> } | undefined;
+
+  // Anybody may ask, however often: one look at a time, so that no more than one connection is taken from buyers.
+  const pendingMigrations = async (): Promise<readonly string[]> => {
+    if (!look || performance.now() - look.at > LOOK_HOLDS) {
+      const mine = { at: Number.POSITIVE_INFINITY, result: lookAtDatabase() };
+      const ended = () => (mine.at = performance.now());
+      mine.result.then(ended, ended);
+      look = mine;
+    }
+    return await look.result;
+  };
+
+  const lookAtDatabase = async (): Promise<readonly string[]> => {
+    if (migrated) {
+      await pool.query("SELECT 1");
+      return [];
+    }
+    const { pending } = await migrationStatus(pool, migrationsDirectory);
+    migrated = pending.length === 0;
+    return pending;
+  };
 
   app.get("/livez", (_request, reply) => reply.header("cache-control", "no-store").send({ status: "ok" }));
 
@@ -27,13 +52,8 @@ export function registerHealth(
     reply.header("cache-control", "no-store");
     if (health.draining) return await reply.code(503).send({ status: "draining" });
     try {
-      if (migrated) {
-        await pool.query("SELECT 1");
-        return ready;
-      }
-      const { pending } = await migrationStatus(pool, migrationsDirectory);
+      const pending = await pendingMigrations();
       if (pending.length > 0) return await reply.code(503).send({ status: "migrations-pending", pending });
-      migrated = true;
       return ready;
     } catch (error) {
       request.log.warn({ err: error }, "not ready: the database does not answer");
