@@ -320,6 +320,9 @@ test("what costs much can be switched off, and everything else goes on", async (
     expect(refused.status).toBe(503);
     expect(refused.headers["retry-after"]).toBe("300");
   }
+  await switchFlag(shop.db, "exports_off", false);
+  await sleep(1_100);
+  expect((await merchant.get("/admin/big/orders.csv?q=wadia")).status).toBe(503);
   await switchAll(false);
   expect((await merchant.get("/admin/big/orders?q=wadia")).status).toBe(200);
   expect((await merchant.get("/admin/big")).body).toContain("<svg");

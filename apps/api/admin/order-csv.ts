@@ -1,11 +1,15 @@
 import { sql, type Kysely } from "kysely";
 import type { Tables } from "../database/tables.js";
+import { readWithin } from "../database/time-limit.js";
+import { Problem } from "../http/problem.js";
 import { rupeesForInput } from "../money.js";
 import type { OrderFilter } from "./order-filter.js";
 import { filteredOrders } from "./order-list.js";
 
 /** Orders that one query fetches: the most that is in memory at a time. */
 const BATCH = 500;
+/** How long one query may take, in milliseconds: less than the service waits, so that none goes on for nobody. */
+const BATCH_LIMIT = 4_000;
 
 const HEADER = [
   "Order",
@@ -45,6 +49,25 @@ export async function* ordersCsv(
 type Row = Awaited<ReturnType<typeof readBatch>>[number];
 
 async function readBatch(
+  db: Kysely<Tables>,
+  storeId: number,
+  filter: OrderFilter,
+  before: number | undefined,
+) {
+  const rows = await readWithin(
+    db,
+    BATCH_LIMIT,
+    async (transaction) => await selectBatch(transaction, storeId, filter, before),
+  );
+  // Behind the first batch this breaks the download off: the file must not look complete.
+  if (!rows)
+    throw new Problem(503, "too-slow", "Reading these orders takes too long. Please choose fewer days.", {
+      retryAfter: 60,
+    });
+  return rows;
+}
+
+async function selectBatch(
   db: Kysely<Tables>,
   storeId: number,
   filter: OrderFilter,

@@ -16,7 +16,7 @@ import { moveOrder } from "../orders/transitions.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
 import { ordersCsv } from "./order-csv.js";
-import { FilterQuery, parseFilter } from "./order-filter.js";
+import { FilterQuery, parseFilter, type OrderFilter } from "./order-filter.js";
 import { listOrders } from "./order-list.js";
 import { merchantOrderPage, ordersPage } from "./order-pages.js";
 
@@ -45,7 +45,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
         reply.code(422),
         ordersPage(layout, signedIn(request), store, { orders: { rows: [] }, texts, errors }),
       );
-    if (Object.keys(filter).length > 0 && (await flags.isEnabled("search_off"))) throw switchedOff();
+    await refuseSearchWhenOff(filter);
     const cursor = page === undefined ? undefined : parseCursor(page);
     const orders =
       (await readWithin(
@@ -68,6 +68,7 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       throw new Problem(400, "invalid-input", "Some of the input is not valid.", {
         details: Object.entries(errors).map(([field, reason]) => ({ path: `querystring/${field}`, reason })),
       });
+    await refuseSearchWhenOff(filter);
     return reply
       .header("cache-control", "private, no-store")
       .header(
@@ -113,6 +114,10 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       );
     },
   );
+
+  async function refuseSearchWhenOff(filter: OrderFilter): Promise<void> {
+    if (Object.keys(filter).length > 0 && (await flags.isEnabled("search_off"))) throw switchedOff();
+  }
 
   async function requireOrder(storeId: number, number: string) {
     const order = await findOrder(db, { storeId, number: parseOrderNumber(number) });
