@@ -61,8 +61,11 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
   // Only here: nobody can make the service read a large form elsewhere, or without having signed in.
   app.addContentTypeParser(
     "multipart/form-data",
-    async (request: FastifyRequest, payload: IncomingMessage) =>
-      await request.getDecorator<Place>(PLACE).during(async () => await readUpload(request, payload)),
+    async (request: FastifyRequest, payload: IncomingMessage) => {
+      const place = request.getDecorator<Place | null>(PLACE);
+      if (!place) throw noPictures();
+      return await place.during(async () => await readUpload(request, payload));
+    },
   );
 
   const body = Type.Object({ alt: Type.Optional(Type.String()), picture: Type.Optional(Type.Any()) });
@@ -73,12 +76,7 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
     config: { offWhen: "uploads_off" as const },
     // What is read is held in memory, so the place is taken before.
     preParsing: async (request: FastifyRequest, reply: FastifyReply) => {
-      if (!images)
-        throw new Problem(
-          501,
-          "no-pictures",
-          "This platform has no object storage for pictures. Whoever runs it can set dukaan:images.",
-        );
+      if (!images) return;
       const place = images.encoder.takePlace();
       // The answer was sent, or the connection broke.
       finished(reply.raw, () => place.letGo());
@@ -97,14 +95,16 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
     const store = merchantStore(request);
     const productId = parseProductId(request.params.product);
     const { alt = "", picture } = request.body;
-    const place = request.getDecorator<Place>(PLACE);
-    await place.during(async () => await keep({ storeId: store.id, productId }, picture, alt));
+    const place = request.getDecorator<Place | null>(PLACE);
+    const product = { storeId: store.id, productId };
+    if (!(await findProduct(db, product.storeId, product.productId, { withHidden: true })))
+      throw noSuchProduct();
+    if (!place) throw noPictures();
+    await place.during(async () => await keep(product, picture, alt));
     return reply.redirect(`/admin/${store.slug}/products/${productId}#pictures`, 303);
   });
 
   async function keep(product: ProductKey, picture: unknown, description: string): Promise<void> {
-    if (!(await findProduct(db, product.storeId, product.productId, { withHidden: true })))
-      throw noSuchProduct();
     const alt = parseAlt(description);
     if (!images || !Buffer.isBuffer(picture) || picture.length === 0)
       throw new Problem(422, "no-picture", "Choose a picture before you send the form.");
@@ -140,4 +140,12 @@ function parseAlt(text: string): string {
       `The description must be one line of at most ${ALT_MAX} characters.`,
     );
   return alt;
+}
+
+function noPictures(): Problem {
+  return new Problem(
+    501,
+    "no-pictures",
+    "This platform has no object storage for pictures. Whoever runs it can set dukaan:images.",
+  );
 }
