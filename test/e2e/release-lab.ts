@@ -70,8 +70,15 @@ export class ReleaseLab {
     return JSON.parse(result.stdout) as Up;
   }
 
-  /** Does something under load; fails when a request did, or when an order is not as it should be. */
-  async underLoad(name: string, work: () => Promise<void>): Promise<Report> {
+  /**
+   * Does something under load; fails when a request did, or when an order is not as it should be.
+   * @param options.busy this process does more than sending visitors, so its use of the processor says nothing of them
+   */
+  async underLoad(
+    name: string,
+    work: () => Promise<void>,
+    options: { busy?: boolean } = {},
+  ): Promise<Report> {
     const journal = join(this.folder, `${name}.jsonl`);
     const load = await startLoad({ url: this.url, ca: this.ca, rate: RATE, journal });
     let report: Report;
@@ -84,7 +91,10 @@ export class ReleaseLab {
     assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
     assert.equal(report.failed, 0);
     assert.ok(report.rate.arrived > RATE * 0.8, `${report.rate.arrived} visits a second arrived`);
-    assert.ok(report.generator.cpu < 1 / 3, `the generator took ${report.generator.cpu} of a core`);
+    assert.ok(
+      options.busy || report.generator.cpu < 1 / 3,
+      `the generator took ${report.generator.cpu} of a core`,
+    );
     const { findings, orders } = await verify(journal, (sql) => this.database(sql));
     assert.deepEqual(findings, []);
     assert.equal(orders.placed, report.orders.placed);
