@@ -63,7 +63,7 @@ export function describeEvolution({ from, to, moves, creates, retires }: Evoluti
   ];
   if (moves) {
     lines.push(
-      "  pause      under a second: queries wait while the last of the WAL is replayed; none is refused",
+      "  pause      one to two seconds: queries wait while the last of the WAL is replayed; none is refused",
       `  back       until the switch: ./dukaan evolve ${to} --abort. After it: ./dukaan evolve ${to} --finish, then`,
       `             ./dukaan evolve ${from}; the old database is kept, stopped, until --finish`,
       "",
