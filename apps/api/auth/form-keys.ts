@@ -22,7 +22,7 @@ export class FormKeys {
     />`;
   }
 
-  /** The key in a request's body, if this session was given it. */
+  /** The key in a request's body, if it was made for the same sign-in. */
   read(sessionId: number, body: unknown): string | undefined {
     const text = typeof body === "object" && body !== null && FIELD in body ? body[FIELD] : undefined;
     const match = typeof text === "string" ? PATTERN.exec(text) : null;
