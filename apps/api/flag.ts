@@ -1,18 +1,13 @@
 // Usage: node flag.mjs list | on FLAG | off FLAG. Prints the flags as JSON after it; a switch takes effect within a second.
+import { runProgram, UsageError } from "./command-line.js";
 import { openDatabase } from "./database/database.js";
-import { EnvironmentError, readSeedEnvironment } from "./environment.js";
+import { readSeedEnvironment } from "./environment.js";
 import { FLAGS, isFlag, listFlags, switchFlag } from "./flags.js";
 
 const USAGE = `Usage: node flag.mjs list | on FLAG | off FLAG
 ${Object.entries(FLAGS)
   .map(([name, description]) => `  ${name.padEnd(14)} ${description}`)
   .join("\n")}`;
-
-/** sysexits(3) */
-const EX_USAGE = 64;
-const EX_CONFIG = 78;
-
-class UsageError extends Error {}
 
 async function main(words: readonly string[]): Promise<void> {
   const [action = "", name = "", ...rest] = words;
@@ -34,17 +29,7 @@ async function main(words: readonly string[]): Promise<void> {
   }
 }
 
-try {
-  await main(process.argv.slice(2));
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n${USAGE}`);
-    process.exitCode = EX_USAGE;
-  } else if (error instanceof EnvironmentError) {
-    console.error(error.message);
-    process.exitCode = EX_CONFIG;
-  } else {
-    console.error(`The flags cannot be reached: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  }
-}
+await runProgram(async () => await main(process.argv.slice(2)), {
+  usage: USAGE,
+  failed: "The flags cannot be reached",
+});

@@ -1,7 +1,8 @@
 // Usage: node seed.mjs [--stores N] [--products N] [--giant]. Prints a JSON summary; progress goes to stderr.
 import { parseArgs } from "node:util";
+import { runProgram, UsageError } from "./command-line.js";
 import { openDatabase } from "./database/database.js";
-import { EnvironmentError, readSeedEnvironment } from "./environment.js";
+import { readSeedEnvironment } from "./environment.js";
 import { seed } from "./seed/fill.js";
 
 const USAGE = `Usage: node seed.mjs [--stores N] [--products N] [--giant]
@@ -9,15 +10,9 @@ const USAGE = `Usage: node seed.mjs [--stores N] [--products N] [--giant]
   --products N   products of each, 0 to 5000 (default 50)
   --giant        also a store of 20,000 products`;
 
-/** sysexits(3) */
-const EX_USAGE = 64;
-const EX_CONFIG = 78;
-
 function onProgress(done: number, total: number): void {
   console.error(`${done.toLocaleString("en-IN")} of ${total.toLocaleString("en-IN")} products`);
 }
-
-class UsageError extends Error {}
 
 async function main(): Promise<void> {
   const { stores, productsPerStore, giant } = readArguments();
@@ -65,17 +60,4 @@ function wholeNumber(text: string, max: number): number | undefined {
   return value <= max ? value : undefined;
 }
 
-try {
-  await main();
-} catch (error) {
-  if (error instanceof UsageError) {
-    console.error(`${error.message}\n${USAGE}`);
-    process.exitCode = EX_USAGE;
-  } else if (error instanceof EnvironmentError) {
-    console.error(error.message);
-    process.exitCode = EX_CONFIG;
-  } else {
-    console.error(`Seeding failed: ${error instanceof Error ? error.message : String(error)}`);
-    process.exitCode = 1;
-  }
-}
+await runProgram(main, { usage: USAGE, failed: "Seeding failed" });

@@ -1,5 +1,6 @@
 import { createHash, X509Certificate } from "node:crypto";
-import { type Browser, type BrowserContext, chromium } from "playwright-core";
+import type { Browser, BrowserContext } from "playwright-core";
+import { launchChromium } from "../chromium.js";
 
 /**
  * Headless Chromium that accepts every certificate signed by the stack's own authority, whatever its names and dates:
@@ -12,20 +13,10 @@ export async function openBrowser(
   rules = "",
 ): Promise<{ browser: Browser; context: BrowserContext }> {
   const key = new X509Certificate(ca).publicKey.export({ type: "spki", format: "der" });
-  const browser = await chromium.launch({
-    executablePath: "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      `--host-resolver-rules=${rules}`,
-      `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
-    ],
-  });
+  const browser = await launchChromium([
+    `--host-resolver-rules=${rules}`,
+    `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,
+  ]);
   const context = await browser.newContext({
     javaScriptEnabled: false,
     viewport: { width: 420, height: 860 },

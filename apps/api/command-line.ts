@@ -1,0 +1,36 @@
+import { EnvironmentError } from "./environment.js";
+
+/** sysexits(3) */
+const EX_USAGE = 64;
+const EX_CONFIG = 78;
+
+/** The arguments are wrong; the message says what is. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/**
+ * Runs a program of the service to its end and sets the exit status: 64 for wrong arguments, 78 for a wrong environment,
+ * 1 for any other failure.
+ * @param texts.usage printed with a wrong argument
+ * @param texts.failed what stands before the message of a failure, e.g. "Seeding failed"
+ */
+export async function runProgram(
+  main: () => Promise<void>,
+  texts: { usage: string; failed: string },
+): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`${error.message}\n${texts.usage}`);
+      process.exitCode = EX_USAGE;
+    } else if (error instanceof EnvironmentError) {
+      console.error(error.message);
+      process.exitCode = EX_CONFIG;
+    } else {
+      console.error(`${texts.failed}: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
+    }
+  }
+}
