@@ -1,16 +1,19 @@
 import { defineConfig } from "vitest/config";
 
-const project = (name: string, options: { serial?: boolean; timeout?: number } = {}) => ({
+const project = (name: string, options: { serial?: boolean; workers?: number; timeout?: number } = {}) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
     testTimeout: options.timeout ?? 10_000,
     hookTimeout: options.timeout ?? 10_000,
     fileParallelism: !options.serial,
+    ...(options.workers !== undefined && { maxWorkers: options.workers }),
   },
 });
 
-// From fast to slow; each project is a folder of test/. `local` and `e2e` boot real machines and need root.
+// From fast to slow; each project is a folder of test/. `local`, `alone` and `e2e` boot real machines and need root.
+// `alone` compares the whole computer before and after. In `e2e` each file has a local cloud of its own, and much of its
+// time is waiting: two at a time, of the four that fit on a computer.
 export default defineConfig({
   test: {
     projects: [
@@ -19,7 +22,8 @@ export default defineConfig({
       project("toolchain", { timeout: 120_000 }),
       project("app", { serial: true, timeout: 120_000 }),
       project("local", { serial: true, timeout: 300_000 }),
-      project("e2e", { serial: true, timeout: 600_000 }),
+      project("alone", { serial: true, timeout: 600_000 }),
+      project("e2e", { workers: 2, timeout: 600_000 }),
     ],
   },
 });

@@ -185,7 +185,7 @@ program
 program
   .command("test")
   .description("run every test, fast to slow; boots real machines, so it needs root")
-  .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, e2e")
+  .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, alone, e2e")
   .action(async (options) => (await import("./commands/test.js")).test(options));
 
 program

@@ -11,17 +11,17 @@ import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 
 /** The projects of vitest.config.ts, fast to slow. */
-const projects = ["unit", "property", "toolchain", "app", "local", "e2e"] as const;
+const projects = ["unit", "property", "toolchain", "app", "local", "alone", "e2e"] as const;
 type Project = (typeof projects)[number];
 
 /** Projects that start database servers as another user or boot machines. */
-const needRoot: ReadonlySet<Project> = new Set(["app", "local", "e2e"]);
+const needRoot: ReadonlySet<Project> = new Set(["app", "local", "alone", "e2e"]);
 
 /** Projects that run Pulumi. */
-const needTools: ReadonlySet<Project> = new Set(["toolchain", "local", "e2e"]);
+const needTools: ReadonlySet<Project> = new Set(["toolchain", "local", "alone", "e2e"]);
 
 /** Projects that boot machines. */
-const needMachines: ReadonlySet<Project> = new Set(["local", "e2e"]);
+const needMachines: ReadonlySet<Project> = new Set(["local", "alone", "e2e"]);
 
 /** Debian packages that tests use beside what Dukaan itself installs; `file` tells whether one is there. */
 const testPackages = [

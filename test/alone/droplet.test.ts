@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
-import { openBrowser } from "./browser.js";
-import { createLab, type Lab } from "./lab.js";
-import { expectPicture, picture } from "./picture.js";
+import { openBrowser } from "../e2e/browser.js";
+import { createLab, type Lab } from "../e2e/lab.js";
+import { expectPicture, picture } from "../e2e/picture.js";
 import { hostTraces } from "./traces.js";
-import { askTrusting } from "./trusting-request.js";
+import { askTrusting } from "../e2e/trusting-request.js";
 
 // Stage droplet as a person meets it: up, use the shop, up again, plain Pulumi, what must be refused, down, no trace.
 // The steps build on one another; a step that fails makes those after it fail too.
