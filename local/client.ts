@@ -4,6 +4,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureVersitygw } from "../toolchain/index.js";
+import { checkInstance, type CheckResult } from "./check/check.js";
 import { connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
 import { instanceFolder, isLocalCloud, requireOwnFolder, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
@@ -251,6 +252,23 @@ export async function inspectHost(): Promise<Requirement[]> {
     },
   ];
 }
+
+/**
+ * Whether a local cloud's state and this computer tell the same story; it need not run. Waits for actions under way.
+ *
+ * @throws HostError when there is no such cloud, or the caller is not root
+ */
+export async function checkLocalCloud(instance: string): Promise<CheckResult> {
+  const folder = instanceFolder(instance);
+  if (!existsSync(folder.state)) {
+    throw new HostError(`there is no local cloud "${instance}"`, "Start it: sudo ./dukaan local up");
+  }
+  requireRoot("only root can look at everything of a local cloud", "sudo ./dukaan local check");
+  return checkInstance(await located(instance), folder.state, CHECK_PATIENCE_MS);
+}
+
+/** How long a check waits for actions: longer than a reboot that the guest does not react to. */
+const CHECK_PATIENCE_MS = 75_000;
 
 /** What of an instance is on this computer, a line each; empty when there is no trace of it. */
 export async function localCloudTraces(instance: string): Promise<string[]> {

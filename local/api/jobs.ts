@@ -196,7 +196,8 @@ function serverIdOf({ resources }: RunningAction): number {
   return reference.id;
 }
 
-function limitsOf(cloud: Cloud, server: ServerRow): MachineLimits {
+/** What of this computer a server may use. */
+export function limitsOf(cloud: Pick<Cloud, "catalog">, server: ServerRow): MachineLimits {
   const type = serverTypeOf(cloud, server);
   return {
     cores: type.cores,

@@ -11,7 +11,10 @@ import { findLoadBalancerType } from "./load-balancer-types.js";
 import type { NetworkJobs } from "./network-jobs.js";
 
 /** What a load balancer is to be on the computer, by the state. */
-export function balancerSpec(cloud: Cloud, row: LoadBalancerRow): LoadBalancerSpec {
+export function balancerSpec(
+  cloud: Pick<Cloud, "state" | "catalog">,
+  row: LoadBalancerRow,
+): LoadBalancerSpec {
   const { network_id: networkId, private_ip: ip, mac_address: macAddress } = row;
   return {
     id: String(row.id),
@@ -26,7 +29,7 @@ export function balancerSpec(cloud: Cloud, row: LoadBalancerRow): LoadBalancerSp
   };
 }
 
-function serviceSpec({ state }: Cloud, service: ServiceValue): LoadBalancerService {
+function serviceSpec({ state }: Pick<Cloud, "state">, service: ServiceValue): LoadBalancerService {
   const { http, health_check: health } = service;
   const certificates = (http?.certificates ?? []).map((id) => {
     const { certificate, private_key: key } = findCertificate(state, id);

@@ -72,7 +72,7 @@ export function requireTargetFits(cloud: Cloud, row: LoadBalancerRow, target: St
 }
 
 /** The servers that a target means now. */
-export function serversOf({ state }: Cloud, target: StoredTarget): ServerRow[] {
+export function serversOf({ state }: Pick<Cloud, "state">, target: StoredTarget): ServerRow[] {
   if (target.type === "ip") return [];
   if (target.type === "server") return state.all<ServerRow>("SELECT * FROM servers WHERE id = ?", target.id);
   const matches = parseSelector(target.selector, "label_selector");
@@ -82,7 +82,7 @@ export function serversOf({ state }: Cloud, target: StoredTarget): ServerRow[] {
 }
 
 /** Every address that traffic goes to, each once, by what it is called in the load balancer's state. */
-export function addressesOf(cloud: Cloud, row: LoadBalancerRow, targets: StoredTarget[]) {
+export function addressesOf(cloud: Pick<Cloud, "state">, row: LoadBalancerRow, targets: StoredTarget[]) {
   const found = new Map<string, string>();
   for (const target of targets) {
     if (target.type === "ip") found.set(target.ip, target.ip);

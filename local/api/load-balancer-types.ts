@@ -13,7 +13,7 @@ const types = [
   { id: 3, name: "lb31", connections: 40_000, services: 30, targets: 150, certificates: 50 },
 ];
 
-export function loadBalancerTypes({ catalog }: Cloud): Static<typeof LoadBalancerType>[] {
+export function loadBalancerTypes({ catalog }: Pick<Cloud, "catalog">): Static<typeof LoadBalancerType>[] {
   const prices = pricing(catalog).load_balancer_types;
   return types.map(({ id, name, connections, services, targets, certificates }) => ({
     id,
@@ -29,7 +29,10 @@ export function loadBalancerTypes({ catalog }: Cloud): Static<typeof LoadBalance
 }
 
 /** @throws ApiError not_found */
-export function findLoadBalancerType(cloud: Cloud, wanted: number | string): Static<typeof LoadBalancerType> {
+export function findLoadBalancerType(
+  cloud: Pick<Cloud, "catalog">,
+  wanted: number | string,
+): Static<typeof LoadBalancerType> {
   const found = loadBalancerTypes(cloud).find(({ id, name }) => id === wanted || name === wanted);
   if (!found) throw notFound("load balancer type", wanted, "load_balancer_type");
   return found;

@@ -66,7 +66,7 @@ export const attachmentsOf = (state: State, serverId: number): AttachmentRow[] =
 
 export const readAliases = (row: AttachmentRow): string[] => readJson<string[]>(row.alias_ips);
 
-export function serverTypeOf({ catalog }: Cloud, row: ServerRow): Static<typeof ServerType> {
+export function serverTypeOf({ catalog }: Pick<Cloud, "catalog">, row: ServerRow): Static<typeof ServerType> {
   const type = catalog.serverTypes.find(({ name }) => name === row.server_type);
   if (!type) throw new Error(`server ${row.id} is of the unknown type ${row.server_type}`);
   return type;

@@ -15,7 +15,8 @@ import type { MachineRecord } from "./records.js";
  *
  * Both are mounted by the machine's supervisor, in a mount namespace of its own.
  */
-const diskImage = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/disk.img`;
+export const diskImage = (instance: Instance, id: string): string =>
+  `${machineFolder(instance, id)}/disk.img`;
 export const rootMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/root`;
 
 /** A machine that starts writes some 30 MB; less than this on the computer and it would find its disk broken. */

@@ -85,7 +85,7 @@ export class LoadBalancers implements LoadBalancerHost {
   }
 
   async state(id: string): Promise<LoadBalancerState> {
-    return readStatistics(await ask(this.#files(id).socket, "show stat"));
+    return readStatistics(await ask(balancerFiles(this.#instance, id).socket, "show stat"));
   }
 
   async #plug(spec: LoadBalancerSpec): Promise<void> {
@@ -117,7 +117,7 @@ export class LoadBalancers implements LoadBalancerHost {
 
   /** @returns whether anything differs from what was there */
   async #writeFiles(spec: LoadBalancerSpec): Promise<boolean> {
-    const { folder, configuration, ...files } = this.#files(spec.id);
+    const { folder, configuration, ...files } = balancerFiles(this.#instance, spec.id);
     const wanted = new Map([[configuration, haproxyConfiguration(spec, files)]]);
     for (const { listenPort, certificates } of spec.services) {
       for (const [index, pem] of certificates.entries()) {
@@ -139,17 +139,6 @@ export class LoadBalancers implements LoadBalancerHost {
     return true;
   }
 
-  #files(id: string): HaproxyFiles & { folder: string; configuration: string; log: string } {
-    const folder = `${this.#instance.runFolder}/balancers/${id}`;
-    return {
-      folder,
-      configuration: `${folder}/haproxy.cfg`,
-      log: `${folder}/log`,
-      socket: `${folder}/socket`,
-      certificates: (port) => `${folder}/certificates-${port}`,
-    };
-  }
-
   async #processes(id: string): Promise<number[]> {
     const { groups } = await this.#computer();
     return groups.processes(balancerGroup(this.#instance, id));
@@ -157,25 +146,19 @@ export class LoadBalancers implements LoadBalancerHost {
 
   async #runs(id: string): Promise<boolean> {
     if ((await this.#processes(id)).length === 0) return false;
-    return (await this.#pid(id)) !== undefined;
-  }
-
-  /** Of the process that answers now. */
-  async #pid(id: string): Promise<number | undefined> {
-    const said = await ask(this.#files(id).socket, "show info").catch(() => "");
-    const [, pid] = /^Pid: ([0-9]+)$/m.exec(said) ?? [];
-    return pid === undefined ? undefined : Number(pid);
+    return (await answeringProcess(this.#instance, id)) !== undefined;
   }
 
   /** Starts a process with the present files; those that run hand their sockets over and end with their connections. */
   async #launch(id: string): Promise<void> {
     const { groups } = await this.#computer();
-    const { configuration, log: logFile, socket } = this.#files(id);
+    const { configuration, log: logFile, socket } = balancerFiles(this.#instance, id);
     const group = balancerGroup(this.#instance, id);
     await groups.make(group);
     const before = await groups.processes(group);
     const takeOver = before.length === 0 ? [] : ["-x", socket, "-sf", ...before.map(String)];
-    if (before.length > 0 && (await this.#pid(id)) === undefined) takeOver.splice(0, 2);
+    if (before.length > 0 && (await answeringProcess(this.#instance, id)) === undefined)
+      takeOver.splice(0, 2);
     const join =
       'for group in $OWN_GROUPS; do echo 0 >"$group" || exit 90; done; unset OWN_GROUPS; exec "$@"';
     const log = await open(logFile, "w", 0o600);
@@ -204,7 +187,7 @@ export class LoadBalancers implements LoadBalancerHost {
     child.once("exit", () => (ended = true));
     child.once("error", () => (ended = true));
     for (const deadline = Date.now() + START_MS; ; await sleep(20)) {
-      const pid = await this.#pid(id);
+      const pid = await answeringProcess(this.#instance, id);
       if (pid !== undefined && !before.includes(pid)) return;
       if (!ended && Date.now() < deadline) continue;
       const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
@@ -222,7 +205,7 @@ export class LoadBalancers implements LoadBalancerHost {
       await this.#inTurn(id, async () => {
         if ((await this.#processes(id)).length > 0) return;
         // Its files are gone after a restart of the computer: then the API, which knows more, sets it anew.
-        const { configuration } = this.#files(id);
+        const { configuration } = balancerFiles(this.#instance, id);
         if ((await readFile(configuration, "utf8").catch(() => "")) === "") return;
         this.#around.onLog(`load balancer ${id} has ended; starting it again`);
         await this.#launch(id);
@@ -240,7 +223,7 @@ export class LoadBalancers implements LoadBalancerHost {
     for (const { networkId } of before?.attachments ?? [])
       await disconnect(this.#instance, station, networkId);
     await unplug(this.#instance, station);
-    await rm(this.#files(id).folder, { recursive: true, force: true });
+    await rm(balancerFiles(this.#instance, id).folder, { recursive: true, force: true });
     await records.deleteBalancer(this.#instance, station);
     await this.#around.onWire();
     for (const { networkId } of before?.attachments ?? []) await this.#around.networks.route(networkId);
@@ -249,6 +232,28 @@ export class LoadBalancers implements LoadBalancerHost {
   async #inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
     return this.#queue.run(balancerStation(id), task);
   }
+}
+
+/** Where a load balancer's process has its files; all of them are made anew after a restart of the computer. */
+export function balancerFiles(
+  instance: Instance,
+  id: string,
+): HaproxyFiles & { folder: string; configuration: string; log: string } {
+  const folder = `${instance.runFolder}/balancers/${id}`;
+  return {
+    folder,
+    configuration: `${folder}/haproxy.cfg`,
+    log: `${folder}/log`,
+    socket: `${folder}/socket`,
+    certificates: (port) => `${folder}/certificates-${port}`,
+  };
+}
+
+/** Id of the process of a load balancer that answers now. */
+export async function answeringProcess(instance: Instance, id: string): Promise<number | undefined> {
+  const said = await ask(balancerFiles(instance, id).socket, "show info").catch(() => "");
+  const [, pid] = /^Pid: ([0-9]+)$/m.exec(said) ?? [];
+  return pid === undefined ? undefined : Number(pid);
 }
 
 /** Asks HAProxy on its socket. */

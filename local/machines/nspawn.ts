@@ -22,14 +22,15 @@ const STATUS_REBOOT = 133;
 
 /** Supervisors write exit statuses here; one folder, so that one watch sees them all. */
 export const exitsFolder = (instance: Instance): string => `${instance.runFolder}/exits`;
-const pidFile = (instance: Instance, id: string): string => `${instance.runFolder}/pids/${id}`;
+export const pidsFolder = (instance: Instance): string => `${instance.runFolder}/pids`;
+const pidFile = (instance: Instance, id: string): string => `${pidsFolder(instance)}/${id}`;
 const statusFile = (instance: Instance, id: string): string => `${exitsFolder(instance)}/${id}`;
 export const consoleLog = (instance: Instance, id: string): string =>
   `${machineFolder(instance, id)}/console.log`;
 
 export async function prepareRunFolders(instance: Instance): Promise<void> {
   await mkdir(exitsFolder(instance), { recursive: true });
-  await mkdir(`${instance.runFolder}/pids`, { recursive: true });
+  await mkdir(pidsFolder(instance), { recursive: true });
 }
 
 /**
@@ -155,6 +156,12 @@ export async function supervisorOf(instance: Instance, id: string): Promise<numb
  * mount and boot a machine that its next server takes for off.
  */
 export async function killStraySupervisors(instance: Instance): Promise<void> {
+  for (const pid of await straySupervisors(instance)) signal(pid, 9);
+}
+
+/** Process ids of supervisors of the instance that are not on record. */
+export async function straySupervisors(instance: Instance): Promise<number[]> {
+  const found: number[] = [];
   const prefix = pidFile(instance, "");
   const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
   for (const pid of pids) {
@@ -162,8 +169,9 @@ export async function killStraySupervisors(instance: Instance): Promise<void> {
     const script = words.findIndex((word) => word.endsWith("/local/machines/supervise.sh"));
     const file = script === -1 ? undefined : words[script + 1];
     if (!file?.startsWith(prefix)) continue;
-    if ((await supervisorOf(instance, file.slice(prefix.length))) !== pid) signal(pid, 9);
+    if ((await supervisorOf(instance, file.slice(prefix.length))) !== pid) found.push(pid);
   }
+  return found;
 }
 
 /** Process id, on this computer, of the machine's process 1. */

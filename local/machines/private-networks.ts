@@ -16,7 +16,7 @@ import type { MachineRecord, RecordedAttachment } from "./records.js";
 const MTU = 1450;
 const DEVICES = ["enp7s0", "enp8s0", "enp9s0"];
 /** Marks our routes, so that those which are no longer wanted can be told from the kernel's. */
-const ROUTE_PROTOCOL = "200";
+export const ROUTE_PROTOCOL = "200";
 
 /**
  * A private network is a router in a namespace of its own, with a cable to each machine: machines reach each other
@@ -108,6 +108,21 @@ export async function routeNetwork(
   running: Pick<MachineRecord, "id" | "attachments">[],
 ): Promise<void> {
   const router = networkNamespace(instance, network.id);
+  const wanted = routesThrough(network, running);
+  const present = await ipJson<{ dst: string }>(router, ["route", "show", "proto", ROUTE_PROTOCOL]);
+  await ipBatch(router, [
+    ...present
+      .filter(({ dst }) => !wanted.has(dst))
+      .map(({ dst }) => `route delete ${dst} proto ${ROUTE_PROTOCOL}`),
+    ...[...wanted].map(([to, how]) => `route replace ${to} ${how} proto ${ROUTE_PROTOCOL}`),
+  ]);
+}
+
+/** The routes that a network's router has while these are connected: destination, as `ip` prints it, and way. */
+export function routesThrough(
+  network: NetworkSpec,
+  running: Pick<MachineRecord, "id" | "attachments">[],
+): Map<string, string> {
   const wanted = new Map<string, string>();
   for (const machine of running) {
     const link = machineLink(machine.id);
@@ -120,13 +135,7 @@ export async function routeNetwork(
       }
     }
   }
-  const present = await ipJson<{ dst: string }>(router, ["route", "show", "proto", ROUTE_PROTOCOL]);
-  await ipBatch(router, [
-    ...present
-      .filter(({ dst }) => !wanted.has(dst))
-      .map(({ dst }) => `route delete ${dst} proto ${ROUTE_PROTOCOL}`),
-    ...[...wanted].map(([to, how]) => `route replace ${to} ${how} proto ${ROUTE_PROTOCOL}`),
-  ]);
+  return wanted;
 }
 
 /** "10.0.0.0/16" → "10.0.0.1" */

@@ -14,11 +14,11 @@ import type { RecordedVolume } from "./records.js";
  * A volume is a sparse file. While the machine that it is attached to runs, a loop device stands for it, and the guest
  * has a node of that device: /dev/sdb, …, and /dev/disk/by-id/scsi-0HC_Volume_<id>, as at Hetzner.
  */
-const imageOf = (instance: Instance, id: string): string => `${instance.volumesFolder}/${id}.img`;
+export const volumeImage = (instance: Instance, id: string): string => `${instance.volumesFolder}/${id}.img`;
 
 /** Makes the volume whole or not at all; one that is there stays as it is. */
 export async function makeVolume(instance: Instance, { id, sizeBytes, format }: VolumeSpec): Promise<void> {
-  const image = imageOf(instance, id);
+  const image = volumeImage(instance, id);
   if (existsSync(image)) return;
   await requireFreeSpace(instance.volumesFolder);
   const unfinished = `${image}.new`;
@@ -35,7 +35,7 @@ export async function makeVolume(instance: Instance, { id, sizeBytes, format }: 
 
 /** Grows the device, also while it is in use; its file system is the guest's to grow, as at Hetzner. */
 export async function growVolume(instance: Instance, id: string, bytes: number): Promise<void> {
-  const image = imageOf(instance, id);
+  const image = volumeImage(instance, id);
   await requireVolume(instance, id);
   if ((await stat(image)).size < bytes) await truncate(image, bytes);
   const device = await deviceOf(instance, id);
@@ -44,7 +44,7 @@ export async function growVolume(instance: Instance, id: string, bytes: number):
 
 export async function removeVolume(instance: Instance, id: string): Promise<void> {
   await releaseVolume(instance, id);
-  await rm(imageOf(instance, id), { force: true });
+  await rm(volumeImage(instance, id), { force: true });
 }
 
 /** Ids of the volumes on this computer. What an interrupted creation left is removed. */
@@ -57,7 +57,7 @@ export async function volumesOnComputer(instance: Instance): Promise<string[]> {
 }
 
 export async function requireVolume(instance: Instance, id: string): Promise<void> {
-  if (existsSync(imageOf(instance, id))) return;
+  if (existsSync(volumeImage(instance, id))) return;
   throw new HostError(`there is no volume ${id} on this computer`, "Create it first.");
 }
 
@@ -165,12 +165,12 @@ export async function releaseVolume(instance: Instance, id: string, pulled = fal
   if (device === undefined) return;
   for (let waited = 0; waited < 1000; waited++) {
     await succeeds("losetup", ["--detach", device]);
-    const present = await loopDevices(imageOf(instance, id));
+    const present = await loopDevices(volumeImage(instance, id));
     if (pulled || !present.some((each) => each.device === device)) return;
     await sleep(10);
   }
   throw new HostError(
-    `the volume ${id} (${imageOf(instance, id)}) is still in use`,
+    `the volume ${id} (${volumeImage(instance, id)}) is still in use`,
     "`losetup` and `lsof` tell by what.",
   );
 }
@@ -186,13 +186,13 @@ async function attachLoop(instance: Instance, id: string): Promise<string> {
   await requireVolume(instance, id);
   const present = await deviceOf(instance, id);
   if (present !== undefined) return present;
-  return (await run("losetup", ["--find", "--show", imageOf(instance, id)])).trim();
+  return (await run("losetup", ["--find", "--show", volumeImage(instance, id)])).trim();
 }
 
 /** The volume's loop device, if it has one that is not on its way out. */
 async function deviceOf(instance: Instance, id: string): Promise<string | undefined> {
-  for (const { device, file } of await loopDevices(imageOf(instance, id))) {
-    if (file !== imageOf(instance, id)) continue;
+  for (const { device, file } of await loopDevices(volumeImage(instance, id))) {
+    if (file !== volumeImage(instance, id)) continue;
     const state = await readFile(`/sys/block/${device.slice(5)}/loop/autoclear`, "utf8").catch(() => "1");
     if (state.trim() === "0") return device;
   }
@@ -200,7 +200,7 @@ async function deviceOf(instance: Instance, id: string): Promise<string | undefi
 }
 
 /** "/dev/loop12" → "7:12" */
-async function numberOf(device: string): Promise<string> {
+export async function numberOf(device: string): Promise<string> {
   return (await readFile(`/sys/block/${device.slice(5)}/dev`, "utf8")).trim();
 }
 

@@ -12,8 +12,21 @@ export class State {
   readonly #statements = new Map<string, StatementSync>();
   #afterCommit: (() => void)[] | undefined;
 
-  /** @param path of the database file (made with mode 0600 if absent), or ":memory:". */
-  constructor(path: string) {
+  /**
+   * @param path of the database file (made with mode 0600 if absent), or ":memory:"
+   * @param access "read": only looks at a file that is there, also while another process writes to it
+   */
+  constructor(path: string, access: "write" | "read" = "write") {
+    if (access === "read") {
+      this.#db = new DatabaseSync(path, { readOnly: true });
+      this.#db.exec("PRAGMA busy_timeout = 2000");
+      if (this.#version() !== migrations.length) {
+        throw new Error(
+          `the database is of version ${this.#version()}, this program looks at version ${migrations.length} only`,
+        );
+      }
+      return;
+    }
     if (path !== ":memory:") {
       mkdirSync(dirname(path), { recursive: true });
       closeSync(openSync(path, "a", 0o600));
@@ -26,8 +39,12 @@ export class State {
     this.#migrate();
   }
 
+  #version(): number {
+    return this.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+  }
+
   #migrate(): void {
-    const version = this.get<{ user_version: number }>("PRAGMA user_version")?.user_version ?? 0;
+    const version = this.#version();
     if (version > migrations.length) {
       throw new Error(
         `the database is of version ${version}, this program knows ${migrations.length}: it was made by a newer one`,

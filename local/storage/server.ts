@@ -20,6 +20,9 @@ export interface StorageServerOptions {
   logger: FastifyBaseLogger;
 }
 
+/** Names the process that serves an instance's objects. */
+export const storagePidFile = ({ runFolder }: Instance): string => `${runFolder}/storage.pid`;
+
 /** How often it is looked after, and how long a start may take, in milliseconds. */
 const LOOK_MS = 1000;
 const START_MS = 10_000;
@@ -168,7 +171,7 @@ export class StorageServer {
   }
 
   get #pidFile(): string {
-    return `${this.#options.instance.runFolder}/storage.pid`;
+    return storagePidFile(this.#options.instance);
   }
 
   get #whereToLook(): string {

@@ -248,6 +248,12 @@ local
   .description("start it; machines that still run are adopted")
   .action(async (_, command) => (await import("./commands/local.js")).localUp(command.optsWithGlobals()));
 local
+  .command("restart")
+  .description("start its server anew, which brings state and computer together; machines go on running")
+  .action(async (_, command) =>
+    (await import("./commands/local.js")).localRestart(command.optsWithGlobals()),
+  );
+local
   .command("down")
   .description("remove it with all its machines and their disks; nothing is left behind")
   .action(async (_, command) => (await import("./commands/local.js")).localDown(command.optsWithGlobals()));
@@ -256,6 +262,11 @@ local
   .description("what runs, and where")
   .addOption(jsonOption())
   .action(async (_, command) => (await import("./commands/local.js")).localStatus(command.optsWithGlobals()));
+local
+  .command("check")
+  .description("whether its state and this computer tell the same story: processes, networks, disks, files")
+  .addOption(jsonOption())
+  .action(async (_, command) => (await import("./commands/local.js")).localCheck(command.optsWithGlobals()));
 local
   .command("ssh")
   .description("a root shell on a server, or one command there; works without network and keys")

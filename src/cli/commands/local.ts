@@ -1,5 +1,14 @@
 import { spawn } from "node:child_process";
-import { localCloudStatus, logsOf, shellOn, startLocalCloud, stopLocalCloud } from "../../../local/client.js";
+import {
+  checkLocalCloud,
+  localCloudStatus,
+  logsOf,
+  pauseLocalCloud,
+  shellOn,
+  startLocalCloud,
+  stopLocalCloud,
+} from "../../../local/client.js";
+import { ExitCode } from "../errors.js";
 import { runSteps } from "../steps.js";
 
 interface LocalOptions {
@@ -15,6 +24,20 @@ export async function localUp(options: LocalOptions): Promise<void> {
         const cloud = await startLocalCloud({ instance: options.instance, onProgress: report });
         const how = cloud.alreadyRunning ? "already runs" : "runs";
         retitle(`Local cloud "${cloud.instance}" ${how} at ${cloud.endpoint} (process ${cloud.pid})`);
+      },
+    },
+  ]);
+}
+
+export async function localRestart(options: LocalOptions): Promise<void> {
+  const { instance } = options;
+  await runSteps({}, [
+    {
+      title: `Restart the local cloud "${instance}"; its machines go on running`,
+      run: async (_, report, retitle) => {
+        await pauseLocalCloud(instance);
+        const cloud = await startLocalCloud({ instance, onProgress: report });
+        retitle(`Local cloud "${instance}" runs again at ${cloud.endpoint} (process ${cloud.pid})`);
       },
     },
   ]);
@@ -48,6 +71,26 @@ export async function localStatus(options: LocalOptions): Promise<void> {
       `  ${name.padEnd(20)} ${state.padEnd(10)} ${type.padEnd(10)} ${ipv4 ?? "-"}  (id ${id})\n`,
     );
   }
+}
+
+/** Exit code 1 when state and computer tell different stories. */
+export async function localCheck(options: LocalOptions): Promise<void> {
+  const { differences, busy, counts } = await checkLocalCloud(options.instance);
+  if (differences.length > 0) process.exitCode = ExitCode.failed;
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ differences, busy, counts }, undefined, 2)}\n`);
+    return;
+  }
+  const looked = Object.entries(counts).map(([kind, count]) => `${count} ${kind}`);
+  for (const { subject, difference } of differences) process.stdout.write(`${subject}: ${difference}\n`);
+  for (const one of busy)
+    process.stdout.write(`${one.replace(":", " ")}: not judged, an action is changing it\n`);
+  process.stdout.write(
+    differences.length === 0
+      ? `local cloud "${options.instance}": state and computer agree (${looked.join(", ")})\n`
+      : `local cloud "${options.instance}": ${differences.length} differences between state and computer. ` +
+          "`./dukaan local restart` puts right what can be; machines go on running meanwhile\n",
+  );
 }
 
 export async function localSsh(server: string, command: string[], options: LocalOptions): Promise<void> {
