@@ -2,6 +2,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { stages } from "../topology/stages.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
+import { addLocalCommands } from "./local-commands.js";
 
 // Commands are imported when they run: `--help` must not load Pulumi, the local cloud or a test runner.
 const program = new Command("dukaan")
@@ -239,49 +240,7 @@ program
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/cost.js")).cost(options));
 
-const local = program
-  .command("local")
-  .description("the Hetzner Cloud on this computer")
-  .addOption(new Option("-i, --instance <name>", "which local cloud").default("lab").env("DUKAAN_INSTANCE"));
-local
-  .command("up")
-  .description("start it; machines that still run are adopted")
-  .action(async (_, command) => (await import("./commands/local.js")).localUp(command.optsWithGlobals()));
-local
-  .command("restart")
-  .description("start its server anew, which brings state and computer together; machines go on running")
-  .action(async (_, command) =>
-    (await import("./commands/local.js")).localRestart(command.optsWithGlobals()),
-  );
-local
-  .command("down")
-  .description("remove it with all its machines and their disks; nothing is left behind")
-  .action(async (_, command) => (await import("./commands/local.js")).localDown(command.optsWithGlobals()));
-local
-  .command("status")
-  .description("what runs, and where")
-  .addOption(jsonOption())
-  .action(async (_, command) => (await import("./commands/local.js")).localStatus(command.optsWithGlobals()));
-local
-  .command("check")
-  .description("whether its state and this computer tell the same story: processes, networks, disks, files")
-  .addOption(jsonOption())
-  .action(async (_, command) => (await import("./commands/local.js")).localCheck(command.optsWithGlobals()));
-local
-  .command("ssh")
-  .description("a root shell on a server, or one command there; works without network and keys")
-  .argument("<server>", "name or id")
-  .argument("[command...]", "the command, after --")
-  .action(async (server, words, _, command) =>
-    (await import("./commands/local.js")).localSsh(server, words, command.optsWithGlobals()),
-  );
-local
-  .command("logs")
-  .description("the journal of a server; without one, the local cloud's own log")
-  .argument("[server]", "name or id")
-  .action(async (server, _, command) =>
-    (await import("./commands/local.js")).localLogs(server, command.optsWithGlobals()),
-  );
+addLocalCommands(program);
 
 /** `ssh -- uptime` names no machine: what stands after the dashes is the command, whatever stands before them. */
 function beforeAndAfterDashes(args: string[]): [string | undefined, ...string[]] {
