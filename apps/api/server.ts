@@ -1,7 +1,6 @@
 // The service's process: environment in, requests served, SIGTERM drains. Started as `node server.mjs`.
 import { connect } from "node:net";
 import { rm } from "node:fs/promises";
-import { pino, stdTimeFunctions } from "pino";
 import { createApp } from "./app.js";
 import { openDatabase, type SlowStatement } from "./database/database.js";
 import {
@@ -12,6 +11,7 @@ import {
 } from "./environment.js";
 import type { App } from "./http/app.js";
 import { startHousekeeping } from "./housekeeping.js";
+import { createLog } from "./log.js";
 import { oncePerSecond } from "./once-per-second.js";
 
 /** sysexits(3): the configuration is wrong; starting again will not help. */
@@ -28,13 +28,7 @@ try {
   process.exit(EX_CONFIG);
 }
 
-const logger = pino({
-  level: environment.logLevel,
-  base: { service: "api", release: environment.releaseId },
-  timestamp: stdTimeFunctions.isoTime,
-  formatters: { level: (level) => ({ level }) },
-  serializers: { err: describeError },
-});
+const logger = createLog(environment.logLevel, environment.releaseId);
 const database = openDatabase({
   url: environment.databaseUrl,
   poolMax: environment.databasePoolMax,
@@ -75,13 +69,6 @@ async function removeStaleSocket(path: string): Promise<void> {
     probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
   });
   if (refused) await rm(path, { force: true });
-}
-
-/** An error without its other properties: PostgreSQL's `detail` repeats the row, with a buyer's number in it. */
-function describeError(error: unknown): object {
-  if (!(error instanceof Error)) return { message: String(error) };
-  const { name, message, stack } = error;
-  return { name, message, stack, ...("code" in error && { code: error.code }) };
 }
 
 async function shutDown(signal: NodeJS.Signals): Promise<void> {
