@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Client } from "pg";
 import { sampleStore } from "../../apps/api/seed/catalogue.js";
 import { projectRoot } from "../../src/project.js";
 import { startPgBouncer, startPostgres } from "../app/postgres.js";
@@ -36,6 +37,8 @@ try {
       env: { DATABASE_URL: databaseUrl, MIGRATION_DATABASE_URL: databaseUrl },
       stdio: "ignore",
     });
+
+  await showPictures(databaseUrl);
 
   const appSocket = join(folder, "app.sock");
   const app = start(
@@ -99,6 +102,21 @@ try {
   await pgbouncer.stop();
   await postgres.stop();
   rmSync(folder, { recursive: true, force: true });
+}
+
+/**
+ * Gives eleven of twelve products one to three pictures, as a shop has them. Only rows: the pages name the files and do not
+ * open them.
+ */
+async function showPictures(databaseUrl: string): Promise<void> {
+  const client = new Client(databaseUrl);
+  await client.connect();
+  await client.query(`UPDATE products SET images = (
+    SELECT jsonb_agg(jsonb_build_object('digest', md5(id || ' ' || number), 'width', 1280, 'height', 960,
+      'widths', '[320, 640, 1280]'::jsonb, 'alt', name || ' from the front'))
+    FROM generate_series(0, id % 3) AS number
+  ) WHERE id % 12 <> 0`);
+  await client.end();
 }
 
 /** Starts a program of Node.js on a core of its own. Its log goes where a service's goes: into a pipe that is read. */

@@ -3,7 +3,7 @@ import type { PageOwner } from "../auth/merchant-area.js";
 import type { Product } from "../catalogue/products.js";
 import type { ProductImage } from "../catalogue/snapshot.js";
 import { ALT_MAX, IMAGES_MAX } from "../images/images.js";
-import { pictureElement } from "../images/picture.js";
+import { thumbnail } from "../images/picture.js";
 import { textField } from "../pages/form.js";
 import type { Store } from "../stores/stores.js";
 
@@ -27,7 +27,7 @@ function imageForm(merchant: PageOwner, path: string, image: ProductImage, index
   const id = `alt-${image.digest}`;
   const which = `picture ${index + 1}`;
   return html`<li>
-    !${pictureElement(image, "8rem", { lazy: true })}
+    !${thumbnail(image, "8rem", { lazy: true })}
     <form method="post" action="${path}/${image.digest}">
       !${merchant.formField()}
       <label for="${id}">What ${which} shows</label>

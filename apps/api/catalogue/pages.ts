@@ -1,6 +1,6 @@
 import { html } from "ghtml";
 import { MAX_QUANTITY } from "../cart/cart.js";
-import { pictureElement } from "../images/picture.js";
+import { pictureElement, thumbnail } from "../images/picture.js";
 import { formatRupees } from "../money.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
@@ -30,7 +30,7 @@ export function shopPage(
         products.rows.length === 0
           ? html`<p class="lead">There is nothing here yet. Please come back soon.</p>`
           : html`<ul class="grid">
-                !${products.rows.map((product, index) => productCard(store, product, index >= FIRST))}
+                !${productCards(store, products.rows)}
               </ul>
               !${pageLinks(path, products)}`
       }`,
@@ -56,9 +56,16 @@ const SMALL = "(min-width: 52rem) 16rem, 46vw";
 /** Cards that are visible at once on most screens. */
 const FIRST = 4;
 
+function productCards(store: Store, products: readonly ListedProduct[]): string {
+  // Added up, not joined: joining would copy all of it once more.
+  let cards = "";
+  for (const [index, product] of products.entries()) cards += productCard(store, product, index >= FIRST);
+  return cards;
+}
+
 function productCard(store: Store, product: ListedProduct, lazy: boolean): string {
   const { id, name, stock, image } = product;
-  const picture = image ? pictureElement(image, CARD, { lazy }) : tile(product);
+  const picture = image ? thumbnail(image, CARD, { lazy }) : tile(product);
   return html`<li class="product">
     <a href="/s/${store.slug}/p/${id}">!${picture}<span class="name">${name}</span></a>
     <p class="price">!${price(product)}!${stockNote(stock)}</p>

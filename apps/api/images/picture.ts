@@ -14,6 +14,40 @@ export function imagePath(digest: string, width: number, format: keyof typeof FO
   return `/images/${digest}/${width}.${format}`;
 }
 
+/** Width of the largest file for a picture in a list: enough for 15rem on a screen of 2.6 pixels a CSS pixel. */
+const THUMBNAIL_WIDTH = 640;
+
+/**
+ * A picture in a list, in few bytes, because there are dozens of them: nothing that is larger than a list shows, and one
+ * JPEG for browsers that know no WebP (before 2020).
+ * @param sizes how wide it is shown, as in {@link pictureElement}
+ */
+export function thumbnail(
+  { digest, width, height, widths, alt }: ProductImage,
+  sizes: string,
+  { lazy }: { lazy: boolean },
+): string {
+  const folder = `/images/${digest}/`;
+  let candidates = "";
+  let largest = 0;
+  for (const each of widths) {
+    // The smallest one always, however wide it is.
+    if (largest > 0 && each > THUMBNAIL_WIDTH) break;
+    candidates += `${largest > 0 ? ", " : ""}${folder}${each}.webp ${each}w`;
+    largest = each;
+  }
+  return html`<picture
+    ><source type="image/webp" srcset="${candidates}" sizes="${sizes}" />
+    <img
+      src="${folder}${largest}.jpg"
+      width="${width}"
+      height="${height}"
+      alt="${alt}"
+      !${lazy ? 'loading="lazy"' : ""}
+      decoding="async"
+  /></picture>`;
+}
+
 /**
  * A picture: the browser chooses format and width, and knows its shape before it arrives, so nothing on the page moves.
  * @param sizes how wide it is shown, for the browser's choice, e.g. "(min-width: 40rem) 25vw, 50vw"
