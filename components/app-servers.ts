@@ -3,9 +3,13 @@ import { RandomPassword } from "@pulumi/random/randomPassword.js";
 import { Certificate, type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
-import { nginx } from "../src/roles/nginx/index.js";
+import { type BalancedArgs, nginx, type ServerCertificate } from "../src/roles/nginx/index.js";
 import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
 import type { Settings } from "../src/settings/schema.js";
+import { poolSize } from "../src/topology/connections.js";
+import { addressesOf } from "../src/topology/firewall.js";
+import { isEntry, type Topology } from "../src/topology/topology.js";
+import { balancedPort } from "../stacks/fleet.js";
 import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
 
@@ -19,8 +23,13 @@ const credentials = [
   "IMAGES_SECRET_KEY",
 ];
 
+/** Takes a machine out of the balancers' rotation, and puts it back; see src/roles/nginx. */
+const rotation = "/usr/local/lib/dukaan/rotation";
+
 export interface AppServersArgs {
   machines: readonly Machine[];
+  /** Says whether the public comes to them, or balancers do. */
+  topology: Topology;
   database: Database;
   /** Signs the certificates of nginx. */
   authority: CertificateAuthority;
@@ -40,11 +49,12 @@ export interface AppServersArgs {
 }
 
 /**
- * The app behind nginx, with PgBouncer beside it. Costs its machines. A machine that is lost takes its share of the
- * requests with it; an app that does not get ready is never switched to; while the database is away the app answers 503.
+ * The app behind nginx, with PgBouncer beside it. Costs its machines. A release goes to one machine after another, and
+ * stops at the first on which it does not get ready: that one goes on with what it had. A machine that is lost takes the
+ * requests with it that it was answering; while the database is away the app answers 503.
  *
  * @example
- * new AppServers("app", { machines, database, authority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
+ * new AppServers("app", { machines, topology, database, authority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
   private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
@@ -52,18 +62,19 @@ export class AppServers extends pulumi.ComponentResource {
   constructor(name: string, args: AppServersArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:AppServers", name, {}, options);
     const sessionSecret = this.makeSessionSecret(name);
-    this.releases = new Map(
-      args.machines.map((machine) => {
-        const after = [
-          args.database.ready,
-          this.makePool(machine, args),
-          this.makeGround(machine),
-          this.makeFront(machine, args),
-        ];
-        return [machine, this.makeRelease(machine, args, sessionSecret, after)];
-      }),
-    );
+    const ready = args.machines.map((machine) => [
+      args.database.ready,
+      this.makePool(machine, args),
+      this.makeGround(machine),
+      this.makeFront(machine, args),
+    ]);
+    this.releases = this.rollOut(args, sessionSecret, ready);
     this.registerOutputs({});
+  }
+
+  /** What serves on all machines, for what must follow it. */
+  get ready(): pulumi.Output<string>[] {
+    return [...this.releases.values()];
   }
 
   /** The release that serves on a machine. @throws Error when the app does not run there */
@@ -78,11 +89,11 @@ export class AppServers extends pulumi.ComponentResource {
     return new RandomPassword(`${name}-session`, { length: 64, special: false }, { parent: this }).result;
   }
 
-  private makePool(machine: Machine, { database }: AppServersArgs): pulumi.Output<string> {
+  private makePool(machine: Machine, { database, machines }: AppServersArgs): pulumi.Output<string> {
     const definition = pgbouncer({
       databaseHost: database.endpoint.host,
       databaseAuthority: database.endpoint.authority,
-      poolSize: database.sizing.poolSize,
+      poolSize: poolSize(database.about, machines.length),
       logins: database.logins,
     });
     return machine.role(this, definition).digest;
@@ -93,12 +104,22 @@ export class AppServers extends pulumi.ComponentResource {
   }
 
   private makeFront(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
+    const definition = nginx({
+      cores: machine.about.cores,
+      public: isEntry(args.topology, "nginx") ? this.makePublicCertificate(machine, args) : undefined,
+      balanced: this.makeWayForBalancers(machine, args),
+      strictTransport: args.strictTransport ?? false,
+    });
+    return machine.role(this, definition).digest;
+  }
+
+  private makePublicCertificate(machine: Machine, { authority }: AppServersArgs): ServerCertificate {
     const { about, ipv4, ipv6 } = machine;
-    const certificate = new Certificate(
+    return new Certificate(
       about.name,
       {
-        caCertificate: args.authority.certificate,
-        caPrivateKey: args.authority.privateKey,
+        caCertificate: authority.certificate,
+        caPrivateKey: authority.privateKey,
         commonName: about.dnsNames[0] ?? about.hostname,
         dnsNames: [...about.dnsNames],
         ipAddresses: [ipv4, ipv6].filter((address) => address !== undefined),
@@ -106,21 +127,56 @@ export class AppServers extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const definition = nginx({
-      cores: about.cores,
-      certificate: certificate.certificate,
-      privateKey: certificate.privateKey,
-      strictTransport: args.strictTransport ?? false,
-    });
-    return machine.role(this, definition).digest;
+  }
+
+  private makeWayForBalancers(
+    { about }: Machine,
+    { topology, authority }: AppServersArgs,
+  ): BalancedArgs | undefined {
+    const balancers = addressesOf(topology, about, ["haproxy"], ["nginx"]);
+    if (balancers.length === 0) return undefined;
+    const { certificate, privateKey } = new Certificate(
+      `${about.name}-balanced`,
+      {
+        caCertificate: authority.certificate,
+        caPrivateKey: authority.privateKey,
+        // HAProxy holds the name against it; it is no name of the DNS.
+        commonName: about.hostname,
+        dnsNames: [],
+        ipAddresses: [about.privateAddress],
+        validityDays: 397,
+      },
+      { parent: this },
+    );
+    return { address: about.privateAddress, port: balancedPort, balancers, certificate, privateKey };
+  }
+
+  /**
+   * One machine after the other: a release that does not get ready, or is bad at once, is met on the first alone. That
+   * one migrates the database for all of them.
+   */
+  private rollOut(
+    args: AppServersArgs,
+    sessionSecret: pulumi.Output<string>,
+    ready: readonly pulumi.Output<string>[][],
+  ): Map<Machine, pulumi.Output<string>> {
+    const releases = new Map<Machine, pulumi.Output<string>>();
+    for (const [index, machine] of args.machines.entries()) {
+      const before = [...releases.values()].slice(-1);
+      const after = [...(ready[index] ?? []), ...before];
+      releases.set(machine, this.makeRelease(machine, args, sessionSecret, after));
+    }
+    return releases;
   }
 
   private makeRelease(
     machine: Machine,
-    { artifacts, database, publicUrl, images, sms }: AppServersArgs,
+    args: AppServersArgs,
     sessionSecret: pulumi.Output<string>,
     after: pulumi.Output<string>[],
   ): pulumi.Output<string> {
+    const { artifacts, database, publicUrl, images, sms, topology } = args;
+    const balanced = addressesOf(topology, machine.about, ["haproxy"], ["nginx"]).length > 0;
     const { host, remote } = database.endpoint;
     const tls = !remote ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
     const databaseUrl = (where: string, port: number, options = "") =>
@@ -147,7 +203,8 @@ export class AppServers extends pulumi.ComponentResource {
         user: apiRole.user,
         environment,
         credentials: credentials.filter((variable) => variable in environment),
-        migrate: ["migrate.mjs"],
+        ...(machine === args.machines[0] && { migrate: ["migrate.mjs"] }),
+        ...(balanced && { rotation: { leave: [rotation, "leave", "120"], join: [rotation, "join"] } }),
         readySeconds: 30,
         after,
       },

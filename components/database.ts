@@ -6,7 +6,7 @@ import { type DatabaseLogin, type DatabaseNetwork, postgresql } from "../src/rol
 import { scramVerifier } from "../src/roles/postgresql/scram.js";
 import { type DatabaseSizing, databaseSizing } from "../src/roles/postgresql/sizing.js";
 import { addressesOf } from "../src/topology/firewall.js";
-import { type Topology, servicesOn } from "../src/topology/topology.js";
+import { type Machine as AboutMachine, type Topology, servicesOn } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
 
 export interface DatabaseArgs {
@@ -55,7 +55,9 @@ interface Login {
  */
 export class Database extends pulumi.ComponentResource {
   readonly endpoint: DatabaseEndpoint;
-  readonly sizing: DatabaseSizing;
+  /** The machine that it runs on. */
+  readonly about: AboutMachine;
+  private readonly sizing: DatabaseSizing;
   /** Who the app logs in as, e.g. "shop_1". */
   readonly user: string;
   /** The password of {@link user}; secret. */
@@ -67,7 +69,8 @@ export class Database extends pulumi.ComponentResource {
 
   constructor(name: string, args: DatabaseArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Database", name, {}, options);
-    const { name: machine, privateAddress } = args.machine.about;
+    this.about = args.machine.about;
+    const { name: machine, privateAddress } = this.about;
     const remote = clientsOf(args.topology, args.machine).length > 0;
     const { certificate: authority } = args.authority;
     this.endpoint = { host: remote ? privateAddress : "/run/postgresql", remote, authority };

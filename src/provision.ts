@@ -3,6 +3,7 @@ import { AppServers } from "../components/app-servers.js";
 import { Backups } from "../components/backups.js";
 import { Database } from "../components/database.js";
 import { Environment } from "../components/environment.js";
+import { LoadBalancer } from "../components/load-balancer.js";
 import type { Machine } from "../components/machine.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
@@ -51,9 +52,14 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     topology.services
       .filter(({ name }) => name === service)
       .flatMap(({ machines }) => machines.map((name) => environment.machine(name)));
-  const [entry] = machinesFor("nginx");
+  const servers = machinesFor("api");
+  const balancers = machinesFor("haproxy");
+  const [entry] = machinesFor(topology.entries[0]?.service ?? "");
   const [databaseMachine] = machinesFor("postgresql");
-  if (!entry || !databaseMachine) throw new Error(`stage ${topology.stage} lacks nginx or PostgreSQL`);
+  const [server] = servers;
+  if (!entry || !databaseMachine || !server) {
+    throw new Error(`stage ${topology.stage} lacks an entry, the app or PostgreSQL`);
+  }
   const url = pulumi.interpolate`https://${settings.domain ?? entry.ipv4}`;
 
   const database = new Database(
@@ -76,7 +82,8 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
   const app = new AppServers(
     "app",
     {
-      machines: machinesFor("api"),
+      machines: servers,
+      topology,
       database,
       authority: environment.authority,
       publicUrl: url,
@@ -87,10 +94,12 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     { parent: environment },
   );
 
+  if (balancers.length > 0) makeBalancer(balancers, servers, app, environment);
+
   return {
     url,
     stage: topology.stage,
-    release: app.releaseOn(entry),
+    release: app.releaseOn(server),
     ...(settings.release !== undefined && { held: settings.release }),
     addresses: byMachine(environment, ({ ipv4, ipv6, about }) => ({
       ...(ipv4 && { ipv4 }),
@@ -105,6 +114,16 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     ...(backups && { backupPassphrase: backups.passphrase }),
     readme: renderTemplate("src/readme.md", { stack: topology.stack, stage: topology.stage }),
   };
+}
+
+function makeBalancer(
+  machines: readonly Machine[],
+  servers: readonly Machine[],
+  { ready }: AppServers,
+  parent: Environment,
+): LoadBalancer {
+  const { authority } = parent;
+  return new LoadBalancer("balancer", { machines, servers, authority, after: ready }, { parent });
 }
 
 function makeBackups(

@@ -11,6 +11,6 @@ export const cdn: StagePlan = {
   flows: [
     ...groundFlows("edge-cache"),
     ...search.flows.filter(({ from, to }) => from !== "world" && from !== "operators" && to !== "world"),
-    tcp("edge-cache", "nginx", 443, "what is not cached"),
+    tcp("edge-cache", "haproxy", 443, "what is not cached"),
   ],
 };

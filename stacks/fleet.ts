@@ -1,16 +1,19 @@
+import { groundFlows, tcp } from "./ground.js";
 import type { StagePlan } from "./plan.js";
-import { tcp } from "./ground.js";
 import { split } from "./split.js";
 
-/** Stage 3: nginx balances from a server of its own, over as many app servers as the traffic needs. */
+/** Where app servers take requests from the balancer, over TLS. */
+export const balancedPort = 8443;
+
+/** Stage 3: HAProxy balances from a server of its own, over as many app servers as the traffic needs. */
 export const fleet: StagePlan = {
   ...split,
   stage: "fleet",
-  services: split.services.map((service) =>
-    service.name === "nginx" ? { ...service, tier: "edge" as const } : service,
-  ),
+  entry: "haproxy",
+  services: [{ name: "haproxy", tier: "edge" }, ...split.services],
   flows: [
-    ...split.flows.filter(({ from, to }) => from !== "nginx" || to !== "api"),
-    tcp("nginx", "api", 8443, "requests"),
+    ...groundFlows("haproxy"),
+    ...split.flows.filter(({ from, to }) => from !== "world" && from !== "operators" && to !== "world"),
+    tcp("haproxy", "nginx", balancedPort, "requests"),
   ],
 };

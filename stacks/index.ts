@@ -44,13 +44,16 @@ export function topologyOf(settings: Settings): Topology {
   return layOut(settings, plan, [{ location, sizes }]);
 }
 
-/** As few machines as the stage can have, of the sizes that the settings name. */
-function sizesOf(stage: Stage, { serverType, databaseServerType }: Settings): Sizes {
+/** As few machines as the stage can have, but as many app servers, and of the sizes, that the settings name. */
+function sizesOf(stage: Stage, { serverType, databaseServerType, appServers }: Settings): Sizes {
   const tiers = Object.entries(fewest[stage]) as [Tier, number][];
   return Object.fromEntries(
     tiers.map(([tier, count]) => [
       tier,
-      { count, serverType: tier === "database" ? databaseServerType : serverType },
+      {
+        count: tier === "app" && count > 1 ? appServers : count,
+        serverType: tier === "database" ? databaseServerType : serverType,
+      },
     ]),
   );
 }

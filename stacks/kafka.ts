@@ -15,7 +15,13 @@ export const kafka: StagePlan = {
   ],
   flows: [
     ...redis.flows,
-    tcp("nginx", "storefront", 8444, "requests for pages"),
+    {
+      from: "nginx",
+      to: "storefront",
+      protocol: "unix",
+      socket: "/run/dukaan/storefront.sock",
+      purpose: "requests for pages",
+    },
     tcp("storefront", "redis", 6379, "cache"),
     tcp("storefront", "postgresql", 5432, "reads"),
     tcp("connect", "postgresql", 5432, "change data capture"),

@@ -16,8 +16,8 @@ export const kubernetes: StagePlan = {
     { name: "kubelet", tier: "node" },
     { name: "kubernetes-api", tier: "control", stateful: true },
   ],
-  // nginx is the cluster's ingress now.
-  balanced: "nginx",
+  // HAProxy is the cluster's ingress now.
+  balanced: "haproxy",
   flows: [
     ...cdn.flows,
     tcp("kubelet", "kubernetes-api", 6443, "cluster"),

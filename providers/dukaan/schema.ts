@@ -64,6 +64,7 @@ export const schemaTypes: SchemaTypes = {
   "dukaan:index:Check": object({ command: listOf(string), timeoutSeconds: integer }),
   "dukaan:index:Bundle": object({ directory: string, digest: string }),
   "dukaan:index:Modules": object({ archive: string, digest: string }),
+  "dukaan:index:Rotation": object({ leave: listOf(string), join: listOf(string) }),
   "dukaan:index:Runtime": object({ archive: string, version: string, digest: string }),
 };
 
@@ -158,12 +159,13 @@ const resources: Record<string, ResourceSpec> = {
       environment: mapOf(secretString),
       credentials: listOf(string),
       migrate: listOf(string),
+      rotation: ref("Rotation"),
       checks: listOf(ref("Check")),
       readySeconds: integer,
       standbySeconds: integer,
       after: listOf(string),
     },
-    ["modules", "credentials", "migrate", "checks", "readySeconds", "standbySeconds", "after"],
+    ["modules", "credentials", "migrate", "rotation", "checks", "readySeconds", "standbySeconds", "after"],
     { digest: string, active: string },
   ),
 };

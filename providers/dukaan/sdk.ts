@@ -252,6 +252,11 @@ export interface ReleaseArgs {
   credentials?: string[];
   /** Arguments of the runtime that migrate the database, e.g. `["migrate.mjs"]`, run before the switch. */
   migrate?: string[];
+  /**
+   * Commands around the switch: the machine leaves the rotation of its balancers once the new instance is ready, and
+   * joins it again when that serves, or when it was rolled back. @default the machine stays
+   */
+  rotation?: { leave: string[]; join: string[] };
   /** Must succeed after the switch; else the previous release serves again. */
   checks?: CheckArgs[];
   /** Seconds until `/readyz` must answer. @default 60 */

@@ -90,6 +90,7 @@ const anyStack: Settings = {
   location: "fsn1",
   serverType: "cx23",
   databaseServerType: "cx23",
+  appServers: 2,
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: [],

@@ -1,5 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
+import { defaultServerType } from "../topology/catalog.js";
 import { parseBackup, secretBackupSettings } from "./backup.js";
 import { parseImages } from "./images.js";
 import { parseCapacity } from "./capacity.js";
@@ -72,7 +73,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
 
   const { local } = cloud;
   const { domain, changeToken, release, ...complete } = settings;
-  const serverType = complete.serverType ?? (local ? "local-512" : "cx23");
+  const serverType = complete.serverType ?? defaultServerType(local);
   return {
     settings: {
       ...complete,
@@ -155,7 +156,7 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>): Problem[] {
 function fromText(value: unknown, schema: FieldSchema): unknown {
   if (typeof value !== "string") return value;
   if (schema.type === "boolean") return value === "true" ? true : value === "false" ? false : value;
-  if (schema.type === "number")
+  if (schema.type === "number" || schema.type === "integer")
     return value.trim() === "" || Number.isNaN(Number(value)) ? value : Number(value);
   if (schema.type !== "array") return value;
   try {

@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { contains } from "../topology/addresses.js";
-import { location, serverType } from "../topology/catalog.js";
+import { defaultServerType, location, serverType, serverTypes } from "../topology/catalog.js";
+import { mostAppServersOf } from "../topology/connections.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
 import type { Problem, RawSettings } from "./schema.js";
 
@@ -63,6 +64,21 @@ export const rules: readonly Rule[] = [
 
   ({ settings: { databaseServerType: name, location: place }, local }) =>
     checkServerType("dukaan:databaseServerType", name, place, local),
+
+  ({ settings: { appServers, databaseServerType, serverType: appType }, local }) => {
+    const name = databaseServerType ?? appType ?? defaultServerType(local);
+    if (appServers === undefined || !serverTypes.some((type) => type.name === name)) return [];
+    const most = mostAppServersOf(serverType(name));
+    return appServers <= most
+      ? []
+      : [
+          {
+            path: "dukaan:appServers",
+            reason: `is ${appServers}, and a database on ${name} has connections for ${most} app servers`,
+            remedy: `Use at most ${most}, or a larger dukaan:databaseServerType.`,
+          },
+        ];
+  },
 
   ({ settings: { networkCidr } }) => {
     if (networkCidr === undefined) return [];

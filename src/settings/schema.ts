@@ -6,6 +6,9 @@ import type { BucketSettings } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
 import type { SmsSettings } from "./sms.js";
 
+/** With more than this, each one's part of the database's connections is too small to be worth a server. */
+export const mostAppServers = 20;
+
 /**
  * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
  * what a schema cannot say (a range has no host bits, a key is a key) is in ./rules.ts.
@@ -38,6 +41,15 @@ export const settingsSchema = {
       description: "Size of the database's server, from stage split on. Without one: the same as serverType.",
       type: "string",
       enum: serverTypes.map(({ name }) => name),
+    },
+    appServers: {
+      description:
+        "How many app servers, from stage fleet on. `./dukaan up` adds and removes them while the shop is open.",
+      type: "integer",
+      minimum: 1,
+      maximum: mostAppServers,
+      default: 2,
+      examples: [2],
     },
     publicIpv4: {
       description:
@@ -147,6 +159,7 @@ export const settingsSchema = {
     "stage",
     "provider",
     "location",
+    "appServers",
     "publicIpv4",
     "image",
     "operatorCidrs",
@@ -176,6 +189,8 @@ export interface Settings {
   location: string;
   serverType: string;
   databaseServerType: string;
+  /** From stage fleet on. */
+  appServers: number;
   publicIpv4: "all" | "entries";
   image: (typeof images)[number];
   domain?: string;

@@ -87,6 +87,11 @@ export const images = ["debian-12"] as const;
 
 export type Image = (typeof images)[number];
 
+/** Size of servers of which nothing is said. */
+export function defaultServerType(local: boolean): string {
+  return local ? "local-512" : "cx23";
+}
+
 /** @throws Error when there is no such type; settings have been checked before */
 export function serverType(name: string): ServerType {
   const found = [...serverTypes, ...dedicatedTypes].find((type) => type.name === name);

@@ -15,7 +15,7 @@ export const stages = [
 export type Stage = (typeof stages)[number];
 
 /** The stages that this version can provision. */
-export const builtStages: readonly Stage[] = ["droplet", "split"];
+export const builtStages: readonly Stage[] = ["droplet", "split", "fleet"];
 
 /** @returns whether this version can provision the stage */
 export function isBuilt(stage: Stage): boolean {

@@ -137,6 +137,11 @@ export function machinesOf(topology: Topology, service: string): Machine[] {
   return found.machines.map((name) => machineNamed(topology, name));
 }
 
+/** Whether the public comes to a service by itself, and not only through another one. */
+export function isEntry({ flows }: Topology, service: string): boolean {
+  return flows.some((flow) => flow.from === "world" && flow.to === service && "port" in flow);
+}
+
 /** The names of the services that a machine runs. */
 export function servicesOn(topology: Topology, machine: string): string[] {
   return topology.services.filter(({ machines }) => machines.includes(machine)).map(({ name }) => name);

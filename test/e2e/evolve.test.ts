@@ -37,9 +37,9 @@ it("says what it would do, and does nothing", async () => {
   const plan = await succeeds("evolve", "split", "--plan");
   expect(plan).toMatch(/makes +database-1/);
   expect(plan).toMatch(/moves +the database from app-1 to database-1/);
-  const nothing = await lab.dukaan("evolve", "fleet");
+  const nothing = await lab.dukaan("evolve", "replicas");
   expect(nothing).toMatchObject({ exitCode: 2 });
-  expect(nothing.stderr).toContain("stage fleet is not built yet");
+  expect(nothing.stderr).toContain("stage replicas is not built yet");
   expect((await outputs()).stage).toBe("droplet");
 });
 

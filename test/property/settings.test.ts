@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { describeProblems, parseSettings } from "../../src/settings/parse.js";
 import { settingsSchema } from "../../src/settings/schema.js";
+import { builtStages } from "../../src/topology/stages.js";
 import { topologyOf } from "../../stacks/index.js";
 
 const good: Record<string, unknown> = {
@@ -11,6 +12,7 @@ const good: Record<string, unknown> = {
   "dukaan:location": "nbg1",
   "dukaan:serverType": "cx23",
   "dukaan:databaseServerType": "cx33",
+  "dukaan:appServers": 3,
   "dukaan:publicIpv4": "entries",
   "dukaan:image": "debian-12",
   "dukaan:domain": "shop.example.com",
@@ -44,7 +46,7 @@ const noList = fc.oneof(fc.constant("x"), fc.integer(), fc.constant([1]), fc.con
 const bad: Record<string, fc.Arbitrary<unknown>> = {
   stage: fc.oneof(
     noText,
-    fc.string().filter((text) => text !== "droplet" && text !== "split"),
+    fc.string().filter((text) => !builtStages.some((stage) => stage === text)),
   ),
   provider: fc.oneof(
     noText,
@@ -54,6 +56,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   serverType: fc.oneof(noText, fc.string({ maxLength: 3 }), fc.constantFrom("cax11", "local-512", "cx99")),
   joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   leaving: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
+  appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
   databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
   publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),

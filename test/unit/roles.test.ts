@@ -7,6 +7,7 @@ import { projectRoot } from "../../src/project.js";
 import { archiveCommand, backup } from "../../src/roles/backup/index.js";
 import { api, nodeOptions } from "../../src/roles/api/index.js";
 import { base } from "../../src/roles/base/index.js";
+import { haproxy } from "../../src/roles/haproxy/index.js";
 import { nginx } from "../../src/roles/nginx/index.js";
 import { pgbouncer } from "../../src/roles/pgbouncer/index.js";
 import { postgresql } from "../../src/roles/postgresql/index.js";
@@ -16,6 +17,7 @@ import type { RoleDefinition } from "../../src/roles/role.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { renderTemplate } from "../../src/template.js";
 import { serverTypes } from "../../src/topology/catalog.js";
+import { poolSize } from "../../src/topology/connections.js";
 import { type Topology, machineNamed } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 
@@ -45,10 +47,30 @@ const roles: RoleDefinition[] = [
   pgbouncer({
     databaseHost: "/run/postgresql",
     databaseAuthority: "PEM",
-    poolSize: sizing.poolSize,
+    poolSize: 5,
     logins,
   }),
-  nginx({ cores: 1, certificate: "PEM", privateKey: "PEM", strictTransport: false }),
+  nginx({
+    cores: 1,
+    public: { certificate: "PEM", privateKey: "PEM" },
+    balanced: {
+      address: "10.10.2.10",
+      port: 8443,
+      balancers: ["10.10.1.10"],
+      certificate: "PEM",
+      privateKey: "PEM",
+    },
+    strictTransport: false,
+  }),
+  haproxy({
+    machine,
+    servers: [{ name: "app-1", hostname: "lab-app-1", privateAddress: "10.10.2.10" }],
+    port: 8443,
+    authority: "PEM",
+    certificate: "PEM",
+    privateKey: "PEM",
+    strictTransport: false,
+  }),
   api(machine),
   backup({
     settings: {
@@ -67,13 +89,6 @@ const roles: RoleDefinition[] = [
     machine,
   }),
 ];
-
-function nginxConf(strictTransport: boolean): string {
-  return fileOf(
-    nginx({ cores: 2, certificate: "", privateKey: "", strictTransport }),
-    "/etc/nginx/nginx.conf",
-  );
-}
 
 function fileOf(role: RoleDefinition, path: string): string {
   const content = role.files?.find((file) => file.path === path)?.content;
@@ -130,8 +145,10 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/pool",
       "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
+      "/usr/local/lib/dukaan/release-servers",
       "/usr/local/lib/dukaan/restart-postgresql-if-needed",
       "/usr/local/lib/dukaan/restore-database",
+      "/usr/local/lib/dukaan/rotation",
       "/usr/local/lib/dukaan/tune-memory",
     ]);
     for (const { content } of scripts) execFileSync("sh", ["-n"], { input: content });
@@ -209,45 +226,13 @@ describe("base", () => {
   });
 });
 
-describe("nginx", () => {
-  it("announces HTTPS for good only where browsers know the authority", () => {
-    expect(nginxConf(true)).toContain("add_header Strict-Transport-Security");
-    expect(nginxConf(false)).not.toContain("add_header Strict-Transport-Security");
-  });
-
-  it("hands requests to the socket without keep-alive, and metrics to nobody", () => {
-    expect(nginxConf(false)).toMatch(/upstream api \{\s*server unix:\/run\/dukaan\/api\.sock max_fails=0;/);
-    expect(nginxConf(false)).toMatch(/server unix:\/run\/dukaan\/api-standby\.sock backup/);
-    expect(nginxConf(false)).not.toMatch(/^\s*keepalive \d/m);
-    expect(nginxConf(false)).toMatch(/location = \/metrics \{\s*return 404;/);
-  });
-});
-
-describe("nginx, where a request may be sent on although its answer was lost", () => {
-  const pattern =
-    /location ~ (\S+) \{\s*proxy_pass http:\/\/api;\s*proxy_next_upstream error non_idempotent;/;
-  const repeatable = new RegExp(pattern.exec(nginxConf(false))?.[1] ?? "-");
-
-  it.each(["/s/ashas-sarees/checkout", "/api/v1/stores/ashas-sarees/orders"])("is %s", (path) => {
-    expect(repeatable.test(path)).toBe(true);
-  });
-
-  it.each(["/stores", "/s/ashas-sarees/cart", "/admin/ashas-sarees/products", "/s/a/b/checkout"])(
-    "is not %s",
-    (path) => {
-      expect(repeatable.test(path)).toBe(false);
-    },
-  );
-});
-
 describe("sizing", () => {
   it("leaves room for the rest on the smallest server", () => {
     expect(sizing).toEqual({
-      poolSize: 5,
-      maxConnections: 20,
+      maxConnections: 40,
       sharedBuffersMiB: 64,
       effectiveCacheSizeMiB: 192,
-      workMemKiB: 3276,
+      workMemKiB: 1638,
       maintenanceWorkMemMiB: 16,
       maxWalSizeMiB: 500,
       parallelWorkers: 1,
@@ -265,7 +250,7 @@ describe("sizing", () => {
       expect(size.sharedBuffersMiB + (size.workMemKiB / 1024) * size.maxConnections).toBeLessThanOrEqual(
         share,
       );
-      expect(size.maxConnections).toBeGreaterThan(size.poolSize);
+      expect(size.maxConnections).toBeGreaterThan(poolSize(type, 1));
       expect(size.maxWalSizeMiB).toBeLessThan((type.diskGB * 1000) / 10);
     }
   });

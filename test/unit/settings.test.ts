@@ -28,6 +28,7 @@ describe("parseSettings", () => {
       location: "fsn1",
       serverType: "local-512",
       databaseServerType: "local-512",
+      appServers: 2,
       publicIpv4: "all",
       image: "debian-12",
       operatorCidrs: ["0.0.0.0/0", "::/0"],
@@ -109,6 +110,19 @@ describe("parseSettings", () => {
       "hcloud:token": expect.stringContaining("has 5 characters; a token has 64"),
       "hcloud:endpoint": expect.stringContaining("is not a URL"),
     });
+  });
+
+  it("refuses more app servers than their database has connections for, and says how many it has", () => {
+    const problems = (raw: Record<string, unknown>) => parseSettings("lab", { ...local, ...raw }).problems;
+    expect(problems({ "dukaan:appServers": "12" })).toBeUndefined();
+    expect(problems({ "dukaan:appServers": "13" })).toEqual([
+      {
+        path: "dukaan:appServers",
+        reason: "is 13, and a database on local-512 has connections for 12 app servers",
+        remedy: "Use at most 12, or a larger dukaan:databaseServerType.",
+      },
+    ]);
+    expect(problems({ "dukaan:appServers": "20", "dukaan:databaseServerType": "cpx11" })).toBeUndefined();
   });
 
   it("says of a stage or provider that it is planned but not built", () => {

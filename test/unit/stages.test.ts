@@ -17,6 +17,7 @@ const settings = (stage: Stage): Settings => ({
   location: "fsn1",
   serverType: "cx23",
   databaseServerType: "cx23",
+  appServers: 2,
   publicIpv4: "entries",
   image: "debian-12",
   operatorCidrs: [],

@@ -13,6 +13,7 @@ const settings: Settings = {
   location: "fsn1",
   serverType: "local-512",
   databaseServerType: "local-512",
+  appServers: 2,
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: ["198.51.100.7/32"],

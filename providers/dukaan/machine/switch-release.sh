@@ -8,6 +8,8 @@
 #   credentials  names of its variables that are credentials, a line each
 #   bundle/  the release's files; absent when the machine has them
 #   migrate  arguments of the runtime that migrate the database; absent when there are none
+#   rotation/leave, rotation/join  commands that take the machine out of its balancers' rotation and put it back; absent:
+#            it stays
 #   from     id of the release that must be current, or nothing is done; absent when any may be
 #   fall-back  fall-back-release.sh, to be kept on the machine; absent when it is there
 # and checks/N with checks/N.seconds as for apply-role.sh.
@@ -53,6 +55,7 @@ fi
 brought=no  # this run put the release's files there
 started=no  # this run started the instance
 switched=no # requests go to the new instance
+left=no     # balancers send nothing here
 
 put_link() { # target, link: in one step, whatever was there
   ln -sfn "$1" "$2.new"
@@ -107,6 +110,7 @@ finish() {
   status=$?
   trap - EXIT TERM HUP INT PIPE
   [ "$status" -eq 0 ] || roll_back
+  [ "$left" = no ] || join_rotation || true
   exit "$status"
 }
 trap finish EXIT
@@ -194,6 +198,20 @@ run_checks() {
   done
 }
 
+# The instances before and after the switch are both ready, so a balancer that does not listen is no reason to stop.
+leave_rotation() {
+  [ -f "$incoming/rotation/leave" ] || return 0
+  step "out of rotation"
+  left=yes
+  sh "$incoming/rotation/leave" < /dev/null || echo "the machine did not leave the rotation"
+}
+join_rotation() {
+  [ "$left" = yes ] || return 0
+  step "in rotation"
+  sh "$incoming/rotation/join" < /dev/null
+  left=no
+}
+
 # Every other instance that runs or would start at boot. SIGTERM drains it; the unit says for how long. The one that
 # stands by goes on, but does not start at boot.
 stop_others() {
@@ -262,6 +280,7 @@ bring_release
 migrate_database
 start_instance
 wait_until_ready
+leave_rotation
 step "switch"
 systemctl enable --quiet "$unit"
 switched=yes
@@ -274,6 +293,7 @@ sleep 1
 step "drain"
 [ -n "$keep" ] || rm -f "$standby_link"
 stop_others
+join_rotation
 end_standby_later
 touch "$folder"
 echo "$server" > "$releases/.server"

@@ -16,6 +16,7 @@ export type ReleaseInputs = {
   environment: Record<string, string>;
   credentials?: string[];
   migrate?: string[];
+  rotation?: { leave: string[]; join: string[] };
   checks?: CheckInput[];
   readySeconds?: number;
   standbySeconds?: number;

@@ -101,6 +101,10 @@ async function deploy(
     ...(found.release === "complete" ? [] : await bundleFiles(inputs)),
     { path: "fall-back", content: await readScript("fall-back-release.sh") },
     ...(inputs.migrate ? [{ path: "migrate", content: quote(inputs.migrate) }] : []),
+    ...Object.entries(inputs.rotation ?? {}).map(([step, command]) => ({
+      path: `rotation/${step}`,
+      content: quote(command),
+    })),
     ...checkFiles(inputs.checks),
   ];
   const transcript = new Transcript(`release ${id} of ${inputs.service}`, context);

@@ -3,6 +3,7 @@ import { renderTemplate } from "../../template.js";
 import { privateRules } from "../../topology/firewall.js";
 import { type Machine, type Topology, servicesOn } from "../../topology/topology.js";
 import { packages as backupPackages } from "../backup/index.js";
+import { packages as haproxyPackages } from "../haproxy/index.js";
 import { packages as nginxPackages } from "../nginx/index.js";
 import { packages as pgbouncerPackages } from "../pgbouncer/index.js";
 import type { RoleDefinition } from "../role.js";
@@ -15,6 +16,7 @@ const here = "src/roles/base";
  * settings that this role has put in place before.
  */
 const packagesByService: Readonly<Record<string, readonly string[]>> = {
+  haproxy: haproxyPackages,
   nginx: nginxPackages,
   pgbackrest: backupPackages,
   pgbouncer: pgbouncerPackages,

@@ -6,54 +6,124 @@ const here = "src/roles/nginx";
 
 export const packages = ["nginx"];
 
-export interface NginxArgs {
-  /** One worker a core. */
-  cores: number;
+/** A certificate with its key. */
+export interface ServerCertificate {
   /** PEM: the certificate, then its issuers. */
   certificate: pulumi.Input<string>;
   /** PEM. */
   privateKey: pulumi.Input<string>;
+}
+
+/** The way in for balancers, over the private network. */
+export interface BalancedArgs extends ServerCertificate {
+  /** Private address to listen on. */
+  address: string;
+  port: number;
+  /** Private addresses of the balancers, which are believed about who a visitor is. */
+  balancers: readonly string[];
+}
+
+export interface NginxArgs {
+  /** One worker a core. */
+  cores: number;
+  /** The public's way in, ports 80 and 443. @default the public does not come here */
+  public?: ServerCertificate | undefined;
+  /** @default there are no balancers */
+  balanced?: BalancedArgs | undefined;
   /** Tell browsers to come by HTTPS only, for a year. Not where the certificate is none that browsers know. */
   strictTransport: boolean;
 }
 
+const root = { owner: "root", group: "root", mode: "0644" };
+
 /** nginx in front of the app: ends TLS, compresses, guards against slow and huge requests, hands on to a Unix socket. */
-export function nginx({ cores, certificate, privateKey, strictTransport }: NginxArgs): RoleDefinition {
-  const root = { owner: "root", group: "root", mode: "0644" };
+export function nginx(args: NginxArgs): RoleDefinition {
+  const { cores, balanced, strictTransport } = args;
+  const servers = [...(args.public ? ["public"] : []), ...(balanced ? ["balanced"] : [])];
+  const where = args.public ? "127.0.0.1" : `${balanced?.address}:${balanced?.port}`;
   return {
     name: "nginx",
     packages,
     directories: [
       { path: "/etc/nginx/tls", owner: "root", group: "root", mode: "0700" },
       { path: "/etc/nginx/pages", owner: "root", group: "root", mode: "0755" },
+      ...(balanced ? [{ path: unitFolder, owner: "root", group: "root", mode: "0755" }] : []),
     ],
     files: [
       {
         path: "/etc/nginx/nginx.conf",
         content: renderTemplate(`${here}/nginx.conf`, {
           workers: cores,
+          balancedPort: balanced?.port ?? 0,
+          servers: servers.map((name) => `include ${name}.conf;`).join("\n  "),
+        }),
+        ...root,
+      },
+      {
+        path: "/etc/nginx/shop.conf",
+        content: renderTemplate(`${here}/shop.conf`, {
           strictTransport: strictTransport
             ? 'add_header Strict-Transport-Security "max-age=31536000" always;'
             : "# no HSTS: browsers do not know the authority",
         }),
         ...root,
       },
-      { path: "/etc/nginx/tls/server.pem", content: certificate, ...root },
-      { path: "/etc/nginx/tls/server.key", content: privateKey, ...root, mode: "0600", secret: true },
       {
         path: "/etc/nginx/pages/unavailable.html",
         content: renderTemplate(`${here}/unavailable.html`),
         ...root,
       },
+      ...(args.public
+        ? [
+            { path: "/etc/nginx/public.conf", content: renderTemplate(`${here}/public.conf`), ...root },
+            ...certificateFiles("server", args.public),
+          ]
+        : []),
+      ...(balanced ? balancedFiles(balanced) : []),
     ],
     validate: [["nginx", "-t", "-q", "-c", "{root}/etc/nginx/nginx.conf"]],
     services: [{ name: "nginx.service", enabled: true, onChange: "reload" }],
     // An answer of nginx itself: the app may not be there yet.
     checks: [
       {
-        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", "https://127.0.0.1/metrics"],
+        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", `https://${where}/metrics`],
         timeoutSeconds: 10,
       },
     ],
   };
+}
+
+const unitFolder = "/etc/systemd/system/nginx.service.d";
+
+function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]> {
+  const { address, port, balancers } = args;
+  return [
+    {
+      path: "/etc/nginx/balanced.conf",
+      content: renderTemplate(`${here}/balanced.conf`, {
+        address,
+        port,
+        balancers: balancers.map((balancer) => `set_real_ip_from ${balancer};`).join("\n  "),
+      }),
+      ...root,
+    },
+    ...certificateFiles("balanced", args),
+    {
+      path: "/usr/local/lib/dukaan/rotation",
+      content: renderTemplate(`${here}/rotation.sh`),
+      ...root,
+      mode: "0755",
+    },
+    { path: `${unitFolder}/10-dukaan.conf`, content: renderTemplate(`${here}/unit.conf`), ...root },
+  ];
+}
+
+function certificateFiles(
+  name: string,
+  { certificate, privateKey }: ServerCertificate,
+): NonNullable<RoleDefinition["files"]> {
+  return [
+    { path: `/etc/nginx/tls/${name}.pem`, content: certificate, ...root },
+    { path: `/etc/nginx/tls/${name}.key`, content: privateKey, ...root, mode: "0600", secret: true },
+  ];
 }

@@ -1,9 +1,8 @@
+import { connectionBudget } from "../../topology/connections.js";
 import type { Machine } from "../../topology/topology.js";
 
-/** Settings of a PostgreSQL server and of the pool in front of it that follow from a machine's size. */
+/** Settings of a PostgreSQL server that follow from its machine's size. */
 export interface DatabaseSizing {
-  /** Connections that PgBouncer keeps to the database. */
-  poolSize: number;
   maxConnections: number;
   sharedBuffersMiB: number;
   effectiveCacheSizeMiB: number;
@@ -16,8 +15,7 @@ export interface DatabaseSizing {
 }
 
 /**
- * Sources: PostgreSQL 15 documentation, chapters 20.4 (memory), 20.5 (WAL) and 20.7 (planner); the PostgreSQL wiki,
- * "Number Of Database Connections" (connections = 2 × cores + disks).
+ * Sources: PostgreSQL 15 documentation, chapters 20.4 (memory), 20.5 (WAL) and 20.7 (planner).
  * @param dedicated the machine runs nothing else; else the database gets half of it
  */
 export function databaseSizing(
@@ -26,12 +24,9 @@ export function databaseSizing(
 ): DatabaseSizing {
   const { cores, diskGB } = machine;
   const memoryMiB = dedicated ? machine.memoryMiB : machine.memoryMiB / 2;
-  // Not below 5: a slow query or two must not stop the shop.
-  const poolSize = Math.max(5, 2 * cores + 1);
-  // The pool, and room beside it for migrations, replication, backups and an operator.
-  const maxConnections = poolSize + 15;
+  // The pools, and room beside them for migrations, replication, backups and an operator.
+  const maxConnections = connectionBudget(machine) + 15;
   return {
-    poolSize,
     maxConnections,
     // 20.4: "a reasonable starting value is 25 % of the memory".
     sharedBuffersMiB: clamp(memoryMiB / 4, 16, 16_384),

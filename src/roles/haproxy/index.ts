@@ -1,0 +1,105 @@
+import * as pulumi from "@pulumi/pulumi";
+import { renderTemplate } from "../../template.js";
+import type { Machine } from "../../topology/topology.js";
+import type { RoleDefinition } from "../role.js";
+
+const here = "src/roles/haproxy";
+
+export const packages = ["haproxy"];
+
+/** An app server that takes requests. */
+export interface BalancedServer {
+  /** Name of its machine, for logs. */
+  name: string;
+  /** Its name in the certificate that it shows. */
+  hostname: string;
+  privateAddress: string;
+}
+
+export interface HaproxyArgs {
+  machine: Pick<Machine, "cores" | "memoryMiB">;
+  servers: readonly BalancedServer[];
+  /** Where servers take requests. */
+  port: number;
+  /** PEM of the authority that signs for the servers. */
+  authority: pulumi.Input<string>;
+  /** What the public sees; PEM: the certificate, then its issuers. */
+  certificate: pulumi.Input<string>;
+  /** PEM. */
+  privateKey: pulumi.Input<string>;
+  /** Tell browsers to come by HTTPS only, for a year. Not where the certificate is none that browsers know. */
+  strictTransport: boolean;
+}
+
+/**
+ * HAProxy before the app servers: ends TLS, sends each request to the server with the fewest, looks at all of them four
+ * times a second, and sends what may be repeated to another one when a server fails.
+ */
+export function haproxy(args: HaproxyArgs): RoleDefinition {
+  const { machine, servers, port, certificate, privateKey } = args;
+  const root = { owner: "root", group: "root", mode: "0644" };
+  // A connection with TLS, its buffers and its share of the kernel's takes up to 100 KB: at most a fifth of the memory.
+  const maxConnections = Math.min(20_000, machine.memoryMiB * 2);
+  return {
+    name: "haproxy",
+    packages,
+    directories: [
+      { path: "/etc/haproxy/tls", owner: "root", group: "root", mode: "0700" },
+      { path: "/etc/systemd/system/haproxy.service.d", owner: "root", group: "root", mode: "0755" },
+    ],
+    files: [
+      {
+        path: "/etc/haproxy/haproxy.cfg",
+        content: renderTemplate(`${here}/haproxy.cfg`, {
+          cores: machine.cores,
+          maxConnections,
+          strictTransport: args.strictTransport
+            ? 'http-response set-header Strict-Transport-Security "max-age=31536000"'
+            : "# no HSTS: browsers do not know the authority",
+          servers: servers
+            .map(
+              ({ name, hostname, privateAddress }) =>
+                `server ${name} ${privateAddress}:${port} verifyhost ${hostname}`,
+            )
+            .join("\n  "),
+        }),
+        ...root,
+      },
+      {
+        path: "/etc/haproxy/unavailable.html",
+        content: renderTemplate("src/roles/nginx/unavailable.html"),
+        ...root,
+      },
+      { path: "/etc/haproxy/tls/authority.pem", content: args.authority, ...root },
+      {
+        path: "/etc/haproxy/tls/public.pem",
+        content: pulumi.all([certificate, privateKey]).apply((parts) => parts.join("\n")),
+        ...root,
+        mode: "0600",
+        secret: true,
+      },
+      {
+        path: "/etc/systemd/system/haproxy.service.d/10-dukaan.conf",
+        // A connection to the visitor and one to a server each.
+        content: renderTemplate(`${here}/unit.conf`, { files: 2 * maxConnections + 1000 }),
+        ...root,
+      },
+      {
+        path: "/usr/local/lib/dukaan/release-servers",
+        content: renderTemplate(`${here}/release-servers.sh`),
+        ...root,
+        mode: "0755",
+      },
+    ],
+    validate: [["env", "DUKAAN_ROOT={root}", "haproxy", "-c", "-q", "-f", "{root}/etc/haproxy/haproxy.cfg"]],
+    services: [{ name: "haproxy.service", enabled: true, onChange: "reload" }],
+    activate: [["/usr/local/lib/dukaan/release-servers"]],
+    // An answer of HAProxy itself: no app server may be there yet.
+    checks: [
+      {
+        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", "https://127.0.0.1/rotation"],
+        timeoutSeconds: 10,
+      },
+    ],
+  };
+}

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Whether balancers send requests to this machine; they see it within a quarter of a second (balanced.conf).
+#
+#   leave SECONDS  no new ones, those under way are finished. Comes back by itself after so many seconds, unless `join`
+#                  comes first: whoever took it out may have died
+#   join           new ones again
+set -eu
+out=/run/dukaan/out-of-rotation
+timer=dukaan-rotation-join
+
+disarm() {
+  systemctl stop "$timer.timer" 2>/dev/null || true
+  systemctl reset-failed "$timer.service" 2>/dev/null || true
+}
+
+case $1 in
+leave)
+  disarm
+  systemd-run --quiet --collect --unit="$timer" --on-active="$2" --timer-property=AccuracySec=1s "$0" join
+  : >"$out"
+  # Until balancers have looked, also one that just begins to.
+  sleep 0.8
+  ;;
+join)
+  rm -f "$out"
+  disarm
+  ;;
+*)
+  echo "unknown step $1" >&2
+  exit 64
+  ;;
+esac

@@ -1,0 +1,38 @@
+import type { Machine } from "./topology.js";
+
+/**
+ * How the connections of a database are shared out. Each app server has a pool of its own (PgBouncer), and together they
+ * may never want more than the database has, however many app servers there are.
+ */
+
+/** An app server's part below which one slow query would hold up half of its visitors. */
+const leastPerServer = 2;
+/** Enough for a slow query or two not to stop a shop; more, where the database has the processors for it. */
+const wanted = 5;
+
+type Database = Pick<Machine, "cores" | "memoryMiB">;
+
+/**
+ * Connections that all pools may have together. It follows from the database's machine alone: another number would need
+ * a restart of PostgreSQL, and app servers come and go while the shop is open. A backend takes 5 to 10 MiB of its own
+ * beside the shared buffers, so all of them stay within half of the memory.
+ */
+export function connectionBudget({ cores, memoryMiB }: Database): number {
+  return Math.max(atWork(cores), Math.min(200, Math.floor(memoryMiB / 20)));
+}
+
+/** Connections that the pool of one app server keeps. @param appServers how many share the database */
+export function poolSize(database: Database, appServers: number): number {
+  const share = (connections: number) => Math.floor(connections / appServers);
+  return Math.max(Math.min(wanted, share(connectionBudget(database))), share(atWork(database.cores)));
+}
+
+/** How many app servers a database is enough for. */
+export function mostAppServersOf(database: Database): number {
+  return Math.floor(connectionBudget(database) / leastPerServer);
+}
+
+/** How many queries a database answers fastest at a time: the PostgreSQL wiki, "Number Of Database Connections". */
+function atWork(cores: number): number {
+  return Math.max(wanted, 2 * cores + 1);
+}
