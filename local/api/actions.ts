@@ -24,6 +24,7 @@ const owners: Record<string, { type: ResourceType; table: string; kind: string }
   volumes: { type: "volume", table: "volumes", kind: "volume" },
   floating_ips: { type: "floating_ip", table: "floating_ips", kind: "floating IP" },
   load_balancers: { type: "load_balancer", table: "load_balancers", kind: "load balancer" },
+  images: { type: "image", table: "images", kind: "image" },
   certificates: { type: "certificate", table: "certificates", kind: "certificate" },
 };
 

@@ -20,9 +20,12 @@ import { firewallActionRoutes } from "./firewall-actions.js";
 import { firewallRoutes } from "./firewalls.js";
 import { floatingIpActionRoutes } from "./floating-ip-actions.js";
 import { floatingIpRoutes } from "./floating-ips.js";
+import { imageActionRoutes } from "./image-actions.js";
+import { imageRoutes } from "./images.js";
 import { loadBalancerActionRoutes } from "./load-balancer-actions.js";
 import { loadBalancerTypeRoutes } from "./load-balancer-types.js";
 import { loadBalancerRoutes } from "./load-balancers.js";
+import { metricsRoutes } from "./metrics-routes.js";
 import { missingRoutes } from "./missing.js";
 import { networkActionRoutes } from "./network-actions.js";
 import { networkRoutes } from "./networks.js";
@@ -87,6 +90,9 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         serverRoutes,
         serverActionRoutes,
         serverNetworkRoutes,
+        metricsRoutes,
+        imageRoutes,
+        imageActionRoutes,
         floatingIpRoutes,
         floatingIpActionRoutes,
         volumeRoutes,

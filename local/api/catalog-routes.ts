@@ -3,15 +3,13 @@ import type { App } from "./app.js";
 import { pricing } from "./catalog.js";
 import type { Cloud } from "./cloud.js";
 import { notFound } from "./errors.js";
-import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
-import { IdParams, Image, Location, ServerType } from "./schemas.js";
-
-const among = (values: string[] | undefined, value: string) => !values || values.includes(value);
+import { listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
+import { IdParams, Location, ServerType } from "./schemas.js";
 
 const Flag = Type.Optional(Type.Boolean());
 const Architecture = oneOrMore(Type.Enum(["x86", "arm"]));
 
-/** What never changes: locations, server types, images, ISOs and prices. */
+/** What never changes: locations, server types, ISOs and prices. */
 export function catalogRoutes(app: App, { catalog }: Cloud): void {
   app.get(
     "/locations",
@@ -39,41 +37,6 @@ export function catalogRoutes(app: App, { catalog }: Cloud): void {
     "/server_types/:id",
     { schema: { params: IdParams, response: { 200: Type.Object({ server_type: ServerType }) } } },
     (request) => ({ server_type: byId("server type", catalog.serverTypes, request.params.id) }),
-  );
-
-  app.get(
-    "/images",
-    {
-      schema: {
-        querystring: Type.Object({
-          ...listQuery,
-          ...nameQuery,
-          ...labelQuery,
-          type: oneOrMore(Type.Enum(["system", "app", "snapshot", "backup"])),
-          status: oneOrMore(Type.Enum(["available", "creating", "unavailable"])),
-          bound_to: oneOrMore(Type.String()),
-          include_deprecated: Flag,
-          architecture: Architecture,
-        }),
-      },
-    },
-    (request, reply) => {
-      const { type, status, architecture, bound_to: boundTo } = request.query;
-      const images = catalog.images.filter(
-        (image) =>
-          among(asArray(type), image.type) &&
-          among(asArray(status), image.status) &&
-          among(asArray(architecture), image.architecture) &&
-          among(asArray(boundTo), String(image.bound_to)),
-      );
-      const page = paginate(images, request.query, ["id", "name", "created"]);
-      return sendPage(request, reply, "images", page, (image) => image);
-    },
-  );
-  app.get(
-    "/images/:id",
-    { schema: { params: IdParams, response: { 200: Type.Object({ image: Image }) } } },
-    (request) => ({ image: byId("image", catalog.images, request.params.id) }),
   );
 
   // A machine here starts from its disk only: there is nothing to offer.

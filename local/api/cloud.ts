@@ -3,6 +3,7 @@ import type { Action, Actions } from "../state/actions.js";
 import type { State } from "../state/database.js";
 import type { PublicPool } from "./addresses.js";
 import type { Catalog } from "./catalog.js";
+import type { Samples } from "./metrics.js";
 
 /** What every part of the API works with. */
 export interface Cloud {
@@ -11,6 +12,8 @@ export interface Cloud {
   host: Host;
   catalog: Catalog;
   pool: PublicPool;
+  /** What servers and load balancers have done lately. */
+  samples: Samples;
 }
 
 /**

@@ -4,6 +4,8 @@ import { readJson } from "../state/json.js";
 import type { Cloud } from "./cloud.js";
 import { firewallSpec } from "./firewall-rows.js";
 import { floatingIpJobs } from "./floating-ip-actions.js";
+import { imageJobs } from "./image-actions.js";
+import { backupsOf } from "./image-rows.js";
 import type { LoadBalancerJobs } from "./load-balancer-jobs.js";
 import { forgetTarget } from "./load-balancer-rows.js";
 import { networkOf, type NetworkJobs } from "./network-jobs.js";
@@ -60,6 +62,7 @@ export function createJobs(
           id,
           name: server.name,
           image: server.image,
+          imageId: imageIdOf(server),
           limits: limitsOf(cloud, server),
           userData: server.user_data ?? "",
           authorizedKeys: readJson<string[]>(server.authorized_keys ?? "[]"),
@@ -105,8 +108,8 @@ export function createJobs(
     },
 
     // User-data is with the machine and runs again on the new disk.
-    rebuild_server: switching(async (_, id) => {
-      await host.rebuildMachine(id);
+    rebuild_server: switching(async (_, id, server) => {
+      await host.rebuildMachine(id, imageIdOf(server));
       await host.startMachine(id);
     }, "running"),
 
@@ -126,7 +129,9 @@ export function createJobs(
     delete_server: {
       run: onServer(async (server, id) => {
         await host.removeMachine(id);
+        const backups = backupsOf(state, server.id);
         state.transaction(() => forgetServer(cloud, server.id));
+        for (const backup of backups) await host.images.remove(String(backup.id));
       }),
       undo: (action) => setStatus(state, serverIdOf(action), "unknown"),
     },
@@ -167,6 +172,7 @@ export function createJobs(
     ...routerJobs,
     ...volumeJobs(cloud),
     ...floatingIpJobs(cloud),
+    ...imageJobs(cloud),
     delete_network: {
       run: async (action, progress) => {
         // They are out of it in the state; now on the computer.
@@ -178,6 +184,8 @@ export function createJobs(
   for (const [command, job] of Object.entries(balancers.jobs())) jobs[command] = forOwner(job, jobs[command]);
   return jobs;
 }
+
+const imageIdOf = ({ image_id: id }: ServerRow): string | undefined => (id === null ? undefined : String(id));
 
 /** Servers and load balancers have commands of the same name. */
 function forOwner(ofBalancers: Job, ofServers: Job | undefined): Job {

@@ -54,6 +54,7 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
   await removeUnknown("load balancer", "load_balancers", await host.loadBalancers.ids(), (id) =>
     host.loadBalancers.remove(id),
   );
+  await removeUnknown("image", "images", await host.images.ids(), (id) => host.images.remove(id));
   await removeUnknown("volume", "volumes", await host.volumes(), (id) => host.removeVolume(id));
 
   const wire = async (server: ServerRow): Promise<void> => {

@@ -3,6 +3,7 @@ import type { Action as ActionValue, JobArguments } from "../state/actions.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, isProtected, notFound, refused } from "./errors.js";
+import { findUsableImage } from "./image-rows.js";
 import { findPlacementGroup } from "./placement-groups.js";
 import { setPointer } from "./pointers.js";
 import { primaryIpOf } from "./primary-ip-rows.js";
@@ -115,12 +116,16 @@ export function serverActionRoutes(app: App, cloud: Cloud): void {
     async (request, reply) => {
       const { image: wanted } = request.body;
       const server = findUnlockedServer(cloud, request.params.id);
-      const image = catalog.images.find(({ id, name }) => id === wanted || name === wanted);
-      if (!image?.name) throw notFound("image", wanted, "image");
+      const image = findUsableImage(cloud, wanted);
       if (server.protection_rebuild) throw isProtected("server", "rebuilt");
-      const { name } = image;
+      if (image.diskSize > server.primary_disk_size) {
+        throw invalidInput({
+          image: [`has a disk of ${image.diskSize} GB, the server one of ${server.primary_disk_size} GB`],
+        });
+      }
       const started = state.transaction(() => {
-        state.update("servers", server.id, { status: "rebuilding", image: name });
+        const from = { image: image.system, image_id: image.imageId ?? null };
+        state.update("servers", server.id, { status: "rebuilding", ...from });
         return start("rebuild_server", server);
       });
       void reply.code(201);

@@ -4,6 +4,7 @@ import type { Cloud } from "./cloud.js";
 import { invalidInput, notFound, refused } from "./errors.js";
 import { requireFirewallLimit } from "./firewall-actions.js";
 import { findFirewall } from "./firewall-rows.js";
+import { findUsableImage, requireFittingDisk } from "./image-rows.js";
 import { checkLabels } from "./labels.js";
 import { requireFreeName, requireHostName } from "./names.js";
 import { findNetwork } from "./network-rows.js";
@@ -72,7 +73,8 @@ export function createServer(cloud: Cloud, input: Input): NewServer {
     name: input.name,
     status: "initializing",
     server_type: type.name,
-    image: image.name,
+    image: image.system,
+    image_id: image.imageId ?? null,
     location: location.name,
     primary_disk_size: type.disk,
     placement_group_id: input.placement_group ?? null,
@@ -158,11 +160,12 @@ function givenAddresses({ state }: Cloud, { public_net: net = {} }: Input): Give
 const named = (wanted: number | string) => (one: { id: number; name: string | null }) =>
   one.id === wanted || one.name === wanted || String(one.id) === wanted;
 
-function chooseHardware({ catalog }: Cloud, input: Input, given: Given) {
+function chooseHardware(cloud: Cloud, input: Input, given: Given) {
+  const { catalog } = cloud;
   const type = catalog.serverTypes.find(named(input.server_type));
   if (!type) throw notFound("server type", input.server_type, "server_type");
-  const image = catalog.images.find(named(input.image));
-  if (!image?.name) throw notFound("image", input.image, "image");
+  const image = findUsableImage(cloud, input.image);
+  requireFittingDisk(image, type);
   const bound = [given.ipv4, given.ipv6].flatMap((row) => (row ? [row.location] : []));
   const wanted = input.location ?? bound[0] ?? catalog.locations[0]?.name ?? "";
   const location = catalog.locations.find(named(wanted));
@@ -177,7 +180,7 @@ function chooseHardware({ catalog }: Cloud, input: Input, given: Given) {
   if (bound.some((one) => one !== location.name)) {
     throw refused("primary_ip_datacenter_mismatch", `a given primary IP is not in ${location.name}`);
   }
-  return { type, location, image: { ...image, name: image.name } };
+  return { type, location, image };
 }
 
 function requirePlace({ state }: Cloud, groupId: number | null | undefined): void {

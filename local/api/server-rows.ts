@@ -5,6 +5,7 @@ import type { Cloud } from "./cloud.js";
 import { locked, notFound, refused } from "./errors.js";
 import { firewallsOf } from "./firewall-rows.js";
 import { floatingIpsOf } from "./floating-ip-rows.js";
+import { imageOfServer } from "./image-rows.js";
 import { readLabels } from "./labels.js";
 import { balancersWithServer } from "./load-balancer-rows.js";
 import { findPlacementGroup } from "./placement-groups.js";
@@ -17,7 +18,12 @@ export interface ServerRow {
   name: string;
   status: Static<typeof ServerStatus>;
   server_type: string;
+  /** Name of the system image. */
   image: string;
+  /** Id of the snapshot or backup that it was made from; it may be gone meanwhile. */
+  image_id: number | null;
+  /** Hours of the day in UTC, e.g. "22-02"; null: no backups. */
+  backup_window: string | null;
   location: string;
   /** GB */
   primary_disk_size: number;
@@ -110,11 +116,11 @@ export function toServerResource(cloud: Cloud, row: ServerRow): ServerResource {
     })),
     server_type: type,
     location,
-    image: catalog.images.find(({ name }) => name === row.image) ?? null,
+    image: imageOfServer(cloud, row),
     iso: null,
     rescue_enabled: false,
     locked: actions.isLocked(row.id),
-    backup_window: null,
+    backup_window: row.backup_window,
     outgoing_traffic: null,
     ingoing_traffic: null,
     included_traffic: type.prices.find((price) => price.location === row.location)?.included_traffic ?? 0,

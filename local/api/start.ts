@@ -6,8 +6,10 @@ import { publicPool } from "./addresses.js";
 import { createApi, type App } from "./app.js";
 import { createCatalog } from "./catalog.js";
 import type { Cloud } from "./cloud.js";
+import { scheduleBackups } from "./image-actions.js";
 import { createJobs } from "./jobs.js";
 import { LoadBalancerJobs } from "./load-balancer-jobs.js";
+import { Samples, startSampling } from "./metrics.js";
 import { NetworkJobs } from "./network-jobs.js";
 import { reconcile } from "./reconcile.js";
 import { setStatus } from "./server-rows.js";
@@ -22,6 +24,8 @@ export interface CloudOptions {
   token: string;
   logger: FastifyBaseLogger;
   rateLimit?: number;
+  /** How often what runs is measured, in milliseconds. */
+  sampleMs?: number;
   /** Called with the API before anything of the computer changes; requests wait until the cloud is up. */
   listen?: (app: App) => Promise<unknown>;
   /** Called when the host is up: starts what else the cloud consists of. Requests wait for it too. */
@@ -43,12 +47,20 @@ export async function startCloud({
   token,
   logger,
   rateLimit,
+  sampleMs,
   listen,
   hostIsUp,
 }: CloudOptions): Promise<RunningCloud> {
   const actions = new Actions(state, logger);
   const catalog = createCatalog(process.arch === "arm64" ? "arm" : "x86");
-  const cloud: Cloud = { state, actions, host, catalog, pool: publicPool(slot, reserved) };
+  const cloud: Cloud = {
+    state,
+    actions,
+    host,
+    catalog,
+    pool: publicPool(slot, reserved),
+    samples: new Samples(),
+  };
   const networks = new NetworkJobs(cloud);
   const balancers = new LoadBalancerJobs(cloud, networks, logger);
   actions.use(createJobs(cloud, networks, balancers));
@@ -78,9 +90,11 @@ export async function startCloud({
     throw error;
   }
 
+  const timers = [scheduleBackups(cloud), startSampling(cloud, logger, sampleMs)];
   return {
     app,
     async close(milliseconds = 15_000) {
+      for (const timer of timers) timer.stop();
       await app.close();
       const late = new Promise<void>((resolve) => void setTimeout(resolve, milliseconds).unref());
       await Promise.race([actions.close(), late]);

@@ -74,10 +74,18 @@ export async function checkLeftovers(look: Look): Promise<void> {
       look.differ(computer, `${device} holds a deleted file: ${file}`);
   }
   await checkVolumes(look);
+  await checkImages(look);
   if ((await processOf(storagePidFile(instance))) === undefined)
     look.differ("the object storage", "does not run");
   if ((await stat(`${lxcfsFolder(instance)}/proc/meminfo`).catch(() => undefined)) === undefined)
     look.differ("lxcfs", "does not answer");
+}
+
+async function checkImages(look: Look): Promise<void> {
+  const settled = (ids: string[]) => ids.filter((id) => !look.busy.has(`image:${id}`));
+  const rows = look.cloud.state.all<{ id: number }>("SELECT id FROM images").map(({ id }) => String(id));
+  const folders = await readdir(look.instance.imagesFolder).catch(() => []);
+  compareSets(look, "this computer", "image", settled(folders), settled(rows));
 }
 
 async function checkVolumes(look: Look): Promise<void> {

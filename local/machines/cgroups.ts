@@ -24,6 +24,8 @@ export interface ControlGroups {
   remove(name: string): Promise<void>;
   /** Removes the group of ours that holds all others, unless it still holds one. */
   removeRoot(): Promise<void>;
+  /** Processor time that the group and those below it have used, in seconds; undefined when there is no such group. */
+  cpuSeconds(name: string): Promise<number | undefined>;
   /** Path in which a controller's files of a group are, e.g. for its statistics. */
   folder(name: string, controller: "cpu" | "memory"): string;
 }
@@ -54,7 +56,13 @@ export async function detectControlGroups(mountInfo?: string): Promise<ControlGr
   if (cpu !== undefined && memory !== undefined) {
     return new ControlGroupsV1(
       mounts.map((mount) => mount.path),
-      { cpu, memory, cpuset: controller("cpuset"), pids: controller("pids") },
+      {
+        cpu,
+        memory,
+        cpuset: controller("cpuset"),
+        pids: controller("pids"),
+        cpuacct: controller("cpuacct"),
+      },
     );
   }
   const v2 = mounts.find((mount) => mount.type === "cgroup2");
@@ -90,6 +98,7 @@ abstract class Hierarchies implements ControlGroups {
 
   abstract make(name: string): Promise<void>;
   abstract limit(name: string, limits: MachineLimits): Promise<void>;
+  abstract cpuSeconds(name: string): Promise<number | undefined>;
   abstract folder(name: string, controller: "cpu" | "memory"): string;
   abstract enterFiles(name: string, leader: number): Promise<string[]>;
 
@@ -122,13 +131,19 @@ abstract class Hierarchies implements ControlGroups {
   }
 }
 
-export class ControlGroupsV1 extends Hierarchies {
-  readonly #of: { cpu: string; memory: string; cpuset: string | undefined; pids: string | undefined };
+/** Where each controller is mounted. */
+interface Controllers {
+  cpu: string;
+  memory: string;
+  cpuset: string | undefined;
+  pids: string | undefined;
+  cpuacct?: string | undefined;
+}
 
-  constructor(
-    hierarchies: string[],
-    of: { cpu: string; memory: string; cpuset: string | undefined; pids: string | undefined },
-  ) {
+export class ControlGroupsV1 extends Hierarchies {
+  readonly #of: Controllers;
+
+  constructor(hierarchies: string[], of: Controllers) {
     super(hierarchies);
     this.#of = of;
   }
@@ -163,6 +178,13 @@ export class ControlGroupsV1 extends Hierarchies {
 
   async enterFiles(name: string): Promise<string[]> {
     return this.joinFiles(name);
+  }
+
+  async cpuSeconds(name: string): Promise<number | undefined> {
+    const { cpuacct } = this.#of;
+    if (cpuacct === undefined) return undefined;
+    const nanoseconds = await readNumber(`${cpuacct}/${ROOT_GROUP}/${name}/cpuacct.usage`, /^(\d+)$/m);
+    return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
   }
 
   folder(name: string, controller: "cpu" | "memory"): string {
@@ -209,6 +231,11 @@ export class ControlGroupsV2 extends Hierarchies {
     return [`${this.#mount}${path}/cgroup.procs`];
   }
 
+  async cpuSeconds(name: string): Promise<number | undefined> {
+    const microseconds = await readNumber(`${this.folder(name)}/cpu.stat`, /^usage_usec (\d+)$/m);
+    return microseconds === undefined ? undefined : microseconds / 1e6;
+  }
+
   folder(name: string): string {
     return `${this.#mount}/${ROOT_GROUP}/${name}`;
   }
@@ -218,6 +245,11 @@ export class ControlGroupsV2 extends Hierarchies {
 function pathSteps(name: string): string[] {
   const parts = [ROOT_GROUP, ...name.split("/")];
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
+}
+
+async function readNumber(file: string, pattern: RegExp): Promise<number | undefined> {
+  const [, digits] = pattern.exec(await readFile(file, "utf8").catch(() => "")) ?? [];
+  return digits === undefined ? undefined : Number(digits);
 }
 
 async function inheritCpuset(hierarchy: string, step: string): Promise<void> {

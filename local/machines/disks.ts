@@ -17,6 +17,7 @@ import type { MachineRecord } from "./records.js";
  */
 export const diskImage = (instance: Instance, id: string): string =>
   `${machineFolder(instance, id)}/disk.img`;
+export const diskMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/disk`;
 export const rootMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/root`;
 
 /** A machine that starts writes some 30 MB; less than this on the computer and it would find its disk broken. */
@@ -63,7 +64,7 @@ export async function rootOf(instance: Instance, machine: MachineRecord): Promis
   const root = {
     DISK_IMAGE: diskImage(instance, machine.id),
     IMAGE_ROOT: machine.imageRoot,
-    DISK: `${folder}/disk`,
+    DISK: diskMount(instance, machine.id),
     ROOT: rootMount(instance, machine.id),
     SOURCE: machineNamespace(instance, machine.id),
   };

@@ -15,8 +15,11 @@ export interface Host {
   /** Makes a machine's disk (empty overlay above the image), namespace and addresses. Does not start it. */
   createMachine(machine: MachineSpec): Promise<void>;
 
-  /** Switches a machine off and gives it a new, empty disk; user-data, addresses, networks and volumes stay. */
-  rebuildMachine(id: string): Promise<void>;
+  /**
+   * Switches a machine off and gives it a new disk, empty or (`imageId`) as an image has it; user-data, addresses,
+   * networks and volumes stay.
+   */
+  rebuildMachine(id: string, imageId?: string): Promise<void>;
 
   /** Starts the machine's init; resolves when init runs (not when cloud-init is done). No-op when it runs. */
   startMachine(id: string): Promise<void>;
@@ -77,8 +80,13 @@ export interface Host {
 
   readonly loadBalancers: LoadBalancerHost;
 
+  readonly images: ImageHost;
+
   /** The machines that exist on this computer for this instance, running or not. Used to reconcile after a crash. */
   machines(): Promise<MachineStatus[]>;
+
+  /** What those machines have used; those that do not run are left out. */
+  usage(ids: string[]): Promise<MachineUsage[]>;
 
   /**
    * Called when a machine's init ended by itself: "reboot" (the guest asked for one: the Host has started it again
@@ -105,6 +113,8 @@ export interface MachineSpec {
   name: string;
   /** Name of a base image, e.g. "debian-12". */
   image: string;
+  /** Id of an image that its disk starts as a copy of; undefined: the base image as it is. */
+  imageId?: string | undefined;
   limits: MachineLimits;
   /** As given by the client; empty for none. */
   userData: string;
@@ -143,6 +153,21 @@ export interface VolumeSpec {
   sizeBytes: number;
   /** Undefined: no file system. */
   format?: "ext4" | "xfs" | undefined;
+}
+
+/** Copies of machines' disks. */
+export interface ImageHost {
+  /**
+   * Makes an image of a machine's disk, also while it runs: consistent, as after a power cut.
+   * Resolves to the bytes that it takes. No-op when it is there.
+   */
+  create(machineId: string, imageId: string): Promise<number>;
+
+  /** Removes an image; machines that were made from it stay. No-op when there is none. */
+  remove(id: string): Promise<void>;
+
+  /** Ids of those on this computer. */
+  ids(): Promise<string[]>;
 }
 
 /** The instance's load balancers. */
@@ -233,6 +258,20 @@ export interface FirewallRule {
   remotes: string[];
   /** "80" or "80-85"; undefined: every port. Only tcp and udp have one. */
   port?: string | undefined;
+}
+
+/** What a machine has used since it was switched on; of its network: the public interface. */
+export interface MachineUsage {
+  id: string;
+  cpuSeconds: number;
+  diskReads: number;
+  diskWrites: number;
+  diskBytesRead: number;
+  diskBytesWritten: number;
+  packetsIn: number;
+  packetsOut: number;
+  bytesIn: number;
+  bytesOut: number;
 }
 
 export interface MachineStatus {

@@ -12,6 +12,7 @@ export interface Instance {
   networksFolder: string;
   volumesFolder: string;
   balancersFolder: string;
+  imagesFolder: string;
   /** Gone after a restart of the computer: process ids, exit statuses, the lxcfs mount. */
   runFolder: string;
   /** Name of the world's namespace, and of the host's end of the link to it. */
@@ -63,6 +64,7 @@ export function instanceOf(name: string, slot: number, home: string): Instance {
     networksFolder: `${home}/${name}/networks`,
     volumesFolder: `${home}/${name}/volumes`,
     balancersFolder: `${home}/${name}/balancers`,
+    imagesFolder: `${home}/${name}/images`,
     runFolder: `${RUN_ROOT}/${name}`,
     world: `dk-${name}`,
     addresses: addressesOf(slot),

@@ -2,8 +2,9 @@ import { mkdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ControlGroups } from "./cgroups.js";
-import { diskReleased, makeDisk } from "./disks.js";
-import { HostError, type MachineSpec } from "./host.js";
+import { diskReleased, growDisk, makeDisk } from "./disks.js";
+import { HostError, type MachineLimits, type MachineSpec } from "./host.js";
+import { restoreDisk } from "./images.js";
 import {
   guestGroup,
   type Instance,
@@ -21,6 +22,7 @@ import {
   readMachine,
   readMachines,
   readNetwork,
+  requireMachine,
   unfinishedMachines,
   writeMachine,
 } from "./records.js";
@@ -84,14 +86,33 @@ export async function makeMachine(computer: Computer, image: string, spec: Machi
   await mkdir(machineFolder(instance, spec.id), { recursive: true, mode: 0o700 });
   const { id, name, limits, addresses } = spec;
   await writeSeed(instance, spec);
-  await renewDisk(instance, image, { id, name, limits, addresses, attachments: [], ...partsOf(image) });
+  const machine = { id, name, limits, addresses, attachments: [], ...partsOf(image) };
+  await renewDisk(instance, image, machine, spec.imageId);
 }
 
-/** Gives a machine that is off an empty disk above an image; all else that it has stays. */
-export async function renewDisk(instance: Instance, image: string, machine: MachineRecord): Promise<void> {
-  const renewed = { ...machine, ...partsOf(image) };
-  await makeDisk(instance, renewed);
-  await writeMachine(instance, renewed);
+/** Gives a machine that is off a new disk: empty, above the base image, or a copy of an image. All else stays. */
+export async function renewDisk(
+  instance: Instance,
+  baseImage: string,
+  machine: MachineRecord,
+  imageId: string | undefined,
+): Promise<void> {
+  if (imageId === undefined) {
+    const renewed = { ...machine, ...partsOf(baseImage) };
+    await makeDisk(instance, renewed);
+    await writeMachine(instance, renewed);
+  } else {
+    const { imageRoot, packagePool } = await restoreDisk(instance, machine, imageId);
+    await writeMachine(instance, { ...machine, imageRoot, packagePool });
+  }
+}
+
+/** New limits for a machine that is off; its disk only ever grows. */
+export async function resize(instance: Instance, id: string, limits: MachineLimits): Promise<void> {
+  const machine = await requireMachine(instance, id);
+  const diskBytes = Math.max(limits.diskBytes, machine.limits.diskBytes);
+  await growDisk(instance, id, diskBytes);
+  await writeMachine(instance, { ...machine, limits: { ...limits, diskBytes } });
 }
 
 const partsOf = (image: string) => ({ imageRoot: `${image}/root`, packagePool: `${image}/debian` });

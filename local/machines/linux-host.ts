@@ -2,7 +2,6 @@ import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Attachments } from "./attachments.js";
 import { detectControlGroups } from "./cgroups.js";
-import { growDisk } from "./disks.js";
 import { ExitWatch } from "./exit-watch.js";
 import { applyFirewall } from "./firewall.js";
 import {
@@ -12,23 +11,16 @@ import {
   type MachineLimits,
   type MachineSpec,
   type MachineStatus,
+  type MachineUsage,
   type NetworkAttachment,
   type NetworkSpec,
   type PublicAddresses,
   type VolumeSpec,
 } from "./host.js";
+import { Images, thawDisk } from "./images.js";
 import { type Instance, instanceOf, servicesGroup } from "./instance.js";
-import {
-  boot,
-  clearAway,
-  type Computer,
-  cutPower,
-  discard,
-  makeMachine,
-  removeOrphans,
-  renewDisk,
-  requireImage,
-} from "./lifecycle.js";
+import type { Computer } from "./lifecycle.js";
+import * as lifecycle from "./lifecycle.js";
 import { LoadBalancers } from "./load-balancers.js";
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
@@ -45,6 +37,7 @@ import { KeyedQueue } from "../queue.js";
 import * as records from "./records.js";
 import { checkRequirements } from "./requirements.js";
 import { tearDown } from "./teardown.js";
+import { usageOf } from "./usage.js";
 import { volumesOnComputer } from "./volume-devices.js";
 import { Volumes } from "./volumes.js";
 import { worldUp } from "./world.js";
@@ -70,6 +63,7 @@ export function createLinuxHost(options: LinuxHostOptions): Host {
 
 class LinuxHost implements Host {
   readonly loadBalancers: LoadBalancers;
+  readonly images: Images;
   readonly #instance: Instance;
   readonly #options: LinuxHostOptions;
   /** One machine's changes one after another; likewise a network's, and the firewall's. */
@@ -86,6 +80,7 @@ class LinuxHost implements Host {
     this.#instance = instanceOf(options.instance, options.slot, options.home);
     this.#attachments = new Attachments(this.#instance, this.#queue);
     this.#volumes = new Volumes(this.#instance, this.#queue);
+    this.images = new Images(this.#instance, this.#queue);
     const onWire = () => this.#applyFirewall();
     const around = { onWire, networks: this.#attachments, onLog: options.onLog };
     this.loadBalancers = new LoadBalancers(this.#instance, () => this.#computer(), this.#queue, around);
@@ -106,7 +101,7 @@ class LinuxHost implements Host {
     await lxcfsUp(instance, computer.groups);
     await worldUp(instance);
     await killStraySupervisors(instance);
-    await removeOrphans(computer, this.#options.onLog);
+    await lifecycle.removeOrphans(computer, this.#options.onLog);
     await this.#attachments.restore();
     await this.#applyFirewall();
     await this.#watch.start();
@@ -128,19 +123,19 @@ class LinuxHost implements Host {
   }
 
   async createMachine(spec: MachineSpec): Promise<void> {
-    requireImage(this.#options.image, spec.image);
+    lifecycle.requireImage(this.#options.image, spec.image);
     await this.#queue.run(spec.id, async () => {
       if ((await records.readMachine(this.#instance, spec.id)) !== undefined) return;
-      await makeMachine(await this.#computer(), this.#options.image, spec);
+      await lifecycle.makeMachine(await this.#computer(), this.#options.image, spec);
       await this.#applyFirewall();
     });
   }
 
-  async rebuildMachine(id: string): Promise<void> {
+  async rebuildMachine(id: string, imageId?: string): Promise<void> {
     await this.#queue.run(id, async () => {
-      const machine = await this.#machine(id);
+      const machine = await records.requireMachine(this.#instance, id);
       await this.#switchedOff(id);
-      await renewDisk(this.#instance, this.#options.image, machine);
+      await lifecycle.renewDisk(this.#instance, this.#options.image, machine, imageId);
     });
   }
 
@@ -169,7 +164,7 @@ class LinuxHost implements Host {
   async removeMachine(id: string): Promise<void> {
     await this.#queue.run(id, async () => {
       this.#watch.forget(id);
-      await discard(await this.#computer(), id);
+      await lifecycle.discard(await this.#computer(), id);
       await this.#applyFirewall();
     });
   }
@@ -179,16 +174,13 @@ class LinuxHost implements Host {
       if (await isRunning(this.#instance, id)) {
         throw new HostError(`machine ${id} is running`, "Power it off to change its size.");
       }
-      const machine = await this.#machine(id);
-      const diskBytes = Math.max(limits.diskBytes, machine.limits.diskBytes);
-      await growDisk(this.#instance, id, diskBytes);
-      await records.writeMachine(this.#instance, { ...machine, limits: { ...limits, diskBytes } });
+      await lifecycle.resize(this.#instance, id, limits);
     });
   }
 
   async setPublicAddresses(id: string, addresses: PublicAddresses): Promise<void> {
     await this.#queue.run(id, async () => {
-      const machine = await this.#machine(id);
+      const machine = await records.requireMachine(this.#instance, id);
       await records.writeMachine(this.#instance, { ...machine, addresses });
       await this.#applyFirewall();
       if (await isRunning(this.#instance, id)) {
@@ -199,7 +191,7 @@ class LinuxHost implements Host {
 
   async setFirewall(machineId: string, firewall: FirewallSpec | undefined): Promise<void> {
     await this.#queue.run(machineId, async () => {
-      const machine = await this.#machine(machineId);
+      const machine = await records.requireMachine(this.#instance, machineId);
       await records.writeMachine(this.#instance, { ...machine, firewall });
       try {
         await this.#applyFirewall();
@@ -224,7 +216,7 @@ class LinuxHost implements Host {
 
   async attachNetwork(machineId: string, attachment: NetworkAttachment): Promise<void> {
     await this.#queue.run(machineId, async () => {
-      await this.#attachments.attach(await this.#machine(machineId), attachment);
+      await this.#attachments.attach(await records.requireMachine(this.#instance, machineId), attachment);
     });
   }
 
@@ -249,7 +241,11 @@ class LinuxHost implements Host {
 
   async attachVolume(machineId: string, volumeId: string, automount: boolean): Promise<void> {
     await this.#queue.run(machineId, async () => {
-      await this.#volumes.attach(await this.#machine(machineId), volumeId, automount);
+      await this.#volumes.attach(
+        await records.requireMachine(this.#instance, machineId),
+        volumeId,
+        automount,
+      );
     });
   }
 
@@ -271,20 +267,24 @@ class LinuxHost implements Host {
     );
   }
 
+  async usage(ids: string[]): Promise<MachineUsage[]> {
+    return usageOf(await this.#computer(), ids);
+  }
+
   onExit(listener: ExitListener): void {
     this.#listeners.push(listener);
   }
 
   async #start(id: string): Promise<void> {
     if (await isRunning(this.#instance, id)) return;
-    const machine = await this.#machine(id);
+    const machine = await records.requireMachine(this.#instance, id);
     const computer = await this.#computer();
     await takeExit(this.#instance, id);
-    await clearAway(computer, id);
+    await lifecycle.clearAway(computer, id);
     try {
-      await boot(computer, machine);
+      await lifecycle.boot(computer, machine);
     } catch (error) {
-      await clearAway(computer, id);
+      await lifecycle.clearAway(computer, id);
       throw error;
     }
     this.#watch.add(id);
@@ -297,8 +297,8 @@ class LinuxHost implements Host {
   async #switchedOff(id: string): Promise<void> {
     this.#watch.forget(id);
     const computer = await this.#computer();
-    await cutPower(computer, id);
-    await clearAway(computer, id);
+    await lifecycle.cutPower(computer, id);
+    await lifecycle.clearAway(computer, id);
   }
 
   /** A machine ended, or may have: tells the listeners how, and starts it again when its guest asked for that. */
@@ -307,7 +307,7 @@ class LinuxHost implements Host {
       const how = await takeExit(this.#instance, id);
       if (how === undefined) return;
       this.#watch.forget(id);
-      await clearAway(await this.#computer(), id);
+      await lifecycle.clearAway(await this.#computer(), id);
       this.#options.onLog(`machine ${id}: ${how}`);
       if (how === "reboot") await this.#start(id);
       for (const listener of this.#listeners) listener(id, how);
@@ -318,12 +318,13 @@ class LinuxHost implements Host {
   async #adopt(id: string): Promise<void> {
     if (await isRunning(this.#instance, id)) {
       this.#watch.add(id);
+      await thawDisk(this.#instance, id);
       return;
     }
     await this.#lookAfter(id);
     // It may have been started again just now. If not: what a start or a stop that was interrupted left.
     await this.#queue.run(id, async () => {
-      if (!(await isRunning(this.#instance, id))) await clearAway(await this.#computer(), id);
+      if (!(await isRunning(this.#instance, id))) await lifecycle.clearAway(await this.#computer(), id);
     });
   }
 
@@ -332,12 +333,6 @@ class LinuxHost implements Host {
       if (!namespaceExists(this.#instance.world)) return;
       await applyFirewall(this.#instance, await records.readStations(this.#instance));
     });
-  }
-
-  async #machine(id: string): Promise<records.MachineRecord> {
-    const machine = await records.readMachine(this.#instance, id);
-    if (machine !== undefined) return machine;
-    throw new HostError(`there is no machine ${id} on this computer`, "Create it first.");
   }
 
   async #computer(): Promise<Computer> {

@@ -1,5 +1,12 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import type { FirewallSpec, MachineLimits, NetworkAttachment, NetworkSpec, PublicAddresses } from "./host.js";
+import {
+  HostError,
+  type FirewallSpec,
+  type MachineLimits,
+  type NetworkAttachment,
+  type NetworkSpec,
+  type PublicAddresses,
+} from "./host.js";
 import { type Instance, machineFolder } from "./instance.js";
 
 /** What a machine consists of, kept beside its disk, so that it can be started again by whoever comes next. */
@@ -37,6 +44,13 @@ export async function readMachine(instance: Instance, id: string): Promise<Machi
   return readJson<MachineRecord>(recordFile(instance, id));
 }
 
+/** @throws HostError when there is no such machine */
+export async function requireMachine(instance: Instance, id: string): Promise<MachineRecord> {
+  const machine = await readMachine(instance, id);
+  if (machine !== undefined) return machine;
+  throw new HostError(`there is no machine ${id} on this computer`, "Create it first.");
+}
+
 /** The record is written last when a machine is made: a folder without one is a machine that was never finished. */
 export async function writeMachine(instance: Instance, record: MachineRecord): Promise<void> {
   await writeJson(recordFile(instance, record.id), record);
@@ -60,6 +74,26 @@ export interface BalancerRecord {
   id: string;
   addresses: PublicAddresses;
   attachments: RecordedAttachment[];
+}
+
+/** A copy of a machine's disk that others can start from. */
+export interface ImageRecord {
+  id: string;
+  /** As the machine's own. */
+  imageRoot: string;
+  packagePool: string;
+  /** Size of the disk that was copied. */
+  diskBytes: number;
+}
+
+const imageFile = (instance: Instance, id: string): string => `${instance.imagesFolder}/${id}/image.json`;
+
+export async function readImage(instance: Instance, id: string): Promise<ImageRecord | undefined> {
+  return readJson<ImageRecord>(imageFile(instance, id));
+}
+
+export async function writeImage(instance: Instance, record: ImageRecord): Promise<void> {
+  await writeJson(imageFile(instance, record.id), record);
 }
 
 const balancerFile = (instance: Instance, id: string): string => `${instance.balancersFolder}/${id}.json`;

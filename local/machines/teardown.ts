@@ -30,6 +30,7 @@ export async function tearDown({ instance, groups }: Computer): Promise<void> {
     instance.networksFolder,
     instance.volumesFolder,
     instance.balancersFolder,
+    instance.imagesFolder,
     instance.runFolder,
   ]) {
     if (existsSync(folder)) await rm(folder, { recursive: true });

@@ -12,11 +12,17 @@ export async function tracesOf(instance: Instance): Promise<string[]> {
   const processes = await groups.processes(instance.name);
   const children = await groups.children(instance.name);
   const points = await mountsOf(instance);
-  const { machinesFolder, networksFolder, volumesFolder, balancersFolder, runFolder } = instance;
+  const { machinesFolder, networksFolder, volumesFolder, balancersFolder, imagesFolder, runFolder } =
+    instance;
   const loops = await Promise.all([machinesFolder, volumesFolder].map((folder) => loopDevices(`${folder}/`)));
-  const folders = [machinesFolder, networksFolder, volumesFolder, balancersFolder, runFolder].filter(
-    (folder) => existsSync(folder),
-  );
+  const folders = [
+    machinesFolder,
+    networksFolder,
+    volumesFolder,
+    balancersFolder,
+    imagesFolder,
+    runFolder,
+  ].filter((folder) => existsSync(folder));
   return [
     ...(await Promise.all(processes.map(async (pid) => `process ${pid} ${await commandLine(pid)}`))),
     ...children.map((child) => `control group ${instance.name}/${child}`),

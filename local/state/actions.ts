@@ -10,7 +10,9 @@ export type ResourceType =
   | "volume"
   | "floating_ip"
   | "load_balancer"
-  | "certificate";
+  | "certificate"
+  | "image"
+  | "zone";
 
 export interface ResourceReference {
   id: number;
@@ -79,6 +81,7 @@ const locking = new Set([
   "attach_volume",
   "change_alias_ips",
   "change_server_type",
+  "create_image",
   "create_server",
   "delete_server",
   "detach_from_network",

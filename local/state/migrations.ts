@@ -195,4 +195,27 @@ export const migrations: readonly string[] = [
     created TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- Of servers' disks; the others are in the catalogue.
+  CREATE TABLE images (
+    id INTEGER PRIMARY KEY,
+    type TEXT NOT NULL CHECK (type IN ('snapshot', 'backup')),
+    status TEXT NOT NULL,
+    description TEXT NOT NULL,
+    -- GB
+    image_size REAL,
+    disk_size INTEGER NOT NULL,
+    server_id INTEGER NOT NULL,
+    server_name TEXT NOT NULL,
+    bound_to INTEGER REFERENCES servers ON DELETE CASCADE,
+    -- Name of the system image below it.
+    system_image TEXT NOT NULL,
+    protection_delete INTEGER NOT NULL DEFAULT 0,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  ALTER TABLE servers ADD COLUMN backup_window TEXT;
+  -- Of the image in \`images\` that it was made from; \`image\` is the system image below it.
+  ALTER TABLE servers ADD COLUMN image_id INTEGER;
+  `,
 ];

@@ -81,7 +81,7 @@ describe("what the local cloud does not have", () => {
     expect(problem(await cloud.get("/actions"))).toBe("410 deprecated_api_endpoint");
   });
 
-  test("images cannot be changed", async () => {
+  test("system images cannot be changed", async () => {
     expect(problem(await cloud.put("/images/114690387", { description: "x" }))).toBe("422 unsupported_error");
     expect(problem(await cloud.delete("/images/114690387"))).toBe("422 unsupported_error");
   });

@@ -43,6 +43,7 @@ interface Answer {
     ssh_keys?: Static<typeof schemas.SshKey>[];
     locations?: Static<typeof schemas.Location>[];
     server_type?: Static<typeof schemas.ServerType>;
+    image?: Static<typeof schemas.Image>;
     images?: Static<typeof schemas.Image>[];
     pricing?: ReturnType<typeof pricing>;
     meta?: { pagination: Record<string, number | null> };
@@ -76,7 +77,13 @@ export class TestCloud {
   ) {}
 
   static async start(
-    options: { host?: MemoryHost; statePath?: string; rateLimit?: number; reserved?: Set<string> } = {},
+    options: {
+      host?: MemoryHost;
+      statePath?: string;
+      rateLimit?: number;
+      reserved?: Set<string>;
+      sampleMs?: number;
+    } = {},
   ): Promise<TestCloud> {
     const host = options.host ?? new MemoryHost();
     const cloud = await startCloud({
@@ -86,6 +93,7 @@ export class TestCloud {
       token,
       logger: pino({ level: "silent" }),
       ...(options.rateLimit !== undefined && { rateLimit: options.rateLimit }),
+      ...(options.sampleMs !== undefined && { sampleMs: options.sampleMs }),
       ...(options.reserved && { reserved: options.reserved }),
     });
     return new TestCloud(host, cloud);

@@ -3,6 +3,7 @@ import type {
   Host,
   MachineSpec,
   MachineStatus,
+  MachineUsage,
   NetworkAttachment,
   NetworkSpec,
   LoadBalancerSpec,
@@ -59,13 +60,21 @@ export class MemoryHost implements Host {
 
   async createMachine(spec: MachineSpec): Promise<void> {
     await this.#called("createMachine", spec.id);
+    this.#requireImage(spec.imageId);
     const known = this.machinesById.get(spec.id);
     this.machinesById.set(spec.id, known ?? { spec, running: false, attachments: new Map() });
   }
 
-  async rebuildMachine(id: string): Promise<void> {
+  #requireImage(id: string | undefined): void {
+    if (id !== undefined && !this.imagesById.has(id)) throw new HostError(`no image ${id}`, "Make it first.");
+  }
+
+  async rebuildMachine(id: string, imageId?: string): Promise<void> {
     await this.#called("rebuildMachine", id);
-    this.#machine(id).running = false;
+    this.#requireImage(imageId);
+    const machine = this.#machine(id);
+    machine.running = false;
+    machine.spec = { ...machine.spec, imageId };
   }
 
   async startMachine(id: string): Promise<void> {
@@ -172,6 +181,31 @@ export class MemoryHost implements Host {
     if (!volume) throw new HostError(`there is no volume ${id}`, "Create it first.");
     return volume;
   }
+
+  readonly usageById = new Map<string, Omit<MachineUsage, "id">>();
+
+  async usage(ids: string[]): Promise<MachineUsage[]> {
+    return ids.flatMap((id) => {
+      const usage = this.usageById.get(id);
+      return usage ? [{ id, ...usage }] : [];
+    });
+  }
+
+  readonly imagesById = new Map<string, string>();
+
+  readonly images = {
+    create: async (machineId: string, imageId: string): Promise<number> => {
+      await this.#called("images.create", imageId);
+      this.#machine(machineId);
+      this.imagesById.set(imageId, machineId);
+      return 50_000_000;
+    },
+    remove: async (id: string): Promise<void> => {
+      await this.#called("images.remove", id);
+      this.imagesById.delete(id);
+    },
+    ids: async (): Promise<string[]> => [...this.imagesById.keys()],
+  };
 
   readonly loadBalancers = {
     set: async (balancer: LoadBalancerSpec): Promise<void> => {

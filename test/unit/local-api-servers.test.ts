@@ -260,16 +260,12 @@ describe("a server", () => {
     expect(problem(await cloud.delete(`/servers/${server.id}`))).toBe("404 not_found");
   });
 
-  test.each([
-    "attach_iso",
-    "create_image",
-    "enable_backup",
-    "enable_rescue",
-    "request_console",
-    "reset_password",
-  ])("refuses %s, which cannot be done here", async (action) => {
-    expect(problem(await cloud.post(`/servers/1/actions/${action}`, {}))).toBe("422 unsupported_error");
-  });
+  test.each(["attach_iso", "enable_rescue", "request_console", "reset_password"])(
+    "refuses %s, which cannot be done here",
+    async (action) => {
+      expect(problem(await cloud.post(`/servers/1/actions/${action}`, {}))).toBe("422 unsupported_error");
+    },
+  );
 
   test("is rebuilt with its name and addresses, and runs then; not while it is protected", async () => {
     const server = await cloud.server({ start_after_create: false });

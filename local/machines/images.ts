@@ -1,0 +1,157 @@
+import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run } from "./command.js";
+import { diskMount, diskImage, diskReleased, growDisk, requireFreeSpace } from "./disks.js";
+import { HostError, type ImageHost } from "./host.js";
+import { type Instance, machineFolder } from "./instance.js";
+import { supervisorOf } from "./nspawn.js";
+import type { KeyedQueue } from "../queue.js";
+import { readImage, requireMachine, type ImageRecord, type MachineRecord, writeImage } from "./records.js";
+
+/**
+ * Images of machines' disks: a sparse copy of the disk file each, and the base image below it.
+ *
+ *   images/<id>/disk.img   what differed from the base image
+ *   images/<id>/image.json written last: a folder without it is an image that was never finished
+ */
+const imageFolder = (instance: Instance, id: string): string => `${instance.imagesFolder}/${id}`;
+const imageDisk = (instance: Instance, id: string): string => `${imageFolder(instance, id)}/disk.img`;
+
+/**
+ * Copies a file system while nothing writes to it. It goes on by itself if we are killed meanwhile: whatever ends it
+ * but SIGKILL, the machine's disk thaws. What the guest has deleted is given back first, and so is not copied.
+ */
+const COPY_FROZEN = `set -e
+fstrim "$1" || true
+trap 'fsfreeze --unfreeze "$1"' EXIT
+trap 'exit 1' HUP INT TERM
+fsfreeze --freeze "$1"
+cp --reflink=auto --sparse=always "$2" "$3"`;
+
+/**
+ * Makes an image of a machine's disk. A running machine's file system stands still while it is copied, so that the
+ * image is consistent; what programs had not yet written is not in it, as after a power cut.
+ *
+ * @returns what the image takes on this computer, in bytes
+ */
+async function saveImage(instance: Instance, machine: MachineRecord, id: string): Promise<number> {
+  const target = imageDisk(instance, id);
+  if ((await readImage(instance, id)) === undefined) {
+    await removeImage(instance, id);
+    await requireFreeSpace(imageFolder(instance, id));
+    const source = diskImage(instance, machine.id);
+    const supervisor = await supervisorOf(instance, machine.id);
+    if (supervisor === undefined) {
+      await diskReleased(instance, machine.id);
+      await run("cp", ["--reflink=auto", "--sparse=always", source, target]);
+    } else {
+      const inMachine = [`--mount=/proc/${supervisor}/ns/mnt`, "--"];
+      const files = [diskMount(instance, machine.id), source, target];
+      // One at a time: the end of a copy that outlived a killed server would thaw the disk under the next one.
+      const inTurn = ["flock", machineFolder(instance, machine.id)];
+      try {
+        await run("nsenter", [...inMachine, ...inTurn, "bash", "-c", COPY_FROZEN, "bash", ...files]);
+      } catch (error) {
+        await thawDisk(instance, machine.id);
+        throw error;
+      }
+    }
+    const { imageRoot, packagePool, limits } = machine;
+    await writeImage(instance, { id, imageRoot, packagePool, diskBytes: limits.diskBytes });
+  }
+  return (await stat(target)).blocks * 512;
+}
+
+/** Lets a machine's disk, that a killed copy may have left frozen, be written again. */
+export async function thawDisk(instance: Instance, machineId: string): Promise<void> {
+  const supervisor = await supervisorOf(instance, machineId);
+  if (supervisor === undefined) return;
+  const inMachine = [`--mount=/proc/${supervisor}/ns/mnt`, "--"];
+  // It fails where nothing is frozen, which is nearly always.
+  await run("nsenter", [...inMachine, "fsfreeze", "--unfreeze", diskMount(instance, machineId)]).catch(
+    () => undefined,
+  );
+}
+
+/**
+ * Makes a machine's disk as a copy of an image, with the machine's own name on it, and as large as the machine's may be.
+ *
+ * @returns the image
+ * @throws HostError when there is no such image
+ */
+export async function restoreDisk(
+  instance: Instance,
+  machine: MachineRecord,
+  imageId: string,
+): Promise<ImageRecord> {
+  const image = await requireImageRecord(instance, imageId);
+  const disk = diskImage(instance, machine.id);
+  await requireFreeSpace(imageFolder(instance, imageId));
+  await run("cp", ["--reflink=auto", "--sparse=always", imageDisk(instance, imageId), disk]);
+  await truncate(disk, image.diskBytes);
+  await growDisk(instance, machine.id, machine.limits.diskBytes);
+  await becomeOther(disk, machine.name);
+  return image;
+}
+
+async function requireImageRecord(instance: Instance, id: string): Promise<ImageRecord> {
+  const image = await readImage(instance, id);
+  if (image !== undefined) return image;
+  throw new HostError(`there is no image ${id} on this computer`, "It was deleted meanwhile: take another.");
+}
+
+/**
+ * Writes the machine's name into the file system, which is not mounted, and takes away what cloud-init remembers of
+ * where it is: it would trust that, and give the new machine neither host keys nor users of its own.
+ */
+async function becomeOther(disk: string, name: string): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "dukaan-name-"));
+  try {
+    await writeFile(`${folder}/hostname`, `${name}\n`);
+    const commands = [
+      "cd /upper/etc",
+      "rm hostname",
+      `write ${folder}/hostname hostname`,
+      "rm /upper/var/lib/cloud/instance",
+    ];
+    await run("debugfs", ["-w", "-f", "-", disk], `${commands.join("\n")}\n`);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** Removes an image, or what an interrupted attempt left of one. No-op when there is none. */
+async function removeImage(instance: Instance, id: string): Promise<void> {
+  const folder = imageFolder(instance, id);
+  // First its record: what is half removed is no image.
+  await rm(`${folder}/image.json`, { force: true });
+  await rm(folder, { recursive: true, force: true });
+}
+
+/** The instance's images; each machine's disk is copied in the turn of the machine. */
+export class Images implements ImageHost {
+  readonly #instance: Instance;
+  readonly #queue: KeyedQueue;
+
+  constructor(instance: Instance, queue: KeyedQueue) {
+    this.#instance = instance;
+    this.#queue = queue;
+  }
+
+  async create(machineId: string, imageId: string): Promise<number> {
+    return this.#queue.run(machineId, async () => {
+      const machine = await requireMachine(this.#instance, machineId);
+      return saveImage(this.#instance, machine, imageId);
+    });
+  }
+
+  async remove(id: string): Promise<void> {
+    await removeImage(this.#instance, id);
+  }
+
+  async ids(): Promise<string[]> {
+    await mkdir(this.#instance.imagesFolder, { recursive: true, mode: 0o700 });
+    return readdir(this.#instance.imagesFolder);
+  }
+}
