@@ -1,198 +1,151 @@
 import { randomBytes } from "node:crypto";
-import { askMachine, runOnMachine, type SshAccess } from "./commands/ssh.js";
-import { CliError, ExitCode } from "./errors.js";
-
-/** What a machine's database is; what `/usr/local/lib/dukaan/database status` prints. */
-export type DatabaseStatus =
-  | { state: "none" | "stopped" }
-  | {
-      /** It does not start again. */
-      state: "fenced";
-      /** The run that ended it. */
-      by: string;
-      /** It has ended with everything on the disk, at the position `ended`. */
-      clean: boolean;
-      ended: string;
-      timeline: number;
-    }
-  | {
-      state: "primary" | "standby";
-      /** Identifies the database through all copies of it. */
-      system: string;
-      timeline: number;
-      /** A standby that receives. */
-      streaming: boolean;
-      /** A standby that was asked to take over, and may do so at any time. */
-      asked: boolean;
-    };
-
-const program = "/usr/local/lib/dukaan/database";
-
-/** A machine's database, over SSH. */
-export class DatabaseSide {
-  constructor(
-    readonly access: SshAccess,
-    readonly machine: string,
-  ) {}
-
-  /** Whether there is a machine on which a database was ever made ready. */
-  async exists(): Promise<boolean> {
-    const target = this.access.targets[this.machine];
-    if (target === undefined) return false;
-    const { exitCode } = await askMachine(this.access, target, ["test", "-x", program]);
-    // 255: it does not answer, so nobody knows.
-    return exitCode !== 1;
-  }
-
-  async status(): Promise<DatabaseStatus> {
-    const status: DatabaseStatus = JSON.parse(await this.step("status"));
-    return status;
-  }
-
-  /** A step of the machine's own program, see src/roles/postgresql/database.sh. */
-  async step(...words: string[]): Promise<string> {
-    const target = this.access.targets[this.machine];
-    if (target === undefined) {
-      throw new CliError(`there is no machine ${this.machine}`, "Run the same command again.");
-    }
-    return await runOnMachine(this.access, target, [program, ...words]);
-  }
-}
+import { nextStep } from "../evolve/databases.js";
+import { says } from "../evolve/plan.js";
+import { refused } from "./database-follow.js";
+import type { Side, Steps } from "./database-side.js";
+import { CliError } from "./errors.js";
 
 export interface Switch {
-  access: SshAccess;
-  source: DatabaseSide;
-  target: DatabaseSide;
+  source: Side;
+  target: Side;
+  /** The pools through which the app asks. */
+  pools: readonly Steps[];
   /** Where the pools find the new database: its private address, or the directory of its socket. */
   host: string;
-  /** Names of the machines with a pool. */
-  pools: readonly string[];
   report: (message: string) => void;
 }
 
 export interface Switched {
-  /** For how long queries were held back, in milliseconds. */
+  /** For how long queries were held back until they ran on the new database, in milliseconds. */
   pausedMillis: number;
-  /** The tables that were compared while nothing was written; absent: that would have taken too long. */
+  /** For how long they were held back before that, to take the moment at which tables are compared. */
+  comparedMillis: number;
+  /** The tables that were compared; absent: an earlier run had done so. */
   tables?: number;
 }
 
 /** The pools resume after this by themselves: before the app gives a query up, which it does after 5 s. */
 const longestPauseSeconds = 4;
-/** Comparing every table happens inside the pause, so it may not take longer than this, in milliseconds. */
-const longestComparison = 400;
 
 /**
  * Leads all queries from one database to its standby. The order is what keeps the data whole: the old database is ended
  * for good before the new one is asked to take over. What fails before that is undone, by the run that did it; from then
- * on it only goes forward, and can be called again.
+ * on it only goes forward. Called again, it goes on from wherever another call was cut off.
+ * @throws CliError (refused) when the target does not follow; see untilFollows
  */
 export async function switchDatabase(move: Switch): Promise<Switched> {
   const { source, target, report } = move;
   const [old, next] = await Promise.all([source.status(), target.status()]);
-  if (next.state === "primary" && old.state === "fenced") {
+  const step = nextStep(old, next);
+  if (step.go === "lead") {
     report("the database has moved already");
     await onPools(move, "lead", move.host);
-    return { pausedMillis: 0 };
+    return { pausedMillis: 0, comparedMillis: 0 };
   }
-  requireFollower(move, old, next);
-  if (old.state === "fenced") {
-    report("going on where an earlier run stopped");
-    await target.step("await", old.ended);
-    await target.step("promote");
-    await onPools(move, "lead", move.host);
-    return { pausedMillis: 0 };
-  }
-  const compare = await canCompare(target);
-  report("sending the WAL to the archive");
-  await source.step("drain");
-
   const run = randomBytes(8).toString("hex");
+  if (step.go === "take over") {
+    report("going on where an earlier run stopped");
+    // From here on no other run puts the old one back.
+    await source.step("adopt", run, step.old.by);
+    await takeOverFenced(move, run, step.old.ended);
+    return { pausedMillis: 0, comparedMillis: 0 };
+  }
+  if (step.go !== "switch")
+    throw refused(move, "why" in step ? step.why : `the database of ${target.machine} does not follow`);
+
+  report(says.compare);
+  const compared = await compareTables(move);
+  report(says.drain);
+  await source.step("drain");
+  // A standby that is behind is noticed before anybody waits for it.
+  await target.step("await", await source.step("position"), "20");
+
   await onPools(move, "arm", String(longestPauseSeconds));
-  report("holding queries back");
+  report(says.hold);
   const started = performance.now();
-  let tables: number | undefined;
   try {
     await onPools(move, "pause");
-    if (compare) {
-      report("comparing the tables");
-      tables = await compareTables(move);
-    }
-    report("ending the old database");
+    report(says.end);
     const ended = await source.step("fence", run);
     await target.step("await", ended);
   } catch (error) {
-    report("going back to the old database");
-    await goBack(move, run);
-    throw error;
+    throw await goBack(move, run, error);
   }
-  report("the standby takes over");
+  report(says["take-over"]);
   // Once it was asked to take over it may do so at any time: there is no way back from here, only on.
   await target.step("promote");
-  report("leading queries there");
+  report(says.lead);
   await onPools(move, "lead", move.host);
-  return { pausedMillis: performance.now() - started, ...(tables !== undefined && { tables }) };
+  return { ...compared, pausedMillis: performance.now() - started };
 }
 
-/** @throws CliError unless the target holds, or is about to hold, what the source does */
-function requireFollower({ source, target }: Switch, old: DatabaseStatus, next: DatabaseStatus): void {
-  const look = `Look at both: ./dukaan ssh ${source.machine} -- ${program} status; what to do then: docs/runbooks/evolve.md`;
-  if (next.state !== "standby" || (old.state !== "primary" && old.state !== "fenced")) {
-    throw new CliError(
-      `${source.machine} is ${old.state}, ${target.machine} is ${next.state}: this is not the way to a switch`,
-      look,
-    );
-  }
-  if (old.state === "fenced" && !old.clean) {
-    throw new CliError(
-      `the database of ${source.machine} has not ended cleanly, so ${target.machine} may lack its last orders`,
-      "Put it back with --abort, then begin anew.",
-    );
-  }
-  const same = old.timeline === next.timeline && (old.state === "fenced" || old.system === next.system);
-  if (!same || (old.state === "primary" && (!next.streaming || next.asked))) {
-    throw new CliError(
-      `${target.machine} does not follow ${source.machine}`,
-      "Remove the standby with --abort, then begin anew.",
-      ExitCode.refused,
-    );
-  }
-}
-
-/** The target was not asked to take over, so the old database may go on; unless another run has ended it. */
-async function goBack(move: Switch, run: string): Promise<void> {
+/** The old database was ended by an earlier run, which is gone. */
+async function takeOverFenced(move: Switch, run: string, ended: string): Promise<void> {
+  const { target, report } = move;
   try {
-    await move.source.step("unfence", run);
+    await target.step("await", ended);
+  } catch (error) {
+    // That run may have asked it: only an answer says that it has not.
+    const now = await target.status().catch(() => undefined);
+    if (now?.state === "standby" && !now.asked) throw await goBack(move, run, error);
+    throw error;
+  }
+  report(says["take-over"]);
+  await target.step("promote");
+  report(says.lead);
+  await onPools(move, "lead", move.host);
+}
+
+/**
+ * The target was not asked to take over, so the old database may go on; unless another run has ended it.
+ * @returns the error to throw, with what could not be undone
+ */
+async function goBack(move: Switch, run: string, error: unknown): Promise<unknown> {
+  move.report("going back to the old database");
+  const failures: Error[] = [];
+  // One after the other: who is let through before finds nobody there.
+  for (const undo of [() => move.source.step("unfence", run), () => onPools(move, "resume")])
+    await undo().catch((failure: unknown) => failures.push(failure as Error));
+  if (failures.length === 0 || !(error instanceof CliError)) return error;
+  return new CliError(
+    [error.message, ...failures.map(({ message }) => `on the way back: ${message}`)].join("\n"),
+    error.remedy,
+    error.exitCode,
+  );
+}
+
+/**
+ * Holds queries back for a moment, so that both sides can remember it; what was there then is compared while everything
+ * goes on, however long that takes. What is written later reaches the standby by the same WAL, up to the very last of it.
+ * @throws CliError that names the tables that differ
+ */
+async function compareTables(move: Switch): Promise<Pick<Switched, "tables" | "comparedMillis">> {
+  const { source, target } = move;
+  await onPools(move, "arm", String(longestPauseSeconds));
+  const started = performance.now();
+  let reading: Promise<string[]>[];
+  try {
+    await onPools(move, "pause");
+    const ours = source.checksums();
+    const theirs = target.checksums(await ours.taken);
+    await theirs.taken;
+    reading = [ours.lines, theirs.lines];
   } finally {
     await onPools(move, "resume");
   }
-}
-
-async function canCompare(side: DatabaseSide): Promise<boolean> {
-  const started = performance.now();
-  const answer = await side.step("probe", String(longestComparison));
-  return answer === "yes" && performance.now() - started <= longestComparison;
-}
-
-/** While nothing is written. @throws CliError that names the tables that differ */
-async function compareTables({ source, target }: Switch): Promise<number> {
-  const position = await source.step("position");
-  const answers = await Promise.all([source.step("checksums"), target.step("checksums", position)]);
-  const [ours, theirs] = answers.map((text) => text.split("\n"));
-  const differing = ours!.filter((line) => !theirs!.includes(line)).map((line) => line.split("|")[0]);
-  if (differing.length > 0 || ours!.length !== theirs!.length) {
+  const comparedMillis = performance.now() - started;
+  const [ours = [], theirs = []] = await Promise.all(reading);
+  const there = new Set(theirs);
+  const differing = ours.filter((line) => !there.has(line)).map((line) => line.split("|")[0]);
+  if (differing.length > 0 || ours.length !== theirs.length) {
     throw new CliError(
       `${source.machine} and ${target.machine} do not hold the same: ${differing.join(", ") || "tables are missing"}`,
       "Nothing was moved. Remove the standby with --abort and begin anew.",
     );
   }
-  return ours!.length;
+  return { tables: ours.length, comparedMillis };
 }
 
-async function onPools({ access, pools }: Switch, ...words: string[]): Promise<void> {
-  await Promise.all(
-    pools.map((name) =>
-      runOnMachine(access, access.targets[name]!, ["/usr/local/lib/dukaan/pool", ...words]),
-    ),
-  );
+async function onPools({ pools }: Switch, ...words: string[]): Promise<void> {
+  await Promise.all(pools.map((pool) => pool.step(...words)));
 }

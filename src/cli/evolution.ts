@@ -1,9 +1,11 @@
 import type { StageSettings } from "../evolve/plan.js";
 import { changeToken, type Guarded, guarded, stageChange } from "../topology/guard.js";
+import type { Settings } from "../settings/schema.js";
+import type { Topology } from "../topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { bundleOf, findDeployedBundle } from "./bundles.js";
 import { sshAccess } from "./commands/ssh.js";
-import { DatabaseSide } from "./database-switch.js";
+import { DatabaseSide } from "./database-side.js";
 import { CliError, ExitCode } from "./errors.js";
 import { unprotect } from "./protection.js";
 import { runOperation } from "./pulumi.js";
@@ -36,12 +38,8 @@ export async function upAtStage(
   // The move of the data and nothing else: what else has been changed meanwhile is refused as ever.
   const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
   // Machines that the stage no longer has; whoever finishes or aborts a move has said so.
-  const kept = new Set(topology.machines.map(({ name }) => name));
-  const servers = resources.filter(({ type, urn }) => type === serverType && !kept.has(nameOf(urn)));
-  if (servers.length > 0) {
-    const gone = servers.map(({ urn }) => nameOf(urn));
-    await unprotect(session, ({ urn }) => gone.some((name) => belongsTo(urn, name)));
-  }
+  const gone = serversNotIn(topology, resources);
+  if (gone.length > 0) await unprotect(session, ({ urn }) => gone.some((name) => belongsTo(urn, name)));
   // The app stays what it is: a move is no deployment.
   pulumi.env["DUKAAN_API_BUNDLE"] = await findDeployedBundle(bundleOf(resources));
   await runOperation(pulumi, "up", report, token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]);
@@ -74,6 +72,25 @@ export async function refuseMidway(session: Session, joining: string | undefined
     `Go on with ./dukaan evolve ${joining}.`,
     ExitCode.refused,
   );
+}
+
+/** Names of servers that the stack has and its settings do not: what was to be removed when a run was cut off. */
+export async function serversBeside(session: Session, settings: Settings): Promise<string[]> {
+  const { resources = [] } = (await exportState(session.pulumi)).deployment;
+  return serversNotIn(topologyOf(settings), resources);
+}
+
+/** Whether the cloud had a machine's server when the state was last compared with it. */
+export async function hasServer(session: Session, machine: string): Promise<boolean> {
+  const { resources = [] } = (await exportState(session.pulumi)).deployment;
+  return resources.some(({ type, urn }) => type === serverType && nameOf(urn) === machine);
+}
+
+function serversNotIn(topology: Topology, resources: readonly StateResource[]): string[] {
+  const kept = new Set(topology.machines.map(({ name }) => name));
+  return resources
+    .filter(({ type, urn }) => type === serverType && !kept.has(nameOf(urn)))
+    .map(({ urn }) => nameOf(urn));
 }
 
 function guardedNow(resources: readonly StateResource[]): Guarded | undefined {

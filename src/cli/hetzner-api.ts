@@ -91,9 +91,24 @@ export async function liftProtection(
   await ask(access, "POST", `/${kind}/${id}/actions/change_protection`, protection);
 }
 
+/** Deletes one of a stack's servers and waits until it is gone. @throws CliError when it stays */
+export async function deleteServer(access: HetznerAccess, server: CloudServer, label: string): Promise<void> {
+  await ask(access, "DELETE", `/servers/${server.id}`);
+  const patience = Date.now() + 120_000;
+  while ((await listLabelled(access, "servers", label)).some(({ id }) => id === server.id)) {
+    if (Date.now() > patience) {
+      throw new CliError(
+        `server ${server.name} (${server.id}) was told to go and is still there`,
+        "Look at it in the cloud's console (local cloud: ./dukaan local logs), then run the same command again.",
+      );
+    }
+    await sleep(500);
+  }
+}
+
 async function ask(
   { endpoint, token }: HetznerAccess,
-  method: "GET" | "POST",
+  method: "GET" | "POST" | "DELETE",
   path: string,
   body?: object,
 ): Promise<unknown> {

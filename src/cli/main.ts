@@ -69,7 +69,9 @@ program
   .addOption(localOption())
   .option("--plan", "only say what would be made and moved, what the shop would notice, and how to go back")
   .addOption(new Option("--abort", "undo a move that has not switched yet").conflicts("finish"))
-  .option("--finish", "remove what was kept of the stage before")
+  .addOption(new Option("--finish", "remove what was kept of the stage before").conflicts("acceptDataLoss"))
+  .addOption(new Option("--accept-data-loss", "old server lost: delete it, use the copy").conflicts("abort"))
+  .option("--over-budget", "real clouds: go above dukaan:monthlyBudget")
   .option("-y, --yes", "real clouds: do not ask before moving anything")
   .addOption(jsonOption())
   .action(async (stage, options) => (await import("./commands/evolve.js")).evolve(stage, options));

@@ -13,11 +13,31 @@ export interface Evolution {
   creates: readonly MachineChange[];
   /** Machines that nothing runs on afterwards. They stay until `--finish`. */
   retires: readonly MachineChange[];
+  /** What is done, in this order. A run that is cut off in one of them goes on when it is called again. */
+  steps: readonly EvolutionStep[];
   /** What the settings are while the other database follows, and afterwards. */
   settings: { during: StageSettings; after: StageSettings; finished: StageSettings };
 }
 
 export type StageSettings = Pick<Settings, "stage" | "joining" | "leaving">;
+
+export interface EvolutionStep {
+  name: StepName;
+  /** What the command says when it begins with it. */
+  says: string;
+}
+
+export type StepName = "backup" | "follow" | keyof typeof says | "settle" | "backup-after";
+
+/** The parts of the switch, and what is said when they begin. */
+export const says = {
+  compare: "comparing the tables",
+  drain: "sending the WAL to the archive",
+  hold: "holding queries back",
+  end: "ending the old database",
+  "take-over": "the standby takes over",
+  lead: "leading queries there",
+} as const;
 
 export interface MachineChange {
   name: string;
@@ -34,18 +54,35 @@ export function planEvolution(settings: Settings, to: Stage): Evolution {
   const before = topologyOf(plain);
   const after = topologyOf({ ...plain, stage: to });
   const [source, target] = [databaseIn(before), databaseIn(after)];
+  const moves = source === target ? undefined : { from: source, to: target };
   return {
     from,
     to,
-    ...(source === target ? {} : { moves: { from: source, to: target } }),
+    ...(moves && { moves }),
     creates: missing(after, before),
     retires: missing(before, after),
+    steps: stepsOf(to, moves),
     settings: {
       during: { stage: from, joining: to as NonNullable<Settings["joining"]> },
       after: { stage: to, leaving: from as NonNullable<Settings["leaving"]> },
       finished: { stage: to },
     },
   };
+}
+
+function stepsOf(to: Stage, moves: Evolution["moves"]): EvolutionStep[] {
+  const backUp = "Backup of the database where it is now";
+  const last: EvolutionStep[] = [
+    { name: "settle", says: `Stage ${to} (pulumi up)` },
+    { name: "backup-after", says: backUp },
+  ];
+  if (!moves) return last;
+  return [
+    { name: "backup", says: backUp },
+    { name: "follow", says: `${moves.to} follows the database of ${moves.from} (pulumi up)` },
+    ...Object.entries(says).map(([name, words]) => ({ name: name as keyof typeof says, says: words })),
+    ...last,
+  ];
 }
 
 /** The plan for a person: what is made, what moves, what the shop notices, how to go back. */
@@ -63,14 +100,15 @@ export function describeEvolution({ from, to, moves, creates, retires }: Evoluti
   ];
   if (moves) {
     lines.push(
-      "  pause      one to two seconds: queries wait while the last of the WAL is replayed; none is refused",
+      "  pause      less than a second, twice: queries wait while a moment is taken to compare the tables at, and while",
+      "             the other database takes over; none is refused",
       `  back       until the switch: ./dukaan evolve ${to} --abort. After it: ./dukaan evolve ${to} --finish, then`,
       `             ./dukaan evolve ${from}; the old database is kept, stopped, until --finish`,
       "",
       "  1. a backup, and the archive is checked",
       `  2. pulumi up: ${moves.to} follows the database as a standby`,
-      "  3. the switch: hold queries back, wait until the standby has everything, compare every table, end the old",
-      "     database for good, promote the standby, lead the queries there",
+      "  3. every table is compared, as it was at one moment; then the switch: hold queries back, end the old database",
+      "     for good, wait until the standby has its last record, promote the standby, lead the queries there",
       `  4. pulumi up: stage ${to}`,
       "  5. the shop answers; a backup of the new database",
     );

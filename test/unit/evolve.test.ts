@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { type DatabaseStatus, nextStep, type Running } from "../../src/evolve/databases.js";
 import { describeEvolution, planEvolution } from "../../src/evolve/plan.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import type { Settings } from "../../src/settings/schema.js";
@@ -28,6 +29,7 @@ describe("the way from droplet to split", () => {
       moves: { from: "app-1", to: "database-1" },
       creates: [{ name: "database-1", serverType: "cx23" }],
       retires: [],
+      steps: expect.any(Array),
       settings: {
         during: { stage: "droplet", joining: "split" },
         after: { stage: "split", leaving: "droplet" },
@@ -35,6 +37,13 @@ describe("the way from droplet to split", () => {
       },
     });
     expect(describeEvolution(evolution)).toMatch(/moves +the database from app-1 to database-1/);
+  });
+
+  it("names its steps in their order, each with what is said when it begins", () => {
+    expect(evolution.steps.map(({ name }) => name)).toEqual(
+      "backup follow compare drain hold end take-over lead settle backup-after".split(" "),
+    );
+    expect(new Set(evolution.steps.map(({ says }) => says)).size).toBe(evolution.steps.length - 1);
   });
 
   it("changes nothing of what serves while the standby joins", () => {
@@ -89,5 +98,81 @@ describe("settings in the middle of a move", () => {
   it("give the plan of the whole way, from either end", () => {
     const middle = settingsOf({ "dukaan:stage": "droplet", "dukaan:joining": "split" });
     expect(planEvolution(middle, "split")).toEqual(planEvolution(settingsOf({}), "split"));
+  });
+});
+
+describe("what comes next in a move", () => {
+  const primary: Running = {
+    state: "primary",
+    system: "7",
+    timeline: 1,
+    streaming: false,
+    asked: false,
+    position: "0/5000000",
+    lastCommit: null,
+    heard: null,
+    oldest: "000000010000000000000003",
+  };
+  const standby: Running = { ...primary, state: "standby", streaming: true };
+  const fenced = {
+    state: "fenced",
+    by: "a",
+    clean: true,
+    ended: "0/5000000",
+    timeline: 1,
+    system: "7",
+  } as const;
+  const stopped = { state: "stopped", standby: true, asked: false } as const;
+
+  it.each<[string, DatabaseStatus, DatabaseStatus, string]>([
+    ["a standby that receives", primary, standby, "switch"],
+    ["one that receives nothing now", primary, { ...standby, streaming: false }, "wait"],
+    ["one that lacks WAL", primary, { ...standby, streaming: false, position: "0/2FFFFFF" }, "copy anew"],
+    [
+      "one with the oldest WAL there is",
+      primary,
+      { ...standby, streaming: false, position: "0/3000000" },
+      "wait",
+    ],
+    [
+      "one that went ahead on a timeline",
+      primary,
+      { ...standby, streaming: false, timeline: 2 },
+      "copy anew",
+    ],
+    ["one of an older timeline", { ...primary, timeline: 2 }, { ...standby, streaming: false }, "wait"],
+    ["a copy of another database", primary, { ...standby, system: "8" }, "copy anew"],
+    ["a standby that is down", primary, stopped, "start"],
+    ["a primary that is down", { ...stopped, standby: false }, standby, "start"],
+    ["an old one that was ended", fenced, standby, "take over"],
+    ["an old one that was being ended", { ...fenced, clean: false }, standby, "put back"],
+    [
+      "a standby of another timeline than the one that ended",
+      fenced,
+      { ...standby, timeline: 2 },
+      "put back",
+    ],
+    ["a standby that was asked", fenced, { ...standby, asked: true }, "take over"],
+    ["a new primary", fenced, { ...primary, asked: true }, "lead"],
+    ["a primary that nobody asked", fenced, primary, "refuse"],
+    ["two primaries", primary, { ...primary, asked: true }, "refuse"],
+    ["a standby that was asked while the old one lives", primary, { ...standby, asked: true }, "refuse"],
+    [
+      "an old one that is down while the new one was asked",
+      { ...stopped, standby: false },
+      { ...standby, asked: true },
+      "refuse",
+    ],
+    ["an empty machine in place of the new one", fenced, { state: "none" }, "refuse"],
+    ["an empty machine in place of the old one", { state: "none" }, standby, "refuse"],
+  ])("%s", (_, old, next, go) => {
+    expect(nextStep(old, next).go).toBe(go);
+  });
+
+  it("knows which WAL is gone beyond the first 4 GiB", () => {
+    const lagging = { ...standby, streaming: false, position: "1/10000000" };
+    const go = (oldest: string) => nextStep({ ...primary, position: "2/0", oldest }, lagging).go;
+    expect(go("000000010000000100000010")).toBe("wait");
+    expect(go("000000010000000100000011")).toBe("copy anew");
   });
 });

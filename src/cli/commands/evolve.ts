@@ -2,19 +2,19 @@ import { createInterface } from "node:readline/promises";
 import { describeEvolution, type Evolution, planEvolution } from "../../evolve/plan.js";
 import type { Settings } from "../../settings/schema.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
-import { machineNamed } from "../../topology/topology.js";
-import { topologyOf } from "../../../stacks/index.js";
-import { DatabaseMachine } from "../database-machine.js";
-import { DatabaseSide, switchDatabase, type Switched } from "../database-switch.js";
+import { requireBudget } from "../budget.js";
+import type { Switched } from "../database-switch.js";
 import { CliError, ExitCode } from "../errors.js";
-import { upAtStage } from "../evolution.js";
+import { abortSteps, finishSteps, moveSteps, type Progress } from "../evolution-steps.js";
+import { lossSteps } from "../evolution-loss.js";
 import { readOutputs } from "../pulumi.js";
-import { openSession, type Session } from "../session.js";
+import { removeStaleLocks } from "../recovery/lock.js";
+import { recover } from "../recovery/recover.js";
+import { openSession } from "../session.js";
 import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
-import { keepConnections, type SshAccess, sshAccess } from "./ssh.js";
 
 interface EvolveOptions {
   stack: string;
@@ -22,14 +22,10 @@ interface EvolveOptions {
   plan?: boolean;
   abort?: boolean;
   finish?: boolean;
+  acceptDataLoss?: boolean;
+  overBudget?: boolean;
   yes?: boolean;
   json?: boolean;
-}
-
-interface Progress {
-  session?: Session;
-  switched?: Switched;
-  shop?: ShopOutputs;
 }
 
 /**
@@ -48,19 +44,23 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
     );
     return;
   }
+  const steps = stepsFor(evolution, settings, options);
+  if (!options.overBudget && !options.abort && !options.finish) {
+    requireBudget({ ...settings, ...evolution.settings.during });
+    requireBudget({ ...settings, ...evolution.settings.after });
+  }
   await requireConsent(stack, evolution, options);
-  const steps = options.abort
-    ? abortSteps(evolution, settings)
-    : options.finish
-      ? finishSteps(evolution, settings)
-      : moveSteps(evolution, settings);
   const open: Step<Progress> = {
     title: "Tools and cloud",
     run: async (context, report) => {
       context.session = await openSession({ ...options, startCloud: true }, report);
+      // In the middle of a move its machines are asked before Pulumi is, so they have to run.
+      if (settings.joining === undefined && settings.leaving === undefined) return;
+      if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
+      await recover(context.session, report);
     },
   };
-  const { shop, switched } = (await runSteps<Progress>({}, [
+  const { shop, switched, lost } = (await runSteps<Progress>({}, [
     open,
     ...steps,
     shopAnswers,
@@ -68,111 +68,17 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const seconds = (Date.now() - started) / 1000;
   const { url, stage } = shop;
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ url, stage, ...switched, seconds }, undefined, 2)}\n`);
+    process.stdout.write(`${JSON.stringify({ url, stage, ...switched, lost, seconds }, undefined, 2)}\n`);
     return;
   }
-  process.stdout.write(`\n${told(evolution, options, { shop, switched, seconds })}\n`);
+  process.stdout.write(`\n${told(evolution, options, { shop, switched, lost, seconds })}\n`);
 }
 
-/** From backup to backup; what is done already is passed over. */
-function moveSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
-  const { from, to, moves } = evolution;
-  if (settings.stage === to && settings.leaving === undefined) {
-    throw new CliError(`the stack is at stage ${to}`, "There is nothing to do.", ExitCode.usage);
-  }
-  if (settings.joining !== undefined && settings.joining !== to) {
-    throw new CliError(
-      `the stack is on its way from ${from} to ${settings.joining}`,
-      `Finish that with ./dukaan evolve ${settings.joining}, or undo it with ./dukaan evolve ${settings.joining} --abort.`,
-      ExitCode.refused,
-    );
-  }
-  if (settings.leaving !== undefined && settings.stage !== to) {
-    throw new CliError(
-      `what was kept of stage ${settings.leaving} is still there`,
-      `Remove it first: ./dukaan evolve ${settings.stage} --finish`,
-      ExitCode.refused,
-    );
-  }
-  const last = upStep(`Stage ${to} (pulumi up)`, evolution.settings.after);
-  const backUp: Step<Progress> = {
-    title: "Backup of the database where it is now",
-    run: async ({ session }) => {
-      const machine = new DatabaseMachine(await sshAccess(session!));
-      if ((await machine.backupState({ repository: false })).state === "on") await machine.backUp("diff");
-    },
-  };
-  if (!moves || settings.stage === to) return [last, backUp];
-  return [
-    ...(settings.joining === undefined ? [backUp] : []),
-    followStep(evolution, settings),
-    {
-      title: "Database switched",
-      run: async (context, report, retitle) => {
-        const access = await keepConnections(await sshAccess(context.session!));
-        try {
-          context.switched = await switchDatabase({ ...sidesOf(evolution, settings, access), report });
-        } finally {
-          await access.close();
-        }
-        const { pausedMillis, tables } = context.switched;
-        retitle(
-          `Database switched: queries waited for ${(pausedMillis / 1000).toFixed(2)} s, ${tables ?? "no"} tables compared`,
-        );
-      },
-    },
-    last,
-    backUp,
-  ];
-}
-
-/** Back to the stage before, as long as the other database has not taken over. */
-function abortSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
-  const { from, to } = evolution;
-  if (settings.joining !== to) {
-    throw new CliError(
-      `nothing is on its way to ${to}`,
-      settings.leaving === undefined
-        ? "There is nothing to undo."
-        : `The database has moved. To go back: ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}.`,
-      ExitCode.refused,
-    );
-  }
-  return [
-    {
-      title: "The other database has not taken over",
-      run: async ({ session }) => {
-        const { source, target } = sidesOf(evolution, settings, await sshAccess(session!));
-        // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
-        // accept writes again.
-        if (await target.exists()) await target.step("forget");
-        const status = await source.status();
-        if (status.state === "fenced") await source.step("unfence", status.by);
-      },
-    },
-    upStep(`Stage ${from} (pulumi up)`, { stage: from }),
-  ];
-}
-
-/** Removes what was kept of the stage before. */
-function finishSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
-  const { from, to, moves } = evolution;
-  if (settings.stage !== to || settings.leaving !== from) {
-    throw new CliError(
-      `nothing is kept of a stage before ${to}`,
-      "There is nothing to finish.",
-      ExitCode.refused,
-    );
-  }
-  return [
-    {
-      title: `The old database of ${moves?.from ?? from} is removed`,
-      run: async ({ session }) => {
-        if (moves) await new DatabaseSide(await sshAccess(session!), moves.from).step("forget");
-      },
-    },
-    upStep(`Stage ${to}, nothing else (pulumi up)`, evolution.settings.finished),
-  ];
+function stepsFor(evolution: Evolution, settings: Settings, options: EvolveOptions): Step<Progress>[] {
+  if (options.abort) return abortSteps(evolution, settings);
+  if (options.finish) return finishSteps(evolution, settings);
+  if (options.acceptDataLoss) return lossSteps(evolution, settings);
+  return moveSteps(evolution, settings);
 }
 
 const shopAnswers: Step<Progress> = {
@@ -182,45 +88,6 @@ const shopAnswers: Step<Progress> = {
     await smokeTest(context.shop, 30);
   },
 };
-
-function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {
-  return { title, run: async ({ session }, report) => upAtStage(session!, settings, report) };
-}
-
-/** Once the old database was ended, an `up` would only try to bring it back. */
-function followStep(evolution: Evolution, settings: Settings): Step<Progress> {
-  const { from, to } = evolution.moves!;
-  return {
-    title: `${to} follows the database of ${from} (pulumi up)`,
-    run: async ({ session }, report, retitle) => {
-      if (settings.joining !== undefined) {
-        const { source } = sidesOf(evolution, settings, await sshAccess(session!));
-        if ((await source.status()).state === "fenced") {
-          retitle(`${to} follows the database of ${from}, which has ended`);
-          return;
-        }
-      }
-      await upAtStage(session!, evolution.settings.during, report);
-    },
-  };
-}
-
-/** Both databases, and what the pools need to find the new one. */
-function sidesOf({ moves, settings }: Evolution, current: Settings, access: SshAccess) {
-  if (!moves) throw new Error("the database does not move");
-  const during = topologyOf({ ...current, ...settings.during });
-  const after = topologyOf({ ...current, ...settings.after });
-  const pools = after.services.find(({ name }) => name === "pgbouncer")?.machines ?? [];
-  // A pool on the database's own machine reaches it over its socket.
-  const host = pools.includes(moves.to) ? "/run/postgresql" : machineNamed(during, moves.to).privateAddress;
-  return {
-    access,
-    source: new DatabaseSide(access, moves.from),
-    target: new DatabaseSide(access, moves.to),
-    host,
-    pools,
-  };
-}
 
 /** The stage that it began at, also when most of the way is done. */
 function fromOf({ stage, leaving }: Settings, to: Stage): Stage {
@@ -261,7 +128,12 @@ async function requireConsent(
 function told(
   { from, to, moves }: Evolution,
   { abort, finish }: EvolveOptions,
-  { shop, switched, seconds }: { shop: ShopOutputs; switched?: Switched; seconds: number },
+  {
+    shop,
+    switched,
+    lost,
+    seconds,
+  }: { shop: ShopOutputs; switched?: Switched; lost?: string; seconds: number },
 ): string {
   if (abort) return `The stack is at stage ${from} again: ${shop.url}`;
   if (finish) return `Nothing of stage ${from} is left. The shop: ${shop.url}`;
@@ -270,7 +142,8 @@ function told(
     ...(switched
       ? [`Queries waited for ${(switched.pausedMillis / 1000).toFixed(2)} s; none was refused.`]
       : []),
-    ...(moves
+    ...(lost === undefined ? [] : [lost]),
+    ...(moves && lost === undefined
       ? [
           `The old database is kept on ${moves.from}, stopped. When nobody needs it: ./dukaan evolve ${to} --finish`,
         ]

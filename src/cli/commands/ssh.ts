@@ -82,8 +82,8 @@ export async function keepConnections(
     `ControlPath=${join(folder, "%C")}`,
     "ControlPersist=60",
     // A machine that is gone is noticed.
-    "ServerAliveInterval=3",
-    "ServerAliveCountMax=3",
+    "ServerAliveInterval=2",
+    "ServerAliveCountMax=2",
   ];
   const options = [...access.options, ...sharing.flatMap((option) => ["-o", option])];
   const close = async () => {
@@ -118,12 +118,17 @@ export async function askMachine(
   command: string[],
   options: string[] = [],
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const line = command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
-  const { exitCode, stdout, stderr } = await execa("ssh", [...options, ...access.options, target, line], {
+  const arguments_ = [...options, ...access.options, target, commandLine(command)];
+  const { exitCode, stdout, stderr } = await execa("ssh", arguments_, {
     reject: false,
     stdin: "ignore",
   });
   return { exitCode: exitCode ?? 255, stdout, stderr };
+}
+
+/** Words as the machine's shell takes them, each as it is. */
+export function commandLine(words: readonly string[]): string {
+  return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");
 }
 
 /**

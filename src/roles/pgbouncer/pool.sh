@@ -11,21 +11,24 @@ cd / # postgres may not be where we were called from
 configuration=/etc/pgbouncer/pgbouncer.ini
 watchdog=dukaan-pool-resume
 
+# Debian's own `psql` is a wrapper that takes longer than what is asked here.
+psql=/usr/lib/postgresql/15/bin/psql
+# Seconds for one command; `pause` waits for running transactions, and the others for it.
+longest=3
+
 console() {
-  runuser -u postgres -- psql --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 --username=pgbouncer \
-    --command="$1" pgbouncer
+  timeout "$longest" runuser -u postgres -- "$psql" --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 \
+    --username=pgbouncer --dbname=pgbouncer "$@"
 }
 is_paused() {
-  console 'show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { paused = $(NF - 1) + 0 } END { exit !paused }'
+  console --command='show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { paused = $(NF - 1) + 0 } END { exit !paused }'
 }
 disarm() {
   systemctl stop "$watchdog.timer" 2>/dev/null || true
   systemctl reset-failed "$watchdog.service" 2>/dev/null || true
 }
-resume() {
-  # It refuses to resume what is not paused.
-  if is_paused; then console 'resume shop'; fi
-}
+# It refuses to resume what is not paused.
+resume() { console "$@" --command='resume shop' 2>/dev/null || ! is_paused; }
 
 case $1 in
 arm)
@@ -34,8 +37,7 @@ arm)
   ;;
 pause)
   # A transaction that takes longer would let the others wait for too long.
-  if ! timeout 3 runuser -u postgres -- psql --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 \
-    --username=pgbouncer --command='pause shop' pgbouncer; then
+  if ! console --command='pause shop'; then
     is_paused || {
       resume
       echo "a transaction takes longer than 3 s: nothing was held back" >&2
@@ -49,8 +51,7 @@ lead)
   chown --reference="$configuration" "$configuration.new"
   chmod --reference="$configuration" "$configuration.new"
   mv "$configuration.new" "$configuration"
-  console reload
-  resume
+  resume --command=reload
   disarm
   ;;
 resume)

@@ -1,6 +1,7 @@
 #!/bin/sh
-# become-standby ADDRESS: makes this machine's database a copy of the one at ADDRESS that follows it. Does nothing where
-# that is so, and where the copy has taken over since. Never overwrites a database that holds a shop of its own.
+# become-standby ADDRESS [anew]: makes this machine's database a copy of the one at ADDRESS that follows it. Does nothing
+# where that is so, and where the copy has taken over since. Never overwrites a database that holds a shop of its own.
+# `anew` copies it once more, for one that can no longer follow.
 set -eu
 cd / # postgres may not be where we were called from
 address=$1
@@ -15,6 +16,13 @@ files=/etc/dukaan/postgresql
 as_postgres() { runuser -u postgres -- "$@"; }
 ask() { as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname=postgres --command="$1"; }
 
+if [ "${2:-}" = anew ] && [ ! -e "$begun" ]; then
+  if [ -e /var/lib/dukaan/postgresql-promoted ] || [ ! -e "$data/standby.signal" ]; then
+    echo "the database of this machine is no standby, or was asked to take over: it is not overwritten" >&2
+    exit 1
+  fi
+  : >"$begun"
+fi
 if [ ! -e "$begun" ]; then
   if [ -e "$copied" ]; then exit 0; fi
   if [ "$(ask "select exists (select from pg_database where datname = 'shop')")" = t ]; then

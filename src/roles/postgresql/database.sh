@@ -2,15 +2,17 @@
 # The steps of moving a database, each on one machine; `./dukaan evolve` calls them in order. All can be repeated.
 #
 #   status     prints what this machine's database is, as JSON
+#   problem    prints the last error of PostgreSQL in its journal; nothing when there was none in the last minutes
+#   start      starts PostgreSQL where it does not run, and waits until it answers
 #   drain      sends the WAL that waits to the archive, so that ending PostgreSQL takes no time later
 #   position   prints the position in the WAL up to which everything is on the disk
-#   probe MILLISECONDS    prints whether every table can be read in that time: yes or no
-#   checksums [POSITION]  prints a line for each table: its name, its number of rows, a checksum that does not depend on
-#              their order. A standby replays up to POSITION first
+#   checksums [POSITION]  prints the position of a moment, then of that moment a line for each table: its name, its number
+#              of rows, a checksum that does not depend on their order. A standby replays up to POSITION first
 #   fence RUN  ends PostgreSQL for good: it does not start again, also after a reboot, until `unfence`. Prints the
 #              position in the WAL at which it ended. RUN names who did it
+#   adopt RUN OTHER  the fence of OTHER is RUN's from now on
 #   unfence RUN  takes that one's fence away and starts PostgreSQL
-#   await POSITION  waits for a few seconds until a standby has replayed up to there
+#   await POSITION [SECONDS]  waits until a standby has replayed up to there, 3 seconds unless told
 #   promote    makes a standby accept writes
 #   forget     removes a database that is fenced or a standby, with its data
 set -eu
@@ -29,9 +31,16 @@ fail() {
   exit 1
 }
 as_postgres() { runuser -u postgres -- "$@"; }
-ask() { as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname="${2:-postgres}" --command="$1"; }
+# Debian's `psql` is a wrapper that takes longer than most of our questions.
+psql() { as_postgres "$binaries/psql" --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
+ask() { psql --dbname="${2:-postgres}" --command="$1"; }
 control() { as_postgres "$binaries/pg_controldata" --pgdata="$data" | sed -n "s/^$1: *//p"; }
 is_running() { as_postgres "$binaries/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; }
+# Whoever called us may be gone, and another one call: what changes a database is done one after the other.
+alone() {
+  exec 9>/run/dukaan-database.lock
+  flock --wait 60 9 || fail "another step of a move has been at work here for a minute"
+}
 
 status() {
   if [ ! -s "$data/PG_VERSION" ]; then
@@ -39,8 +48,9 @@ status() {
   elif [ -e "$fence" ]; then
     clean=false
     if ! is_running && [ "$(control 'Database cluster state')" = 'shut down' ]; then clean=true; fi
-    printf '{"state":"fenced","by":"%s","clean":%s,"ended":"%s","timeline":%d}\n' "$(cat "$fence")" "$clean" \
-      "$(control 'Latest checkpoint location')" "$(control "Latest checkpoint's TimeLineID")"
+    printf '{"state":"fenced","by":"%s","clean":%s,"ended":"%s","timeline":%d,"system":"%s"}\n' "$(cat "$fence")" "$clean" \
+      "$(control 'Latest checkpoint location')" "$(control "Latest checkpoint's TimeLineID")" \
+      "$(control 'Database system identifier')"
   else
     promoted=false
     [ ! -e "$asked" ] || promoted=true
@@ -50,31 +60,48 @@ status() {
       'timeline', coalesce((select received_tli from pg_stat_wal_receiver),
         (select timeline_id from pg_control_checkpoint())),
       'streaming', exists (select from pg_stat_wal_receiver where status = 'streaming'),
-      'asked', $promoted)" 2>/dev/null ||
-      echo '{"state":"stopped"}'
+      'asked', $promoted,
+      'position', case when pg_is_in_recovery()
+        then greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) else pg_current_wal_flush_lsn() end,
+      'lastCommit', pg_last_xact_replay_timestamp(),
+      'heard', (select json_build_object('at', last_msg_receipt_time, 'behind',
+        greatest(0, latest_end_lsn - greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())))
+        from pg_stat_wal_receiver),
+      'oldest', (select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))" 2>/dev/null ||
+      printf '{"state":"stopped","asked":%s,"standby":%s}\n' "$promoted" \
+        "$([ -e "$data/standby.signal" ] && echo true || echo false)"
   fi
 }
 
-list_checksums() {
-  ask "select format(
-      'select %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from %I.%I t;',
-      relname, nspname, relname)
-    from pg_class join pg_namespace on pg_namespace.oid = relnamespace
-    where relkind in ('r', 'p') and nspname = 'public' order by relname" shop |
-    as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname=shop --set=ON_ERROR_STOP=1
-}
-
-# Waits until a standby has replayed up to a position, for a few seconds: nobody writes meanwhile.
 await() {
-  deadline=$(($(date +%s) + 3))
-  until [ "$(ask "select pg_last_wal_replay_lsn() >= '$1'")" = t ]; do
-    [ "$(date +%s)" -lt "$deadline" ] || fail "the standby has not come to $1 within 3 s: $(status)"
-    sleep 0.02
-  done
+  ask "do \$\$
+    declare deadline timestamptz := clock_timestamp() + interval '$2 s';
+    begin
+      while pg_last_wal_replay_lsn() < '$1' loop
+        if clock_timestamp() > deadline then
+          raise 'the standby has not come to $1 within $2 s, it is at %', pg_last_wal_replay_lsn();
+        end if;
+        perform pg_sleep(0.005);
+      end loop;
+    end \$\$"
 }
 
 case $1 in
 status) status ;;
+problem)
+  journalctl --identifier=postgresql --since=-10min --output=cat --no-pager 2>/dev/null |
+    grep -E 'FATAL|PANIC|ERROR' | tail -n 1 || true
+  ;;
+start)
+  alone
+  [ ! -e "$fence" ] || fail "this database was ended"
+  systemctl start "$unit" 9>&-
+  deadline=$(($(date +%s) + 30))
+  until ask 'select 1' >/dev/null 2>&1; do
+    [ "$(date +%s)" -lt "$deadline" ] || fail "PostgreSQL does not start: $("$0" problem)"
+    sleep 0.2
+  done
+  ;;
 drain)
   ask 'checkpoint'
   [ -e "$backups/archiving" ] || exit 0
@@ -87,41 +114,80 @@ drain)
   ask 'checkpoint'
   ;;
 position) ask 'select pg_current_wal_flush_lsn()' ;;
-probe)
-  export PGOPTIONS="-c statement_timeout=$2"
-  if list_checksums >/dev/null 2>&1; then echo yes; else echo no; fi
-  ;;
 checksums)
-  [ -z "${2:-}" ] || await "$2"
-  list_checksums
+  [ -z "${2:-}" ] || await "$2" 3
+  # The first line is out before the rest is read: everything is of the moment at which it was written.
+  psql --dbname=shop <<'SQL'
+begin isolation level repeatable read read only;
+select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end;
+select format('select %L, count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from %I.%I t', relname, nspname, relname)
+  from pg_class join pg_namespace on pg_namespace.oid = relnamespace
+  where relkind in ('r', 'p') and nspname = 'public' order by relname
+\gexec
+commit;
+SQL
   ;;
 fence)
-  # Before it ends: from here on nothing starts it again.
+  alone
   install -d -m 0755 /var/lib/dukaan
-  [ -e "$fence" ] || printf %s "$2" >"$fence"
+  [ ! -e "$fence" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
+  # Before it ends: from here on nothing starts it again.
+  printf %s "$2" >"$fence.new"
+  mv "$fence.new" "$fence"
   sync "$fence" /var/lib/dukaan
-  systemctl stop "$unit"
-  if is_running; then fail "PostgreSQL does not stop"; fi
+  # A fast shutdown, as `systemctl stop` asks for in a tenth of a second more: standbys get everything up to its last record.
+  if postmaster=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) && kill -INT "$postmaster" 2>/dev/null; then
+    deadline=$(($(date +%s) + 4))
+    while kill -0 "$postmaster" 2>/dev/null; do
+      [ "$(date +%s)" -lt "$deadline" ] || fail "PostgreSQL does not end within 3 s: does its standby still answer it?"
+      sleep 0.01
+    done
+  fi
   # Else it ends with WAL that no standby has.
   state=$(control 'Database cluster state')
   [ "$state" = 'shut down' ] || fail "PostgreSQL has not ended cleanly: $state"
   control 'Latest checkpoint location'
   ;;
-unfence)
-  [ ! -e "$fence" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
-  rm -f "$fence"
-  systemctl start "$unit"
+adopt)
+  alone
+  [ "$(cat "$fence")" = "$3" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
+  printf %s "$2" >"$fence.new"
+  mv "$fence.new" "$fence"
+  sync "$fence" /var/lib/dukaan
   ;;
-await) await "$2" ;;
+unfence)
+  alone
+  [ -e "$fence" ] || exit 0
+  [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
+  # One that waits for its standby on its way down does not come back by itself; recovery after a crash loses nothing.
+  if is_running && ! ask 'select 1' >/dev/null 2>&1; then
+    as_postgres "$binaries/pg_ctl" stop --pgdata="$data" --mode=immediate --silent
+  fi
+  rm -f "$fence"
+  sync /var/lib/dukaan
+  systemctl start "$unit" 9>&-
+  ;;
+await) await "$2" "${3:-3}" ;;
 promote)
+  alone
   # Its WAL continues what is archived, and belongs to the same repository.
   install -d -m 0750 -o postgres -g postgres "$backups"
   as_postgres touch "$backups/archiving"
   : >"$asked"
   sync "$asked" /var/lib/dukaan
-  if [ "$(ask 'select pg_is_in_recovery()')" = t ]; then [ "$(ask 'select pg_promote(true, 30)')" = t ]; fi
+  # Its own way to wait looks ten times a second only.
+  ask "do \$\$
+    declare deadline timestamptz := clock_timestamp() + interval '30 s';
+    begin
+      if pg_is_in_recovery() then perform pg_promote(false); end if;
+      while pg_is_in_recovery() loop
+        if clock_timestamp() > deadline then raise 'the standby does not take over within 30 s'; end if;
+        perform pg_sleep(0.005);
+      end loop;
+    end \$\$"
   ;;
 forget)
+  alone
   if [ ! -e "$fence" ] && [ -s "$data/PG_VERSION" ]; then
     [ ! -e "$asked" ] || fail "this database was asked to take over: it is not removed"
     # A standby that does not run is one as well.

@@ -1,0 +1,112 @@
+import { createInterface } from "node:readline";
+import { execa } from "execa";
+import type { DatabaseStatus } from "../evolve/databases.js";
+import { askMachine, commandLine, type SshAccess } from "./commands/ssh.js";
+import { CliError } from "./errors.js";
+
+/** A machine that a move depends on does not answer: nobody knows what was done there. */
+export class MachineSilent extends CliError {
+  constructor(readonly machine: string) {
+    super(
+      `${machine} does not answer`,
+      "Run the same command again: it switches on what is off, and goes on from there. If the machine is lost for good: docs/runbooks/evolve.md",
+    );
+    this.name = "MachineSilent";
+  }
+}
+
+/** The steps of one machine in a move, see src/roles/postgresql/database.sh and src/roles/pgbouncer/pool.sh. */
+export interface Steps {
+  readonly machine: string;
+  /**
+   * Runs one step and returns what it printed.
+   * @throws MachineSilent, or CliError with the step's own words
+   */
+  step(...words: string[]): Promise<string>;
+}
+
+/** What a move asks of a machine's database. */
+export interface Side extends Steps {
+  status(): Promise<DatabaseStatus>;
+  /**
+   * Begins to read all tables as they are at one moment, which `taken` names as soon as it is past: from then on others
+   * may write again. `lines` has a line for each table.
+   */
+  checksums(position?: string): { taken: Promise<string>; lines: Promise<string[]> };
+}
+
+const library = "/usr/local/lib/dukaan";
+
+/** Whether there is a machine on which a database was ever made ready; one that does not answer may have one. */
+export async function hasDatabase(access: SshAccess, machine: string): Promise<boolean> {
+  const target = access.targets[machine];
+  if (target === undefined) return false;
+  const { exitCode } = await askMachine(access, target, ["test", "-x", `${library}/database`]);
+  return exitCode !== 1;
+}
+
+/** One of a machine's own programs, over SSH. */
+export class MachineSteps implements Steps {
+  constructor(
+    readonly access: SshAccess,
+    readonly machine: string,
+    readonly program: "database" | "pool" | "become-standby",
+  ) {}
+
+  async step(...words: string[]): Promise<string> {
+    const { exitCode, stdout, stderr } = await this.start(...words);
+    if (exitCode === 0) return stdout.trim();
+    if (exitCode === 255 || exitCode === undefined) throw new MachineSilent(this.machine);
+    throw new CliError(
+      `${this.machine}: ${(stderr || stdout).trim() || `${this.program} ${words[0]} ended with ${exitCode}`}`,
+      "Correct the cause and run the same command again.",
+    );
+  }
+
+  protected start(...words: string[]) {
+    const target = this.access.targets[this.machine];
+    if (target === undefined) throw new MachineSilent(this.machine);
+    const command = commandLine([`${library}/${this.program}`, ...words]);
+    // In a process group of its own: Ctrl-C is for the command as a whole, which ends where that harms nobody.
+    return execa("ssh", [...this.access.options, target, command], {
+      reject: false,
+      stdin: "ignore",
+      detached: true,
+      cleanup: true,
+    });
+  }
+}
+
+/** A machine's database, over SSH. */
+export class DatabaseSide extends MachineSteps implements Side {
+  constructor(access: SshAccess, machine: string) {
+    super(access, machine, "database");
+  }
+
+  async status(): Promise<DatabaseStatus> {
+    const status: DatabaseStatus = JSON.parse(await this.step("status"));
+    return status;
+  }
+
+  checksums(position?: string): { taken: Promise<string>; lines: Promise<string[]> } {
+    const running = this.start("checksums", ...(position === undefined ? [] : [position]));
+    const lines = running.then(({ exitCode, stdout, stderr }) => {
+      if (exitCode === 0) return stdout.trim().split("\n").slice(1);
+      if (exitCode === 255 || exitCode === undefined) throw new MachineSilent(this.machine);
+      throw new CliError(
+        `${this.machine}: ${stderr.trim()}`,
+        "Nothing was moved. Run the same command again.",
+      );
+    });
+    // It is awaited after `taken`, which fails first.
+    lines.catch(() => undefined);
+    const taken = new Promise<string>((resolve, reject) => {
+      createInterface({ input: running.stdout }).once("line", resolve);
+      lines.then(
+        () => reject(new CliError(`${this.machine} has read no tables`, "Run the same command again.")),
+        reject,
+      );
+    });
+    return { taken, lines };
+  }
+}

@@ -1,0 +1,202 @@
+import type { Evolution, StepName } from "../evolve/plan.js";
+import type { Settings } from "../settings/schema.js";
+import { machineNamed } from "../topology/topology.js";
+import { topologyOf } from "../../stacks/index.js";
+import { keepConnections, type SshAccess, sshAccess } from "./commands/ssh.js";
+import { putBack, untilFollows } from "./database-follow.js";
+import { DatabaseMachine } from "./database-machine.js";
+import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
+import { switchDatabase, type Switched } from "./database-switch.js";
+import { CliError, ExitCode } from "./errors.js";
+import { hasServer, serversBeside, upAtStage } from "./evolution.js";
+import { interruptible } from "./interrupt.js";
+import type { Session } from "./session.js";
+import type { ShopOutputs } from "./shop.js";
+import type { Step } from "./steps.js";
+
+/** What the steps of an evolution hand on. */
+export interface Progress {
+  session?: Session;
+  switched?: Switched;
+  /** What was told of data that is lost. */
+  lost?: string;
+  shop?: ShopOutputs;
+}
+
+/** From backup to backup; what is done already is passed over. */
+export function moveSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
+  const { from, to, moves } = evolution;
+  if (settings.stage === to && settings.leaving === undefined) {
+    throw new CliError(`the stack is at stage ${to}`, "There is nothing to do.", ExitCode.usage);
+  }
+  if (settings.joining !== undefined && settings.joining !== to) {
+    throw new CliError(
+      `the stack is on its way from ${from} to ${settings.joining}`,
+      `Finish that with ./dukaan evolve ${settings.joining}, or undo it with ./dukaan evolve ${settings.joining} --abort.`,
+      ExitCode.refused,
+    );
+  }
+  if (settings.leaving !== undefined && settings.stage !== to) {
+    throw new CliError(
+      `what was kept of stage ${settings.leaving} is still there`,
+      `Remove it first: ./dukaan evolve ${settings.stage} --finish`,
+      ExitCode.refused,
+    );
+  }
+  const settled = [settleStep(evolution), backupStep(evolution, "backup-after")];
+  if (!moves || settings.stage === to) return settled;
+  return [
+    ...(settings.joining === undefined ? [backupStep(evolution, "backup")] : []),
+    followStep(evolution, settings),
+    switchStep(evolution, settings),
+    ...settled,
+  ];
+}
+
+/** The stack is what its new stage says. */
+export function settleStep(evolution: Evolution): Step<Progress> {
+  return upStep(saidAt(evolution, "settle"), evolution.settings.after);
+}
+
+export function backupStep(evolution: Evolution, name: "backup" | "backup-after"): Step<Progress> {
+  return {
+    title: saidAt(evolution, name),
+    run: async ({ session }) => {
+      const machine = new DatabaseMachine(await sshAccess(session!));
+      if ((await machine.backupState({ repository: false })).state === "on") await machine.backUp("diff");
+    },
+  };
+}
+
+function followStep(evolution: Evolution, settings: Settings): Step<Progress> {
+  const title = saidAt(evolution, "follow");
+  const { from, to } = evolution.moves!;
+  return {
+    title,
+    run: async ({ session }, report, retitle) => {
+      if (settings.joining !== undefined) {
+        const access = await sshAccess(session!);
+        // Once the old database was ended, an `up` would only try to bring it back.
+        const follow = { ...sidesOf(evolution, settings, access), report };
+        if (await putBack(follow)) {
+          retitle(`${to} follows the database of ${from}, which has ended`);
+          return;
+        }
+      }
+      await upAtStage(session!, evolution.settings.during, report);
+      await untilFollows({ ...sidesOf(evolution, settings, await sshAccess(session!)), report });
+    },
+  };
+}
+
+function switchStep(evolution: Evolution, settings: Settings): Step<Progress> {
+  return {
+    title: "Database switched",
+    run: async (context, report, retitle) => {
+      const access = await keepConnections(await sshAccess(context.session!));
+      const move = { ...sidesOf(evolution, settings, access), report };
+      const wait = (times: number) =>
+        times < 3 ? report("finishing the switch, which takes seconds") : process.exit(ExitCode.interrupted);
+      try {
+        context.switched = await interruptible(wait, () => switchDatabase(move));
+      } finally {
+        await access.close();
+      }
+      const { pausedMillis, comparedMillis, tables } = context.switched;
+      const seconds = (millis: number) => (millis / 1000).toFixed(2);
+      retitle(
+        `Database switched: queries waited for ${seconds(pausedMillis)} s, before that ${seconds(comparedMillis)} s; ${tables ?? "no"} tables compared`,
+      );
+    },
+  };
+}
+
+/** Back to the stage before, as long as the other database has not taken over. */
+export function abortSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
+  const { from, to } = evolution;
+  return [
+    {
+      title: "The other database has not taken over",
+      run: async ({ session }, _report, retitle) => {
+        if (settings.joining !== to) {
+          if (settings.leaving === undefined && (await serversBeside(session!, settings)).length > 0) {
+            retitle("An earlier run was cut off while it undid the move");
+            return;
+          }
+          throw new CliError(
+            `nothing is on its way to ${to}`,
+            settings.leaving === undefined
+              ? "There is nothing to undo."
+              : `The database has moved. To go back: ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}.`,
+            ExitCode.refused,
+          );
+        }
+        const access = await sshAccess(session!);
+        const { source, target } = sidesOf(evolution, settings, access);
+        // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
+        // accept writes again. A server that the cloud no longer has cannot take over.
+        if ((await hasServer(session!, target.machine)) && (await hasDatabase(access, target.machine)))
+          await target.step("forget");
+        const status = await source.status();
+        if (status.state === "fenced") await source.step("unfence", status.by);
+      },
+    },
+    upStep(`Stage ${from} (pulumi up)`, { stage: from }),
+  ];
+}
+
+/** Removes what was kept of the stage before. */
+export function finishSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
+  const { from, to, moves } = evolution;
+  return [
+    {
+      title: `The old database${moves ? ` of ${moves.from}` : ""} is removed`,
+      run: async ({ session }, _report, retitle) => {
+        if (settings.stage !== to || settings.leaving === undefined) {
+          if (settings.stage === to && (await serversBeside(session!, settings)).length > 0) {
+            retitle("An earlier run was cut off while it removed what was kept");
+            return;
+          }
+          throw new CliError(
+            `nothing is kept of a stage before ${to}`,
+            "There is nothing to finish.",
+            ExitCode.refused,
+          );
+        }
+        if (!moves || !(await hasServer(session!, moves.from))) return;
+        const access = await sshAccess(session!);
+        if (await hasDatabase(access, moves.from)) await new DatabaseSide(access, moves.from).step("forget");
+      },
+    },
+    upStep(`Stage ${to}, nothing of ${from} (pulumi up)`, evolution.settings.finished),
+  ];
+}
+
+function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {
+  return { title, run: async ({ session }, report) => upAtStage(session!, settings, report) };
+}
+
+/** Both databases, and what the pools need to find the new one. */
+export function sidesOf({ moves, settings }: Evolution, current: Settings, access: SshAccess) {
+  if (!moves) throw new Error("the database does not move");
+  const during = topologyOf({ ...current, ...settings.during });
+  const after = topologyOf({ ...current, ...settings.after });
+  const machines = after.services.find(({ name }) => name === "pgbouncer")?.machines ?? [];
+  const addressOf = (name: string) => machineNamed(during, name).privateAddress;
+  return {
+    source: new DatabaseSide(access, moves.from),
+    target: new DatabaseSide(access, moves.to),
+    pools: machines
+      .filter((name) => access.targets[name] !== undefined)
+      .map((name) => new MachineSteps(access, name, "pool")),
+    // A pool on the database's own machine reaches it over its socket.
+    host: machines.includes(moves.to) ? "/run/postgresql" : addressOf(moves.to),
+    copyAnew: () => new MachineSteps(access, moves.to, "become-standby").step(addressOf(moves.from), "anew"),
+  };
+}
+
+function saidAt({ steps }: Evolution, name: StepName): string {
+  const step = steps.find((known) => known.name === name);
+  if (!step) throw new Error(`the plan has no step ${name}`);
+  return step.says;
+}
