@@ -8,9 +8,9 @@ import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { seed } from "../../apps/api/seed/fill.js";
 import { sampleStore } from "../../apps/api/seed/catalogue.js";
-import { startLoad } from "../load/load.js";
-import type { Report } from "../load/report.js";
-import { verify, type AskDatabase } from "../load/verify.js";
+import { startLoad } from "../../src/load/load.js";
+import type { Report } from "../../src/load/report.js";
+import { verify, type AskDatabase } from "../../src/load/verify.js";
 import { startShop, type Shop } from "./shop.js";
 
 // The judge is judged: on the real shop, then on a database in which something was made wrong.

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot } from "../../src/project.js";
 import { runStatement, startPgBouncer, startPostgres } from "../app/postgres.js";
-import { type Ask, HttpClient } from "../load/http-client.js";
+import { type Ask, HttpClient } from "../../src/load/http-client.js";
 
 /** The unit of /proc/<pid>/stat's times, in milliseconds (USER_HZ is 100 on every platform of Node.js). */
 const tickMs = 10;

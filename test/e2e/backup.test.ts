@@ -4,8 +4,8 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startLoad } from "../load/load.js";
-import { verify } from "../load/verify.js";
+import { startLoad } from "../../src/load/load.js";
+import { verify } from "../../src/load/verify.js";
 import { createLab, type Lab } from "./lab.js";
 
 // Backups as they are needed: after a mistake, and after the loss of the server with its disk. What comes back is held

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Code, Finding } from "../../src/diagnose/finding.js";
 import type { MachineReport } from "../../src/diagnose/report.js";
-import { HttpClient } from "../load/http-client.js";
-import { startLoad } from "../load/load.js";
+import { HttpClient } from "../../src/load/http-client.js";
+import { startLoad } from "../../src/load/load.js";
 import { createLab, type Lab } from "./lab.js";
 
 // A real droplet, really broken, one thing at a time: diagnose names it first, and is content again after the repair.

@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { startLoad } from "../load/load.js";
-import type { Report } from "../load/report.js";
-import { verify } from "../load/verify.js";
+import { startLoad } from "../../src/load/load.js";
+import type { Report } from "../../src/load/report.js";
+import { verify } from "../../src/load/verify.js";
 import { createLab, type Lab } from "./lab.js";
 
 // A shop that is used moves its database to another machine and back: no order may be lost or doubled, no request may

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { projectRoot } from "../../src/project.js";
-import { startLoad } from "../load/load.js";
-import type { Report } from "../load/report.js";
-import { verify } from "../load/verify.js";
+import { startLoad } from "../../src/load/load.js";
+import type { Report } from "../../src/load/report.js";
+import { verify } from "../../src/load/verify.js";
 import { createLab, type Lab } from "./lab.js";
 
 /** Visits a second. */

@@ -8,11 +8,11 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { startLoad } from "./load.js";
-import { reportPage } from "./html.js";
-import type { Report } from "./report.js";
+import { startLoad } from "../../src/load/load.js";
+import { reportPage } from "../../src/load/html.js";
+import type { Report } from "../../src/load/report.js";
 import { openTarget } from "./stack.js";
-import { verify } from "./verify.js";
+import { verify } from "../../src/load/verify.js";
 
 const USAGE = `Usage: main.js run|verify [--stack lab] --out FOLDER
   run: [--rate 50] [--seconds 60] [--seed 1] [--even]   visits a second, how long; in even steps instead of at random`;

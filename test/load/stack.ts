@@ -3,7 +3,7 @@ import { chooseMachine, sshAccess } from "../../src/cli/commands/ssh.js";
 import { readOutputs } from "../../src/cli/pulumi.js";
 import { openSession } from "../../src/cli/session.js";
 import type { ShopOutputs } from "../../src/cli/shop.js";
-import type { AskDatabase } from "./verify.js";
+import type { AskDatabase } from "../../src/load/verify.js";
 
 /** What the load needs to know of a stack that is up. */
 export interface Target {

@@ -5,12 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
-import { arrivals } from "../load/arrivals.js";
-import { reportPage } from "../load/html.js";
-import { type Entry, Journal, readJournal } from "../load/journal.js";
-import { startLoad, type LoadOptions } from "../load/load.js";
-import { seededRandom, weighted } from "../load/random.js";
-import { percentile } from "../load/report.js";
+import { arrivals } from "../../src/load/arrivals.js";
+import { reportPage } from "../../src/load/html.js";
+import { type Entry, Journal, readJournal } from "../../src/load/journal.js";
+import { startLoad, type LoadOptions } from "../../src/load/load.js";
+import { seededRandom, weighted } from "../../src/load/random.js";
+import { percentile } from "../../src/load/report.js";
 
 const cleanUps: (() => unknown)[] = [];
 afterEach(async () => {
