@@ -5,10 +5,12 @@ import type {
   PlatformFirewall,
   PlatformMachine,
   PlatformNetwork,
+  PlatformVolume,
   PublicAddress,
 } from "../src/platform/platform.js";
 import { base } from "../src/roles/base/index.js";
 import type { RoleDefinition } from "../src/roles/role.js";
+import { volume } from "../src/roles/volume/index.js";
 import type { Machine as AboutMachine, Topology } from "../src/topology/topology.js";
 
 export interface MachineArgs {
@@ -29,8 +31,8 @@ export interface MachineArgs {
 }
 
 /**
- * A server: its addresses (which outlive it), its host key, itself, and the role `base` that every machine has.
- * If it is lost, `up` makes it anew with the same addresses and keys; data that was only on its disk is gone.
+ * A server: its addresses and its volume (which outlive it), its host key, itself, and the role `base` that every machine
+ * has. If it is lost, `up` makes it anew with the same addresses, keys and volume; data that was only on its disk is gone.
  */
 export class Machine extends pulumi.ComponentResource {
   readonly about: AboutMachine;
@@ -40,8 +42,10 @@ export class Machine extends pulumi.ComponentResource {
   /** Its SSH host key: `ssh-ed25519 AAAA… comment`. */
   readonly hostKey: pulumi.Output<string>;
   readonly connection: ConnectionArgs;
-  /** Digest of the role `base`, for what must follow it. */
+  /** Digest of the role `base`, or of the volume's after it, for what must follow. */
   readonly ready: pulumi.Output<string>;
+  /** Where the database's files are kept when the machine has a volume; it outlives the server. */
+  private readonly volume: PlatformVolume | undefined;
   private readonly server: PlatformMachine;
 
   constructor(name: string, args: MachineArgs, options: pulumi.ComponentResourceOptions) {
@@ -56,7 +60,9 @@ export class Machine extends pulumi.ComponentResource {
     this.server = this.makeServer(args, hostKey, ipv4, ipv6);
     this.serverId = this.server.serverId;
     this.connection = this.connectionTo(args);
-    this.ready = this.makeBase(args);
+    this.volume = this.makeVolume(args);
+    const configured = this.makeBase(args);
+    this.ready = this.volume ? this.mountVolume(this.volume, configured) : configured;
     this.registerOutputs({});
   }
 
@@ -101,6 +107,20 @@ export class Machine extends pulumi.ComponentResource {
       { network, firewall, ipv4, ipv6, hostKey, loginKey: deployKey.publicKey, transform },
       { parent: this },
     );
+  }
+
+  private makeVolume({ about, topology, platform, network }: MachineArgs): PlatformVolume | undefined {
+    const wanted = topology.volumes.find(({ machine }) => machine === about.name);
+    const args = { region: network.region, server: this.server };
+    return wanted && platform.volume(wanted, about, args, { parent: this });
+  }
+
+  /** All of PostgreSQL's own folder, so that a copy of the data can stand beside it while a backup is restored. */
+  private mountVolume(
+    { device, sizeGB }: PlatformVolume,
+    after: pulumi.Output<string>,
+  ): pulumi.Output<string> {
+    return this.role(this, volume({ device, sizeGB, path: "/var/lib/postgresql" }), [after]).digest;
   }
 
   private connectionTo({ about, deployKey }: MachineArgs): ConnectionArgs {

@@ -45,14 +45,21 @@ export function topologyOf(settings: Settings): Topology {
 }
 
 /** As few machines as the stage can have, but as many app servers, and of the sizes, that the settings name. */
-function sizesOf(stage: Stage, { serverType, databaseServerType, appServers }: Settings): Sizes {
+function sizesOf(
+  stage: Stage,
+  { serverType, databaseServerType, databaseVolume, appServers }: Settings,
+): Sizes {
   const tiers = Object.entries(fewest[stage]) as [Tier, number][];
+  const database = {
+    serverType: databaseServerType,
+    ...(databaseVolume !== undefined && { volumeGB: databaseVolume }),
+  };
   return Object.fromEntries(
     tiers.map(([tier, count]) => [
       tier,
       {
         count: tier === "app" && count > 1 ? appServers : count,
-        serverType: tier === "database" ? databaseServerType : serverType,
+        ...(tier === "database" ? database : { serverType }),
       },
     ]),
   );

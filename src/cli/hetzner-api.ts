@@ -21,6 +21,12 @@ export interface CloudNetwork {
   subnets: { ip_range: string }[];
 }
 
+export interface CloudVolume {
+  id: number;
+  name: string;
+  server: number | null;
+}
+
 export interface CloudThing {
   id: number;
   name: string;
@@ -32,6 +38,7 @@ type Labelled = {
   firewalls: CloudThing;
   primary_ips: CloudThing;
   ssh_keys: CloudThing;
+  volumes: CloudVolume;
 };
 
 /** @throws CliError when nobody answers, the token is refused, or it is another kind of server */
@@ -83,7 +90,7 @@ export async function untilRunning(access: HetznerAccess, { id, name }: CloudSer
 /** Takes away the protection from deletion that the stack itself put there. */
 export async function liftProtection(
   access: HetznerAccess,
-  kind: "servers" | "networks" | "primary_ips",
+  kind: "servers" | "networks" | "primary_ips" | "volumes",
   id: string,
 ): Promise<void> {
   // Hetzner wants both of a server's to be the same.

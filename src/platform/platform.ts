@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Tier } from "../topology/addresses.js";
 import type { CloudRule } from "../topology/firewall.js";
-import type { Machine, Region } from "../topology/topology.js";
+import type { Machine, Region, Volume } from "../topology/topology.js";
 
 /**
  * The primitives that a cloud must offer; the one place where clouds differ. Each makes raw resources with the options
@@ -29,6 +29,17 @@ export interface Platform {
 
   /** A machine with its place in the private network. It lets nobody in but over SSH with the login key. */
   machine(machine: Machine, args: MachineArgs, options: pulumi.CustomResourceOptions): PlatformMachine;
+
+  /**
+   * A disk with an ext4 file system that outlives the machine it is attached to. It grows while it is used; it never
+   * shrinks and is never formatted again.
+   */
+  volume(
+    volume: Volume,
+    machine: Machine,
+    args: VolumeArgs,
+    options: pulumi.CustomResourceOptions,
+  ): PlatformVolume;
 }
 
 export interface NetworkArgs {
@@ -65,6 +76,18 @@ export interface MachineArgs {
   loginKey: pulumi.Input<string>;
   /** Last word on the raw arguments of the server resource; their shape is the provider's. */
   transform?: ((args: object) => object) | undefined;
+}
+
+export interface VolumeArgs {
+  region: Region;
+  /** The machine that it is attached to. */
+  server: PlatformMachine;
+}
+
+export interface PlatformVolume {
+  /** Where the machine finds it, e.g. "/dev/disk/by-id/scsi-0HC_Volume_4711". */
+  device: pulumi.Output<string>;
+  sizeGB: pulumi.Output<number>;
 }
 
 export interface PlatformMachine {

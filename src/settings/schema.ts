@@ -51,6 +51,14 @@ export const settingsSchema = {
       default: 2,
       examples: [2],
     },
+    databaseVolume: {
+      description:
+        "Size in GB of a volume for the database's files, from stage split on: its server can then be made anew and keeps the data. It may grow, never shrink. Without one they are on the server's own disk.",
+      type: "integer",
+      minimum: 10,
+      maximum: 10240,
+      examples: [20],
+    },
     publicIpv4: {
       description:
         "Which servers have an IPv4 address beside IPv6: all, or only the entries, which the public reaches. It saves half a euro a month a server; then this computer and the object storage must have IPv6.",
@@ -149,6 +157,11 @@ export const settingsSchema = {
         "A stage whose database server is kept, though the database has moved. Set by ./dukaan evolve after it has moved the database, never by hand.",
       enum: ["droplet", "split"],
     },
+    playbook: {
+      description:
+        "How the database gets to the joining stage: by a standby that takes over, or by a dump while the shop is closed (book). Set by ./dukaan evolve, never by hand.",
+      enum: ["standby", "book"],
+    },
     changeToken: {
       description: "Allows one change that moves data. Set by commands that move it, never by hand.",
       type: "string",
@@ -191,6 +204,8 @@ export interface Settings {
   databaseServerType: string;
   /** From stage fleet on. */
   appServers: number;
+  /** GB; absent: the database is on its server's own disk. */
+  databaseVolume?: number;
   publicIpv4: "all" | "entries";
   image: (typeof images)[number];
   domain?: string;
@@ -218,6 +233,8 @@ export interface Settings {
   joining?: "droplet" | "split";
   /** See the schema. */
   leaving?: "droplet" | "split";
+  /** Absent: standby. */
+  playbook?: "standby" | "book";
   changeToken?: string;
 }
 

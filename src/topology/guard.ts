@@ -11,6 +11,8 @@ export interface Guarded {
   addresses?: Readonly<Record<string, string>>;
   /** Disks of the machines, in GB. They may grow; machines may come and go with their stage. */
   disks?: Readonly<Record<string, number>>;
+  /** Volumes by machine, in GB. They may grow, and come with their machine. */
+  volumes?: Readonly<Record<string, number>>;
   /** Numbers of the database's logins; the app uses the first. */
   databaseLogins?: readonly number[];
 }
@@ -29,6 +31,9 @@ export function guarded(
     ...(databaseLogins && { databaseLogins }),
     addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
     disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
+    ...(topology.volumes.length > 0 && {
+      volumes: Object.fromEntries(topology.volumes.map(({ machine, sizeGB }) => [machine, sizeGB])),
+    }),
   };
 }
 
@@ -119,6 +124,24 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       `the disk of ${machine} would shrink from ${size} to ${other} GB, which no cloud can do: the machine would have to be made anew, without its data`,
       `Put dukaan:serverType back, or run \`./dukaan rebuild ${machine}\`, which makes it anew.`,
     );
+  }
+  for (const machine of Object.keys(old.disks ?? {})) {
+    if (next.disks?.[machine] === undefined) continue;
+    const [size, other] = [old.volumes?.[machine] ?? 0, next.volumes?.[machine] ?? 0];
+    if (size === other || (size > 0 && other > size)) continue;
+    const [reason, remedy] =
+      size === 0
+        ? [
+            `the database of ${machine} would move from the server's own disk to an empty volume`,
+            `Take dukaan:databaseVolume away again. To move it: ./dukaan backup; set dukaan:databaseVolume to ${other}; ./dukaan rebuild ${machine}; ./dukaan restore --latest.`,
+          ]
+        : [
+            other === 0
+              ? `the volume of ${machine} would be deleted with the database on it`
+              : `the volume of ${machine} would shrink from ${size} to ${other} GB, which no cloud can do`,
+            `Put dukaan:databaseVolume back to ${size}. To go to a smaller one or to none, move the database to stage droplet and back with ./dukaan evolve.`,
+          ];
+    add(`volume/${machine}`, String(size), String(other), reason, remedy);
   }
   const [login] = old.databaseLogins ?? [];
   if (login !== undefined && next.databaseLogins && !next.databaseLogins.includes(login)) {

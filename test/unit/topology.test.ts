@@ -87,6 +87,18 @@ describe("stage droplet", () => {
   });
 });
 
+describe("the database's volume", () => {
+  it("is on the database's machine alone, from stage split on", () => {
+    const wanted = { ...settings, databaseVolume: 20 };
+    expect(topologyOf(wanted).volumes).toEqual([]);
+    const volumes = [{ name: "database-1-data", machine: "database-1", sizeGB: 20 }];
+    expect(topologyOf({ ...wanted, stage: "split" }).volumes).toEqual(volumes);
+    // It is there before the stage is: the data comes to it.
+    expect(topologyOf({ ...wanted, joining: "split" }).volumes).toEqual(volumes);
+    expect(topologyOf({ ...settings, stage: "split" }).volumes).toEqual([]);
+  });
+});
+
 describe("catalog", () => {
   it("has each server type once, with a size", () => {
     expect(new Set(serverTypes.map(({ name }) => name)).size).toBe(serverTypes.length);
@@ -116,6 +128,22 @@ describe("stageChange", () => {
     expect(refusal?.remedy).toContain("./dukaan rebuild app-1");
     expect(changeToken(large, small)).toBe("disk/app-1:40>10");
     expect(stageChange(large, { ...small, token: "disk/app-1:40>10" })).toBeUndefined();
+  });
+
+  it("lets a volume come with its machine and grow, and nothing else that would leave data behind", () => {
+    const app = { ...old, stage: "split", disks: { "app-1": 10 } };
+    const own = { ...old, stage: "split", disks: { "app-1": 10, "database-1": 10 } };
+    const on = (size: number) => ({ ...own, volumes: { "database-1": size } });
+    expect(stageChange(app, on(20))).toBeUndefined();
+    expect(stageChange(on(20), on(20))).toBeUndefined();
+    expect(stageChange(on(20), on(30))).toBeUndefined();
+    expect(stageChange(on(20), app)).toBeUndefined();
+    expect(stageChange(own, on(20))?.reason).toMatch(/database-1 would move .* to an empty volume/);
+    expect(stageChange(own, { ...on(20), token: "volume/database-1:0>20" })).toBeUndefined();
+    expect(stageChange(on(20), own)?.reason).toMatch(/volume of database-1 would be deleted/);
+    expect(stageChange(on(20), on(19))?.reason).toMatch(/shrink from 20 to 19 GB/);
+    for (const next of [own, on(19)])
+      expect(stageChange(on(20), next)?.remedy).toContain("Put dukaan:databaseVolume back to 20");
   });
 
   it("lets logins of the database come, and the app's go only when another one took its place", () => {

@@ -117,6 +117,36 @@ describe("resources of stage split", () => {
   });
 });
 
+describe("a database on a volume", () => {
+  it("has it under its machine, protected on a real cloud, and the rest as it was", async () => {
+    const withVolume = { ...split, databaseVolume: 20 };
+    const recorded = await recordResources(() => provision(withVolume, artifacts), outputsOf);
+    const protectedOnes = await recordResources(
+      () => provision({ ...withVolume, local: false }, artifacts),
+      outputsOf,
+    );
+    const without = await recordResources(() => provision(split, artifacts), outputsOf);
+    const known = new Set(without.map(({ urn }) => urn));
+    const added = (resources: RecordedResource[]) => resources.filter(({ urn }) => !known.has(urn));
+    const table = added(recorded).map(({ chain, type, name }) =>
+      [...chain.map(short), `${short(type)} ${name}`].join(" / "),
+    );
+    expect(table.toSorted()).toEqual([
+      "Environment / Region / Machine / Role database-1-volume",
+      "Environment / Region / Machine / Volume database-1-data",
+      "Environment / Region / Machine / VolumeAttachment database-1-data",
+    ]);
+    const volumeOf = (resources: RecordedResource[]) =>
+      added(resources).find(({ type }) => short(type) === "Volume");
+    expect(volumeOf(recorded)).toMatchObject({
+      protect: false,
+      deletedWith: "",
+      inputs: { size: 20, format: "ext4" },
+    });
+    expect(volumeOf(protectedOnes)).toMatchObject({ protect: true, inputs: { deleteProtection: true } });
+  });
+});
+
 describe("resources of stage droplet", () => {
   it("are these, under these parents", () => {
     const table = onLocal

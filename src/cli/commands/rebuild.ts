@@ -97,6 +97,9 @@ async function tokenFor(
   const token = changeToken(old, guarded(settings, topologyOf(settings)));
   const allowed = token
     .split(",")
-    .every((part) => part.startsWith("image:") || part.startsWith(`disk/${machine}:`));
+    // The volume is made with the machine, or stays.
+    .every((part) =>
+      ["image:", `disk/${machine}:`, `volume/${machine}:0>`].some((one) => part.startsWith(one)),
+    );
   return allowed ? token : "";
 }

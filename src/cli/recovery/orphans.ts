@@ -29,10 +29,12 @@ const types = {
   firewalls: "hcloud:index/firewall:Firewall",
   primary_ips: "hcloud:index/primaryIp:PrimaryIp",
   ssh_keys: "hcloud:index/sshKey:SshKey",
+  volumes: "hcloud:index/volume:Volume",
 } as const;
 
 const subnetType = "hcloud:index/networkSubnet:NetworkSubnet";
 const attachmentType = "hcloud:index/serverNetwork:ServerNetwork";
+const volumeAttachmentType = "hcloud:index/volumeAttachment:VolumeAttachment";
 
 /** Compares what the cloud has of a stack with what its state knows. */
 export async function compareWithCloud(
@@ -42,12 +44,13 @@ export async function compareWithCloud(
 ): Promise<CloudView> {
   const inState = new Set(resources.map(({ type, id }) => `${type} ${id}`));
   const selector = `dukaan-stack==${stackName}`;
-  const [servers, networks, firewalls, addresses, keys] = await Promise.all([
+  const [servers, networks, firewalls, addresses, keys, volumes] = await Promise.all([
     listLabelled(access, "servers", selector),
     listLabelled(access, "networks", selector),
     listLabelled(access, "firewalls", selector),
     listLabelled(access, "primary_ips", selector),
     listLabelled(access, "ssh_keys", selector),
+    listLabelled(access, "volumes", selector),
   ]);
   const named = (kind: keyof typeof types, noun: string, things: { id: number; name: string }[]) =>
     things.map(({ id, name }): Orphan => ({
@@ -62,6 +65,7 @@ export async function compareWithCloud(
     ...named("primary_ips", "address", addresses),
     ...named("ssh_keys", "login key", keys),
     ...named("servers", "server", servers),
+    ...named("volumes", "volume", volumes),
   ];
   // These bear no labels; they belong to what does.
   const subnets = networks.flatMap(({ id, name, subnets: found }) =>
@@ -80,11 +84,20 @@ export async function compareWithCloud(
       matches: (inputs) => inputs["serverId"] === id,
     })),
   );
-  const looked = new Set<string>([...Object.values(types), subnetType, attachmentType]);
-  const inCloud = new Set([...labelled, ...subnets, ...attachments].map(({ type, id }) => `${type} ${id}`));
+  const plugged = volumes
+    .filter(({ server }) => server !== null)
+    .map(({ id, name }): Orphan => ({
+      type: volumeAttachmentType,
+      id: String(id),
+      title: `attachment of ${name}`,
+      matches: (inputs) => inputs["volumeId"] === id,
+    }));
+  const looked = new Set<string>([...Object.values(types), subnetType, attachmentType, volumeAttachmentType]);
+  const without = [...subnets, ...attachments, ...plugged];
+  const inCloud = new Set([...labelled, ...without].map(({ type, id }) => `${type} ${id}`));
   const isKnown = ({ type, id }: Orphan) => inState.has(`${type} ${id}`);
   return {
-    orphans: [...labelled, ...subnets, ...attachments].filter((thing) => !isKnown(thing)),
+    orphans: [...labelled, ...without].filter((thing) => !isKnown(thing)),
     servers,
     known: labelled.filter(isKnown).length,
     missing: resources

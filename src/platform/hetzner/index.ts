@@ -4,6 +4,7 @@ import { firewall } from "./firewall.js";
 import { machine } from "./machine.js";
 import { network } from "./network.js";
 import { publicAddress } from "./public-address.js";
+import { volume } from "./volume.js";
 
 /** Hetzner Cloud, or anything that speaks its API. */
 export function hetzner(context: HetznerContext): Platform {
@@ -12,5 +13,6 @@ export function hetzner(context: HetznerContext): Platform {
     firewall: (...args) => firewall(context, ...args),
     publicAddress: (...args) => publicAddress(context, ...args),
     machine: (...args) => machine(context, ...args),
+    volume: (...args) => volume(context, ...args),
   };
 }

@@ -10,7 +10,15 @@ if [ -e /var/lib/dukaan/postgresql-fenced ]; then
   exit 1
 fi
 if [ -e /var/lib/dukaan/standby-begun ]; then exit 0; fi
-if [ -s "$data/PG_VERSION" ]; then exit 0; fi
+if [ -s "$data/PG_VERSION" ]; then
+  # On a volume that was another server's, the files belong to the number that postgres had there.
+  [ "$(stat --format=%U "$data")" = postgres ] || chown -R postgres:postgres /var/lib/postgresql
+  [ -e /etc/postgresql/15/main/pg_ctl.conf ] || {
+    rm -rf /etc/postgresql/15/main
+    pg_createcluster 15 main
+  }
+  exit 0
+fi
 if [ -L /var/lib/dukaan/roles/postgresql/current ]; then
   echo "The database's files are gone from $data. Bring them back: ./dukaan restore --at TIME" >&2
   exit 1
