@@ -16,6 +16,8 @@ export interface DatabaseArgs {
   topology: Topology;
   /** Machines with a copy that follows. @default none */
   standbys?: readonly Machine[];
+  /** Machines with a database that waits for a dump of this one. @default none */
+  copies?: readonly Machine[];
   /** Signs the certificate with which it shows itself to other machines. */
   authority: CertificateAuthority;
   /**
@@ -98,9 +100,11 @@ export class Database extends pulumi.ComponentResource {
   }
 
   private makeServers(name: string, args: DatabaseArgs): pulumi.Output<string> {
-    const { machine, topology, archiveCommand, standbys = [] } = args;
+    const { machine, topology, archiveCommand, standbys = [], copies = [] } = args;
     const { logins } = this;
-    const replicator = standbys.length === 0 ? undefined : this.makeLogin(`${name}-replicator`, "replicator");
+    const followers = [...standbys, ...copies];
+    const replicator =
+      followers.length === 0 ? undefined : this.makeLogin(`${name}-replicator`, "replicator");
     const common = { logins, archiveCommand };
     const primary = machine.role(
       this,
@@ -111,7 +115,7 @@ export class Database extends pulumi.ComponentResource {
         replicator: replicator && pulumi.secret(replicator.login.verifier),
       }),
     ).digest;
-    for (const standby of standbys) {
+    for (const standby of followers) {
       const dedicated = !servicesOn(topology, standby.about.name).includes("api");
       const definition = postgresql({
         ...common,
@@ -124,7 +128,11 @@ export class Database extends pulumi.ComponentResource {
           ),
         },
         network: this.makeNetwork(standby, args),
-        follows: replicator && { address: machine.about.privateAddress, password: replicator.password },
+        follows: replicator && {
+          address: machine.about.privateAddress,
+          password: replicator.password,
+          byCopy: copies.includes(standby),
+        },
       });
       standby.role(this, definition, [standby.ready, primary]);
     }
@@ -149,6 +157,7 @@ export class Database extends pulumi.ComponentResource {
       address: privateAddress,
       clients: clientsOf(topology, machine),
       standbys: addressesOf(topology, machine.about, ["postgresql-standby"], ["postgresql"]),
+      copies: addressesOf(topology, machine.about, ["postgresql-copy"], ["postgresql"]),
       authority: authority.certificate,
       certificate,
       privateKey,
@@ -162,4 +171,4 @@ function clientsOf(topology: Topology, { about }: Machine): string[] {
   return addressesOf(topology, about, ["pgbouncer", "api"], here);
 }
 
-const databases = new Set(["postgresql", "postgresql-standby"]);
+const databases = new Set(["postgresql", "postgresql-standby", "postgresql-copy"]);

@@ -67,6 +67,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     {
       machine: databaseMachine,
       standbys: machinesFor("postgresql-standby"),
+      copies: machinesFor("postgresql-copy"),
       topology,
       authority: environment.authority,
       logins: settings.databaseLogins,

@@ -36,7 +36,7 @@ const plans: Record<Stage, StagePlan> = {
 export function topologyOf(settings: Settings): Topology {
   if (!isBuilt(settings.stage)) throw new RangeError(`stage ${settings.stage} is not built`);
   const { stage, joining: next, leaving: last, location } = settings;
-  const plan = next === undefined ? plans[stage] : joining(plans[stage], plans[next]);
+  const plan = next === undefined ? plans[stage] : joining(plans[stage], plans[next], settings.playbook);
   const sizes = Object.assign(
     {},
     ...[next, last, stage].map((name) => name && sizesOf(name, settings)),

@@ -1,22 +1,29 @@
+import type { Settings } from "../src/settings/schema.js";
 import { tcp } from "./ground.js";
 import type { StagePlan } from "./plan.js";
 
 /**
  * A stage while its database is being moved to where another stage has it: everything stays as it is, and the other
- * stage's machine is there with a standby, which whoever is a client later can reach already.
+ * stage's machine is there with a standby, or by the book with a database that waits for a dump. Whoever is a client later
+ * can reach it already.
  * @throws RangeError when one of them has no database
  */
-export function joining(stage: StagePlan, other: StagePlan): StagePlan {
-  const standby = "postgresql-standby";
+export function joining(
+  stage: StagePlan,
+  other: StagePlan,
+  playbook: Settings["playbook"] = "standby",
+): StagePlan {
+  const [next, purpose] =
+    playbook === "book" ? ["postgresql-copy", "dump"] : ["postgresql-standby", "replication"];
   return {
     ...stage,
-    services: [...stage.services, { name: standby, tier: tierOfDatabase(other), stateful: true }],
+    services: [...stage.services, { name: next, tier: tierOfDatabase(other), stateful: true }],
     flows: [
       ...stage.flows,
       ...other.flows
         .filter(({ to }) => to === "postgresql")
-        .map((flow) => Object.assign({}, flow, { to: standby })),
-      tcp(standby, "postgresql", 5432, "replication"),
+        .map((flow) => Object.assign({}, flow, { to: next })),
+      tcp(next, "postgresql", 5432, purpose),
     ],
   };
 }

@@ -35,12 +35,14 @@ export interface Timeline {
 export type PgBackRestInfo = readonly {
   name: string;
   status: { code: number; message: string };
+  db: readonly { id: number }[];
   backup: readonly {
     label: string;
     type: Backup["type"];
     error: boolean | null;
     timestamp: { start: number; stop: number };
     archive: { start: string | null; stop: string | null };
+    database: { id: number };
     lsn?: { start: string; stop: string };
     info: { size: number; repository: { size: number } };
   }[];
@@ -49,9 +51,15 @@ export type PgBackRestInfo = readonly {
 /** PostgreSQL writes its WAL in pieces of 16 MiB, a file each. */
 const SEGMENT_BYTES = 16n * 1024n * 1024n;
 
-/** The backups, oldest first; those with damaged pages are left out. */
+/**
+ * The backups, oldest first; those with damaged pages are left out, and those of a database that this one is a dump of:
+ * their timelines have nothing to do with its own.
+ */
 export function readBackups(info: PgBackRestInfo): Backup[] {
-  return (info[0]?.backup ?? []).flatMap((backup): Backup[] => {
+  const [stanza] = info;
+  const newest = Math.max(0, ...(stanza?.db ?? []).map(({ id }) => id));
+  return (stanza?.backup ?? []).flatMap((backup): Backup[] => {
+    if (backup.database.id !== newest) return [];
     const { label, type, error, timestamp, archive, lsn, info: sizes } = backup;
     if (error === true || archive.start === null || archive.stop === null || lsn === undefined) return [];
     return [

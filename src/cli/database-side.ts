@@ -15,7 +15,7 @@ export class MachineSilent extends CliError {
   }
 }
 
-/** The steps of one machine in a move, see src/roles/postgresql/database.sh and src/roles/pgbouncer/pool.sh. */
+/** The steps of one machine in a move, by one of its own programs (src/roles). */
 export interface Steps {
   readonly machine: string;
   /**
@@ -50,7 +50,7 @@ export class MachineSteps implements Steps {
   constructor(
     readonly access: SshAccess,
     readonly machine: string,
-    readonly program: "database" | "pool" | "become-standby",
+    readonly program: "database" | "copy-database" | "pool" | "become-standby" | "maintenance",
   ) {}
 
   async step(...words: string[]): Promise<string> {

@@ -135,17 +135,29 @@ async function compareTables(move: Switch): Promise<Pick<Switched, "tables" | "c
   }
   const comparedMillis = performance.now() - started;
   const [ours = [], theirs = []] = await Promise.all(reading);
-  const there = new Set(theirs);
-  const differing = ours.filter((line) => !there.has(line)).map((line) => line.split("|")[0]);
-  if (differing.length > 0 || ours.length !== theirs.length) {
-    throw new CliError(
-      `${source.machine} and ${target.machine} do not hold the same: ${differing.join(", ") || "tables are missing"}`,
-      "Nothing was moved. Remove the standby with --abort and begin anew.",
-    );
-  }
+  requireSame(move, ours, theirs);
   return { tables: ours.length, comparedMillis };
 }
 
-async function onPools({ pools }: Switch, ...words: string[]): Promise<void> {
+/** @throws CliError that names what two databases do not have in common; a line begins with a name and a "|" */
+export function requireSame(
+  { source, target }: Pick<Switch, "source" | "target">,
+  ours: readonly string[],
+  theirs: readonly string[],
+): void {
+  const [here, there] = [new Set(ours), new Set(theirs)];
+  const onlyHere = ours.filter((line) => !there.has(line));
+  const onlyThere = theirs.filter((line) => !here.has(line));
+  const differing = [...onlyHere, ...onlyThere].map((line) => line.split("|")[0]);
+  // Of both nothing could be read.
+  if (ours.length === 0) differing.push("no tables");
+  if (differing.length === 0) return;
+  throw new CliError(
+    `${source.machine} and ${target.machine} do not hold the same: ${[...new Set(differing)].join(", ")}`,
+    "Nothing was moved. Undo the move with --abort and begin anew.",
+  );
+}
+
+export async function onPools({ pools }: Pick<Switch, "pools">, ...words: string[]): Promise<void> {
   await Promise.all(pools.map((pool) => pool.step(...words)));
 }

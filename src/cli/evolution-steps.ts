@@ -3,6 +3,7 @@ import type { Settings } from "../settings/schema.js";
 import { machineNamed } from "../topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { keepConnections, type SshAccess, sshAccess } from "./commands/ssh.js";
+import { type Carried, carryDatabase, reopen } from "./database-copy.js";
 import { putBack, untilFollows } from "./database-follow.js";
 import { DatabaseMachine } from "./database-machine.js";
 import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
@@ -18,6 +19,7 @@ import type { Step } from "./steps.js";
 export interface Progress {
   session?: Session;
   switched?: Switched;
+  carried?: Carried;
   /** What was told of data that is lost. */
   lost?: string;
   shop?: ShopOutputs;
@@ -48,7 +50,7 @@ export function moveSteps(evolution: Evolution, settings: Settings): Step<Progre
   return [
     ...(settings.joining === undefined ? [backupStep(evolution, "backup")] : []),
     followStep(evolution, settings),
-    switchStep(evolution, settings),
+    evolution.playbook === "book" ? carryStep(evolution, settings) : switchStep(evolution, settings),
     ...settled,
   ];
 }
@@ -78,12 +80,19 @@ function followStep(evolution: Evolution, settings: Settings): Step<Progress> {
         const access = await sshAccess(session!);
         // Once the old database was ended, an `up` would only try to bring it back.
         const follow = { ...sidesOf(evolution, settings, access), report };
-        if (await putBack(follow)) {
+        if (evolution.playbook === "book") {
+          const { state } = await follow.source.status();
+          if (state === "fenced" || state === "read-only") {
+            retitle(`${to} is ready for the database of ${from}, which is ${state}`);
+            return;
+          }
+        } else if (await putBack(follow)) {
           retitle(`${to} follows the database of ${from}, which has ended`);
           return;
         }
       }
       await upAtStage(session!, evolution.settings.during, report);
+      if (evolution.playbook === "book") return;
       await untilFollows({ ...sidesOf(evolution, settings, await sshAccess(session!)), report });
     },
   };
@@ -111,6 +120,32 @@ function switchStep(evolution: Evolution, settings: Settings): Step<Progress> {
   };
 }
 
+/** The book's way: the shop is closed meanwhile. */
+function carryStep(evolution: Evolution, settings: Settings): Step<Progress> {
+  return {
+    title: "Database carried over",
+    run: async (context, report, retitle) => {
+      const access = await keepConnections(await sshAccess(context.session!));
+      let interrupts = 0;
+      const note = (times: number) => {
+        interrupts = times;
+        if (times >= 3) process.exit(ExitCode.interrupted);
+        report("going back to the old database as soon as this is done");
+      };
+      const move = { ...sidesOf(evolution, settings, access), report, interrupted: () => interrupts > 0 };
+      try {
+        context.carried = await interruptible(note, () => carryDatabase(move));
+      } finally {
+        await access.close();
+      }
+      const { closedMillis, tables } = context.carried;
+      retitle(
+        `Database carried over: the shop was closed for ${(closedMillis / 1000).toFixed(1)} s; ${tables ?? "no"} tables compared`,
+      );
+    },
+  };
+}
+
 /** Back to the stage before, as long as the other database has not taken over. */
 export function abortSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
   const { from, to } = evolution;
@@ -132,13 +167,15 @@ export function abortSteps(evolution: Evolution, settings: Settings): Step<Progr
           );
         }
         const access = await sshAccess(session!);
-        const { source, target } = sidesOf(evolution, settings, access);
+        const sides = sidesOf(evolution, settings, access);
+        const { source, target } = sides;
         // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
         // accept writes again. A server that the cloud no longer has cannot take over.
         if ((await hasServer(session!, target.machine)) && (await hasDatabase(access, target.machine)))
           await target.step("forget");
         const status = await source.status();
         if (status.state === "fenced") await source.step("unfence", status.by);
+        if (evolution.playbook === "book") await reopen(sides);
       },
     },
     upStep(`Stage ${from} (pulumi up)`, { stage: from }),
@@ -181,16 +218,25 @@ export function sidesOf({ moves, settings }: Evolution, current: Settings, acces
   if (!moves) throw new Error("the database does not move");
   const during = topologyOf({ ...current, ...settings.during });
   const after = topologyOf({ ...current, ...settings.after });
-  const machines = after.services.find(({ name }) => name === "pgbouncer")?.machines ?? [];
+  const running = (service: string) => after.services.find(({ name }) => name === service)?.machines ?? [];
+  const machines = running("pgbouncer");
+  const stepsOn = (names: readonly string[], program: MachineSteps["program"]) =>
+    names
+      .filter((name) => access.targets[name] !== undefined)
+      .map((name) => new MachineSteps(access, name, program));
   const addressOf = (name: string) => machineNamed(during, name).privateAddress;
   return {
     source: new DatabaseSide(access, moves.from),
     target: new DatabaseSide(access, moves.to),
-    pools: machines
-      .filter((name) => access.targets[name] !== undefined)
-      .map((name) => new MachineSteps(access, name, "pool")),
+    pools: stepsOn(machines, "pool"),
     // A pool on the database's own machine reaches it over its socket.
     host: machines.includes(moves.to) ? "/run/postgresql" : addressOf(moves.to),
+    fronts: stepsOn(running("api"), "maintenance"),
+    copying: {
+      source: new MachineSteps(access, moves.from, "copy-database"),
+      target: new MachineSteps(access, moves.to, "copy-database"),
+    },
+    sourceAddress: addressOf(moves.from),
     copyAnew: () => new MachineSteps(access, moves.to, "become-standby").step(addressOf(moves.from), "anew"),
   };
 }

@@ -66,9 +66,9 @@ export async function refuseMidway(session: Session, joining: string | undefined
   if (joining === undefined) return;
   const access = await sshAccess(session);
   const { state } = await new DatabaseSide(access, access.services["postgresql"]?.[0] ?? "").status();
-  if (state !== "fenced") return;
+  if (state !== "fenced" && state !== "read-only") return;
   throw new CliError(
-    `the database is on its way to stage ${joining}, and the old one has ended`,
+    `the database is on its way to stage ${joining}, and the old one ${state === "fenced" ? "has ended" : "is read-only"}`,
     `Go on with ./dukaan evolve ${joining}.`,
     ExitCode.refused,
   );

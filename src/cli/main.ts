@@ -68,6 +68,12 @@ program
   .addOption(stackOption())
   .addOption(localOption())
   .option("--plan", "only say what would be made and moved, what the shop would notice, and how to go back")
+  .addOption(
+    new Option(
+      "--playbook <way>",
+      "how the database moves: by a standby that takes over, or by the book: closed shop, dump, restore",
+    ).choices(["standby", "book"]),
+  )
   .addOption(new Option("--abort", "undo a move that has not switched yet").conflicts("finish"))
   .addOption(new Option("--finish", "remove what was kept of the stage before").conflicts("acceptDataLoss"))
   .addOption(new Option("--accept-data-loss", "old server lost: delete it, use the copy").conflicts("abort"))

@@ -16,7 +16,7 @@ interface StageMark {
 }
 
 /** In this order: cut off between two of them, a move is found where it goes on. */
-const names = ["leaving", "stage", "joining"] as const;
+const names = ["leaving", "stage", "playbook", "joining"] as const;
 
 /** What takes the place of the checkout's stage, by key of the configuration; empty when nothing does. */
 export async function markedStage(
@@ -42,10 +42,15 @@ export async function setStage(
   }
   const { stack } = pulumi;
   if (!stack.local) return;
-  const { stage, joining, leaving } = settings;
+  const { stage, joining, leaving, playbook } = settings;
   const mark: StageMark = {
     insteadOf: stageOf(inTree),
-    settings: { stage, ...(joining && { joining }), ...(leaving && { leaving }) },
+    settings: {
+      stage,
+      ...(joining && { joining }),
+      ...(leaving && { leaving }),
+      ...(playbook && { playbook }),
+    },
   };
   await writeAtomically(markFile(stack.directory), JSON.stringify(mark), 0o600);
 }

@@ -1,5 +1,5 @@
 /** What a machine's database is; what `/usr/local/lib/dukaan/database status` prints. */
-export type DatabaseStatus = { state: "none" } | Stopped | Fenced | Running;
+export type DatabaseStatus = { state: "none" } | Stopped | Fenced | ReadOnly | Reserved | Running;
 
 export interface Stopped {
   /** It does not run although it may, or does not answer yet. */
@@ -20,6 +20,21 @@ export interface Fenced {
   timeline: number;
   /** Identifies the database through all copies of it. */
   system: string;
+}
+
+/** By the book: the old database while it is copied; it answers reads, and accepts no write also after a reboot. */
+export interface ReadOnly {
+  state: "read-only";
+  /** The run that made it so. */
+  by: string;
+  system: string;
+}
+
+/** By the book: the new database, which lets the shop in only when it holds a copy. */
+export interface Reserved {
+  state: "reserved";
+  /** The run that has made sure that it holds everything. */
+  accepted: string | null;
 }
 
 export interface Running {

@@ -9,6 +9,7 @@ export interface Evolution {
   to: Stage;
   /** The machine that the database moves from and to; absent: it stays where it is. */
   moves?: { from: string; to: string };
+  playbook: Playbook;
   /** Machines that are made. */
   creates: readonly MachineChange[];
   /** Machines that nothing runs on afterwards. They stay until `--finish`. */
@@ -19,7 +20,10 @@ export interface Evolution {
   settings: { during: StageSettings; after: StageSettings; finished: StageSettings };
 }
 
-export type StageSettings = Pick<Settings, "stage" | "joining" | "leaving">;
+export type StageSettings = Pick<Settings, "stage" | "joining" | "leaving" | "playbook">;
+
+/** By which way a database moves: a standby that takes over, or the book's: closed shop, dump, restore. */
+export type Playbook = NonNullable<Settings["playbook"]>;
 
 export interface EvolutionStep {
   name: StepName;
@@ -27,7 +31,13 @@ export interface EvolutionStep {
   says: string;
 }
 
-export type StepName = "backup" | "follow" | keyof typeof says | "settle" | "backup-after";
+export type StepName =
+  | "backup"
+  | "follow"
+  | keyof typeof says
+  | keyof typeof saysByBook
+  | "settle"
+  | "backup-after";
 
 /** The parts of the switch, and what is said when they begin. */
 export const says = {
@@ -39,6 +49,17 @@ export const says = {
   lead: "leading queries there",
 } as const;
 
+/** The same of the move by the book. */
+export const saysByBook = {
+  shut: "closing the shop",
+  "make-read-only": "making the old database read-only",
+  copy: "copying the database",
+  compare: "comparing the tables",
+  end: "ending the old database",
+  open: "opening the new database",
+  reopen: "opening the shop",
+} as const;
+
 export interface MachineChange {
   name: string;
   serverType: string;
@@ -46,10 +67,15 @@ export interface MachineChange {
 
 /**
  * Plans the way from the stage that the settings name to another one.
+ * @param playbook by default that of the move that is under way
  * @throws RangeError when one of the stages is not built
  */
-export function planEvolution(settings: Settings, to: Stage): Evolution {
-  const { joining: _joining, leaving: _leaving, ...plain } = settings;
+export function planEvolution(
+  settings: Settings,
+  to: Stage,
+  playbook: Playbook = settings.playbook ?? "standby",
+): Evolution {
+  const { joining: _joining, leaving: _leaving, playbook: _playbook, ...plain } = settings;
   const from = settings.stage;
   const before = topologyOf(plain);
   const after = topologyOf({ ...plain, stage: to });
@@ -59,18 +85,23 @@ export function planEvolution(settings: Settings, to: Stage): Evolution {
     from,
     to,
     ...(moves && { moves }),
+    playbook,
     creates: missing(after, before),
     retires: missing(before, after),
-    steps: stepsOf(to, moves),
+    steps: stepsOf(to, moves, playbook),
     settings: {
-      during: { stage: from, joining: to as NonNullable<Settings["joining"]> },
+      during: {
+        stage: from,
+        joining: to as NonNullable<Settings["joining"]>,
+        ...(playbook === "book" && { playbook }),
+      },
       after: { stage: to, leaving: from as NonNullable<Settings["leaving"]> },
       finished: { stage: to },
     },
   };
 }
 
-function stepsOf(to: Stage, moves: Evolution["moves"]): EvolutionStep[] {
+function stepsOf(to: Stage, moves: Evolution["moves"], playbook: Playbook): EvolutionStep[] {
   const backUp = "Backup of the database where it is now";
   const last: EvolutionStep[] = [
     { name: "settle", says: `Stage ${to} (pulumi up)` },
@@ -79,14 +110,14 @@ function stepsOf(to: Stage, moves: Evolution["moves"]): EvolutionStep[] {
   if (!moves) return last;
   return [
     { name: "backup", says: backUp },
-    { name: "follow", says: `${moves.to} follows the database of ${moves.from} (pulumi up)` },
-    ...Object.entries(says).map(([name, words]) => ({ name: name as keyof typeof says, says: words })),
+    { name: "follow", says: `${ways[playbook].prepares(moves)} (pulumi up)` },
+    ...Object.entries(ways[playbook].says).map(([name, words]) => ({ name: name as StepName, says: words })),
     ...last,
   ];
 }
 
 /** The plan for a person: what is made, what moves, what the shop notices, how to go back. */
-export function describeEvolution({ from, to, moves, creates, retires }: Evolution): string {
+export function describeEvolution({ from, to, moves, playbook, creates, retires }: Evolution): string {
   const list = (machines: readonly MachineChange[]) =>
     machines.length === 0
       ? "nothing"
@@ -99,22 +130,49 @@ export function describeEvolution({ from, to, moves, creates, retires }: Evoluti
     `  retires    ${list(retires)}`,
   ];
   if (moves) {
+    const { prepares, pause, move } = ways[playbook];
     lines.push(
-      "  pause      less than a second, twice: queries wait while a moment is taken to compare the tables at, and while",
-      "             the other database takes over; none is refused",
+      ...pause,
       `  back       until the switch: ./dukaan evolve ${to} --abort. After it: ./dukaan evolve ${to} --finish, then`,
       `             ./dukaan evolve ${from}; the old database is kept, stopped, until --finish`,
       "",
       "  1. a backup, and the archive is checked",
-      `  2. pulumi up: ${moves.to} follows the database as a standby`,
-      "  3. every table is compared, as it was at one moment; then the switch: hold queries back, end the old database",
-      "     for good, wait until the standby has its last record, promote the standby, lead the queries there",
+      `  2. pulumi up: ${prepares(moves)}`,
+      ...move,
       `  4. pulumi up: stage ${to}`,
       "  5. the shop answers; a backup of the new database",
     );
   }
   return `${lines.join("\n")}\n`;
 }
+
+/** What differs between the ways, with what is said of it. */
+const ways = {
+  standby: {
+    says,
+    prepares: ({ from, to }: NonNullable<Evolution["moves"]>) => `${to} follows the database of ${from}`,
+    pause: [
+      "  pause      less than a second, twice: queries wait while a moment is taken to compare the tables at, and while",
+      "             the other database takes over; none is refused",
+    ],
+    move: [
+      "  3. every table is compared, as it was at one moment; then the switch: hold queries back, end the old database",
+      "     for good, wait until the standby has its last record, promote the standby, lead the queries there",
+    ],
+  },
+  book: {
+    says: saysByBook,
+    prepares: ({ to }: NonNullable<Evolution["moves"]>) => `${to} gets an empty database`,
+    pause: [
+      "  pause      seconds to minutes: the shop is closed, with a page that says so, while the database is dumped and",
+      "             restored; whoever comes meanwhile gets 503 and is asked to come back",
+    ],
+    move: [
+      "  3. the move: close the shop, make the old database read-only, pg_dump, pg_restore, compare every table and",
+      "     sequence, end the old database for good, lead the queries to the new one, open the shop",
+    ],
+  },
+} as const satisfies Record<Playbook, unknown>;
 
 function databaseIn(topology: Topology): string {
   const [machine] = machinesOf(topology, "postgresql");

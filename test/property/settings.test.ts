@@ -36,6 +36,8 @@ const good: Record<string, unknown> = {
   },
   "dukaan:sms": { url: "https://sms.example.com/dukaan", secret: `whsec_${"A".repeat(40)}` },
   "dukaan:joining": "split",
+  "dukaan:playbook": "book",
+  "dukaan:databaseVolume": 20,
   "dukaan:leaving": "split",
   "dukaan:changeToken": "stage:droplet>split",
 };
@@ -57,6 +59,12 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   leaving: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
+  databaseVolume: fc.oneof(
+    fc.integer({ max: 9 }),
+    fc.integer({ min: 10_241 }),
+    fc.constantFrom("", "20 GB", "9", 10.5, true, null, [20], { size: 20 }),
+  ),
+  playbook: fc.oneof(noText, fc.constantFrom("", "Book", "dump")),
   databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
   publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),

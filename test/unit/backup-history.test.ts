@@ -13,13 +13,14 @@ const minutes = (n: number) => 1_800_000_000 + 60 * n;
 const at = (n: number) => new Date(minutes(n) * 1000);
 
 /** As pgBackRest prints it, with the fields that are not read left out. */
-function backup(label: string, stopMinute: number, stop: string, lsn: string, error = false) {
+function backup(label: string, stopMinute: number, stop: string, lsn: string, error = false, database = 1) {
   return {
     label,
     type: label.endsWith("F") ? ("full" as const) : ("diff" as const),
     error,
     timestamp: { start: minutes(stopMinute) - 30, stop: minutes(stopMinute) },
     archive: { start: stop, stop },
+    database: { id: database },
     lsn: { start: lsn, stop: lsn },
     info: { size: 30_000_000, repository: { size: 4_000_000 } },
   };
@@ -31,6 +32,7 @@ const info: PgBackRestInfo = [
   {
     name: "shop",
     status: { code: 0, message: "ok" },
+    db: [{ id: 1 }],
     backup: [
       backup("A-F", 10, "000000010000000000000005", "0/5000100"),
       backup("damaged-D", 12, "000000010000000000000006", "0/6000100", true),
@@ -55,6 +57,13 @@ describe("the history of a database", () => {
   it("leads to a timeline from its own backups and from its parents' before it branched off", () => {
     expect(backupsOf(second, backups).map(({ label }) => label)).toEqual(["A-F", "C-F"]);
     expect(backupsOf(first, backups).map(({ label }) => label)).toEqual(["A-F", "B-D"]);
+  });
+
+  it("has none of the database before it, when it is a dump of that one", () => {
+    const [stanza] = info;
+    const own = backup("E-F", 40, "000000010000000000000003", "0/3000100", false, 2);
+    const successor = [{ ...stanza!, db: [{ id: 1 }, { id: 2 }], backup: [...stanza!.backup, own] }];
+    expect(readBackups(successor).map(({ label }) => label)).toEqual(["E-F"]);
   });
 
   it("starts from the last backup before the moment", () => {

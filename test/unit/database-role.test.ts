@@ -63,6 +63,27 @@ describe("a database on a machine of its own", () => {
     expect(secrets).toContainEqual(["/etc/dukaan/postgresql/replicator.pgpass", "postgres", "0600"]);
   });
 
+  it("lets a copy read all of the shop's database over TLS, and not replicate", () => {
+    const rules = fileOf(
+      postgresql({ sizing, logins, network: { ...network, copies: ["10.10.3.11"] } }),
+      "/etc/postgresql/15/main/pg_hba.conf",
+    );
+    expect(rules).toMatch(/^hostssl shop +replicator 10\.10\.3\.11\/32 +scram-sha-256$/m);
+    expect(rules).not.toContain("replication");
+  });
+
+  it("waits for a copy without its password in an argument, and lets the shop in only then", () => {
+    const copy = postgresql({
+      sizing,
+      logins,
+      network,
+      follows: { address: "10.10.2.10", password: "SENTINEL", byCopy: true },
+    });
+    expect(copy.activate?.at(-1)).toEqual(["/usr/local/lib/dukaan/copy-database", "reserve"]);
+    expect(JSON.stringify({ ...copy, files: [] })).not.toContain("SENTINEL");
+    expect(copy.files?.map(({ path }) => path)).not.toContain("/usr/local/lib/dukaan/become-standby");
+  });
+
   it("is trusted by PgBouncer because of its certificate", () => {
     const pool = pgbouncer({
       databaseHost: "10.10.3.10",

@@ -29,6 +29,7 @@ describe("the way from droplet to split", () => {
       moves: { from: "app-1", to: "database-1" },
       creates: [{ name: "database-1", serverType: "cx23" }],
       retires: [],
+      playbook: "standby",
       steps: expect.any(Array),
       settings: {
         during: { stage: "droplet", joining: "split" },
@@ -69,6 +70,44 @@ describe("the way from droplet to split", () => {
     expect(addressesOf(during, database, ["pgbouncer", "api"], ["postgresql-standby"])).toEqual([
       app.privateAddress,
     ]);
+  });
+});
+
+describe("the way by the book", () => {
+  const settings = settingsOf({ "dukaan:stage": "droplet" });
+  const evolution = planEvolution(settings, "split", "book");
+  const during = topologyOf({ ...settings, ...evolution.settings.during });
+
+  it("says that the shop is closed, and how to go back", () => {
+    const text = describeEvolution(evolution);
+    expect(text).toMatch(/pause +seconds to minutes: the shop is closed/);
+    expect(text).toContain("pg_dump, pg_restore");
+    expect(text).toContain("./dukaan evolve split --abort");
+    expect(evolution.steps.map(({ name }) => name)).toEqual(
+      "backup follow shut make-read-only copy compare end open reopen settle backup-after".split(" "),
+    );
+  });
+
+  it("has an empty database on the new machine, which reaches the old one and nothing else of it", () => {
+    expect(evolution.settings).toEqual({
+      during: { stage: "droplet", joining: "split", playbook: "book" },
+      after: { stage: "split", leaving: "droplet" },
+      finished: { stage: "split" },
+    });
+    expect(servicesOn(during, "database-1")).toEqual(["system", "postgresql-copy"]);
+    const database = machineNamed(during, "database-1");
+    expect(privateRules(during, machineNamed(during, "app-1"))).toEqual([
+      { protocol: "tcp", port: 5432, sources: [database.privateAddress] },
+    ]);
+  });
+
+  it("goes on by the way that it began with", () => {
+    const middle = settingsOf({
+      "dukaan:stage": "droplet",
+      "dukaan:joining": "split",
+      "dukaan:playbook": "book",
+    });
+    expect(planEvolution(middle, "split")).toEqual(evolution);
   });
 });
 

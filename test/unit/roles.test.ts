@@ -14,6 +14,7 @@ import { postgresql } from "../../src/roles/postgresql/index.js";
 import { scramVerifier } from "../../src/roles/postgresql/scram.js";
 import { databaseSizing } from "../../src/roles/postgresql/sizing.js";
 import type { RoleDefinition } from "../../src/roles/role.js";
+import { volume } from "../../src/roles/volume/index.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { renderTemplate } from "../../src/template.js";
 import { serverTypes } from "../../src/topology/catalog.js";
@@ -50,6 +51,7 @@ const roles: RoleDefinition[] = [
     poolSize: 5,
     logins,
   }),
+  volume({ device: "/dev/disk/by-id/scsi-0HC_Volume_7", sizeGB: 20, path: "/var/lib/postgresql" }),
   nginx({
     cores: 1,
     public: { certificate: "PEM", privateKey: "PEM" },
@@ -139,8 +141,10 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/backup-state",
       "/usr/local/lib/dukaan/check-pgbouncer",
       "/usr/local/lib/dukaan/complete-postgresql-cluster",
+      "/usr/local/lib/dukaan/copy-database",
       "/usr/local/lib/dukaan/current-release",
       "/usr/local/lib/dukaan/database",
+      "/usr/local/lib/dukaan/maintenance",
       "/usr/local/lib/dukaan/pgbackrest-archive",
       "/usr/local/lib/dukaan/pool",
       "/usr/local/lib/dukaan/prepare-backups",
@@ -150,6 +154,7 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/restore-database",
       "/usr/local/lib/dukaan/rotation",
       "/usr/local/lib/dukaan/tune-memory",
+      "/usr/local/lib/dukaan/volume",
     ]);
     for (const { content } of scripts) execFileSync("sh", ["-n"], { input: content });
   });

@@ -1,8 +1,9 @@
 import { createInterface } from "node:readline/promises";
-import { describeEvolution, type Evolution, planEvolution } from "../../evolve/plan.js";
+import { describeEvolution, type Evolution, planEvolution, type Playbook } from "../../evolve/plan.js";
 import type { Settings } from "../../settings/schema.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
 import { requireBudget } from "../budget.js";
+import type { Carried } from "../database-copy.js";
 import type { Switched } from "../database-switch.js";
 import { CliError, ExitCode } from "../errors.js";
 import { abortSteps, finishSteps, moveSteps, type Progress } from "../evolution-steps.js";
@@ -20,6 +21,7 @@ interface EvolveOptions {
   stack: string;
   local?: boolean;
   plan?: boolean;
+  playbook?: Playbook;
   abort?: boolean;
   finish?: boolean;
   acceptDataLoss?: boolean;
@@ -37,7 +39,8 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const to = stageNamed(name);
   const stack = await openStack(options.stack, options);
   const settings = await requireSettings(stack);
-  const evolution = planEvolution({ ...settings, stage: fromOf(settings, to) }, to);
+  requireSameWay(settings, options);
+  const evolution = planEvolution({ ...settings, stage: fromOf(settings, to) }, to, options.playbook);
   if (options.plan) {
     process.stdout.write(
       options.json ? `${JSON.stringify(evolution, undefined, 2)}\n` : describeEvolution(evolution),
@@ -60,7 +63,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
       await recover(context.session, report);
     },
   };
-  const { shop, switched, lost } = (await runSteps<Progress>({}, [
+  const { shop, switched, carried, lost } = (await runSteps<Progress>({}, [
     open,
     ...steps,
     shopAnswers,
@@ -68,10 +71,11 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const seconds = (Date.now() - started) / 1000;
   const { url, stage } = shop;
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ url, stage, ...switched, lost, seconds }, undefined, 2)}\n`);
+    const result = { url, stage, ...switched, ...carried, lost, seconds };
+    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
-  process.stdout.write(`\n${told(evolution, options, { shop, switched, lost, seconds })}\n`);
+  process.stdout.write(`\n${told(evolution, options, { shop, switched, carried, lost, seconds })}\n`);
 }
 
 function stepsFor(evolution: Evolution, settings: Settings, options: EvolveOptions): Step<Progress>[] {
@@ -88,6 +92,16 @@ const shopAnswers: Step<Progress> = {
     await smokeTest(context.shop, 30);
   },
 };
+
+/** A move that is under way goes on by the way that it began with. @throws CliError (usage) */
+function requireSameWay({ joining, playbook = "standby" }: Settings, options: EvolveOptions): void {
+  if (joining === undefined || options.playbook === undefined || options.playbook === playbook) return;
+  throw new CliError(
+    `the move to ${joining} that is under way goes by --playbook ${playbook}`,
+    `Go on with ./dukaan evolve ${joining}, or undo it first: ./dukaan evolve ${joining} --abort`,
+    ExitCode.usage,
+  );
+}
 
 /** The stage that it began at, also when most of the way is done. */
 function fromOf({ stage, leaving }: Settings, to: Stage): Stage {
@@ -131,9 +145,10 @@ function told(
   {
     shop,
     switched,
+    carried,
     lost,
     seconds,
-  }: { shop: ShopOutputs; switched?: Switched; lost?: string; seconds: number },
+  }: { shop: ShopOutputs; switched?: Switched; carried?: Carried; lost?: string; seconds: number },
 ): string {
   if (abort) return `The stack is at stage ${from} again: ${shop.url}`;
   if (finish) return `Nothing of stage ${from} is left. The shop: ${shop.url}`;
@@ -142,6 +157,7 @@ function told(
     ...(switched
       ? [`Queries waited for ${(switched.pausedMillis / 1000).toFixed(2)} s; none was refused.`]
       : []),
+    ...(carried ? [`It was closed for ${(carried.closedMillis / 1000).toFixed(1)} s.`] : []),
     ...(lost === undefined ? [] : [lost]),
     ...(moves && lost === undefined
       ? [

@@ -4,7 +4,8 @@
 #
 # A machine that was lost comes back with an empty database. It must never mix with the backups of the lost one: a
 # repository belongs to one database, known by its system identifier. Over a foreign one backups stay paused until either
-# that database is brought back (./dukaan restore) or another folder is chosen (dukaan:backup.path).
+# that database is brought back (./dukaan restore) or another folder is chosen (dukaan:backup.path). One that was made from
+# the repository's own database by a dump, and compared with it, is its successor (see copy-database).
 set -eu
 state=/var/lib/dukaan/backup
 bucket={{bucketUrl}}
@@ -50,9 +51,18 @@ $said"
   esac
 }
 
+# Whether this database took the place of the one that the repository's last backups are of.
+is_successor() {
+  [ -s "$state/successor-of" ] || return 1
+  last=$(as_postgres pgbackrest --stanza=shop info --output=json | grep -o '"system-id":[0-9]*' | tail -n 1)
+  [ "$last" = "\"system-id\":$(cat "$state/successor-of")" ]
+}
+take_over() { as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade; }
+
 install -d -m 0750 -o postgres -g postgres "$state"
 ensure_bucket
-if ensure_repository; then
+if ensure_repository || { is_successor && take_over; }; then
+  rm -f "$state/successor-of"
   rm -f "$state/paused"
   as_postgres touch "$state/archiving"
   # The first one, or one that was cut off.

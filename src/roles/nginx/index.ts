@@ -73,6 +73,17 @@ export function nginx(args: NginxArgs): RoleDefinition {
         content: renderTemplate(`${here}/unavailable.html`),
         ...root,
       },
+      {
+        path: "/etc/nginx/pages/maintenance.html",
+        content: renderTemplate(`${here}/maintenance.html`),
+        ...root,
+      },
+      {
+        path: "/usr/local/lib/dukaan/maintenance",
+        content: renderTemplate(`${here}/maintenance.sh`),
+        ...root,
+        mode: "0755",
+      },
       ...(args.public
         ? [
             { path: "/etc/nginx/public.conf", content: renderTemplate(`${here}/public.conf`), ...root },

@@ -14,7 +14,7 @@
 #   unfence RUN  takes that one's fence away and starts PostgreSQL
 #   await POSITION [SECONDS]  waits until a standby has replayed up to there, 3 seconds unless told
 #   promote    makes a standby accept writes
-#   forget     removes a database that is fenced or a standby, with its data
+#   forget     removes a database that is fenced, a standby or reserved for a copy, with its data
 set -eu
 export LC_ALL=C.UTF-8
 cd / # postgres may not be where we were called from
@@ -24,6 +24,10 @@ unit=postgresql@15-main.service
 fence=/var/lib/dukaan/postgresql-fenced
 # A standby was asked to take over: from then on it may do so at any time.
 asked=/var/lib/dukaan/postgresql-promoted
+# It is read-only while it is copied; it is to become a copy; it has become one that holds everything. See copy-database.
+closed=/var/lib/dukaan/postgresql-read-only
+reserved=/var/lib/dukaan/postgresql-reserved
+accepted=/var/lib/dukaan/postgresql-accepted
 backups=/var/lib/dukaan/backup
 
 fail() {
@@ -36,6 +40,14 @@ psql() { as_postgres "$binaries/psql" --no-psqlrc --quiet --tuples-only --no-ali
 ask() { psql --dbname="${2:-postgres}" --command="$1"; }
 control() { as_postgres "$binaries/pg_controldata" --pgdata="$data" | sed -n "s/^$1: *//p"; }
 is_running() { as_postgres "$binaries/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; }
+# Ended with everything on the disk; one that is read-only ends as a standby does.
+has_ended() {
+  case $(control 'Database cluster state') in
+  'shut down') ;;
+  'shut down in recovery') [ -e "$closed" ] ;;
+  *) return 1 ;;
+  esac
+}
 # Whoever called us may be gone, and another one call: what changes a database is done one after the other.
 alone() {
   exec 9>/run/dukaan-database.lock
@@ -47,10 +59,16 @@ status() {
     echo '{"state":"none"}'
   elif [ -e "$fence" ]; then
     clean=false
-    if ! is_running && [ "$(control 'Database cluster state')" = 'shut down' ]; then clean=true; fi
+    if ! is_running && has_ended; then clean=true; fi
     printf '{"state":"fenced","by":"%s","clean":%s,"ended":"%s","timeline":%d,"system":"%s"}\n' "$(cat "$fence")" "$clean" \
       "$(control 'Latest checkpoint location')" "$(control "Latest checkpoint's TimeLineID")" \
       "$(control 'Database system identifier')"
+  elif [ -e "$closed" ]; then
+    printf '{"state":"read-only","by":"%s","system":"%s"}\n' "$(cat "$closed")" "$(control 'Database system identifier')"
+  elif [ -e "$reserved" ]; then
+    by=null
+    [ ! -e "$accepted" ] || by="\"$(cat "$accepted")\""
+    printf '{"state":"reserved","accepted":%s}\n' "$by"
   else
     promoted=false
     [ ! -e "$asked" ] || promoted=true
@@ -144,8 +162,7 @@ fence)
     done
   fi
   # Else it ends with WAL that no standby has.
-  state=$(control 'Database cluster state')
-  [ "$state" = 'shut down' ] || fail "PostgreSQL has not ended cleanly: $state"
+  has_ended || fail "PostgreSQL has not ended cleanly: $(control 'Database cluster state')"
   control 'Latest checkpoint location'
   ;;
 adopt)
@@ -190,16 +207,19 @@ forget)
   alone
   if [ ! -e "$fence" ] && [ -s "$data/PG_VERSION" ]; then
     [ ! -e "$asked" ] || fail "this database was asked to take over: it is not removed"
-    # A standby that does not run is one as well.
-    [ -e "$data/standby.signal" ] || fail "this database is in use: $(status)"
-    systemctl stop "$unit"
-    case $(control 'Database cluster state') in
-    'shut down in recovery' | 'in archive recovery') ;;
-    *) fail "this database has taken over: it is not removed" ;;
-    esac
+    [ ! -e "$closed" ] || fail "this database is in use: $(status)"
+    if [ ! -e "$reserved" ]; then
+      # A standby that does not run is one as well.
+      [ -e "$data/standby.signal" ] || fail "this database is in use: $(status)"
+      systemctl stop "$unit"
+      case $(control 'Database cluster state') in
+      'shut down in recovery' | 'in archive recovery') ;;
+      *) fail "this database has taken over: it is not removed" ;;
+      esac
+    fi
   fi
   systemctl disable --quiet --now "$unit"
-  rm -rf "$data" "$fence" "$asked" /var/lib/dukaan/standby-of /var/lib/dukaan/standby-begun
+  rm -rf "$data" "$fence" "$asked" "$closed" "$reserved" "$accepted" /var/lib/dukaan/standby-of /var/lib/dukaan/standby-begun
   ;;
 *)
   echo "unknown step $1" >&2

@@ -28,15 +28,15 @@ export interface PostgresqlArgs {
   archiveCommand?: string | undefined;
   network: DatabaseNetwork;
   /**
-   * SCRAM verifier of the role `replicator`, which standbys log in as.
-   * @default there are no standbys
+   * SCRAM verifier of the role `replicator`, which standbys and copies log in as.
+   * @default there are none
    */
   replicator?: pulumi.Input<string> | undefined;
   /**
-   * It is a standby, of the database at this private address.
+   * It is a standby of the database at this private address; with `byCopy` it waits for a dump of that one instead.
    * @default it is a primary
    */
-  follows?: { address: string; password: pulumi.Input<string> } | undefined;
+  follows?: { address: string; password: pulumi.Input<string>; byCopy?: boolean } | undefined;
 }
 
 /** How clients on other machines come in: with TLS, and over the private network alone. */
@@ -47,6 +47,8 @@ export interface DatabaseNetwork {
   clients: readonly string[];
   /** Private addresses of standbys. */
   standbys: readonly string[];
+  /** Private addresses that dump the whole database. @default none */
+  copies?: readonly string[];
   /** PEM of the authority that signed the certificates of all databases. */
   authority: pulumi.Input<string>;
   /** PEM, with that address in its names. */
@@ -100,6 +102,7 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
           clients: network.clients.map((address) => remote("shop", "+shop", address)).join("\n"),
           standbys: network.standbys
             .map((address) => remote("replication", "replicator", address))
+            .concat((network.copies ?? []).map((address) => remote("shop", "replicator", address)))
             .join("\n"),
         }),
         ...file,
@@ -107,6 +110,7 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
       ...networkFiles(network),
       ...(follows ? followerFiles(follows) : []),
       program("database"),
+      program("copy-database"),
       {
         path: "/etc/dukaan/postgresql/setup.sql",
         content: pulumi.all([logins, replicator]).apply(([known, verifier]) =>
@@ -120,7 +124,7 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
       },
       program("complete-cluster", "complete-postgresql-cluster"),
       program("restart-if-needed", "restart-postgresql-if-needed"),
-      ...(follows ? [program("become-standby", "become-standby")] : []),
+      ...(follows && !follows.byCopy ? [program("become-standby")] : []),
     ],
     validate: [
       // Before any file of the cluster is switched: making it writes its configuration anew.
@@ -135,9 +139,10 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
     services: [{ name: "postgresql@15-main.service", enabled: true, onChange: "reload" }],
     activate: [
       ["/usr/local/lib/dukaan/restart-postgresql-if-needed"],
-      follows
-        ? ["/usr/local/lib/dukaan/become-standby", follows.address]
-        : [...asPostgres, "psql", "--no-psqlrc", "--quiet", "--file=/etc/dukaan/postgresql/setup.sql"],
+      ...(follows && !follows.byCopy
+        ? [["/usr/local/lib/dukaan/become-standby", follows.address]]
+        : [[...asPostgres, "psql", "--no-psqlrc", "--quiet", "--file=/etc/dukaan/postgresql/setup.sql"]]),
+      ...(follows?.byCopy ? [["/usr/local/lib/dukaan/copy-database", "reserve"]] : []),
     ],
     checks: [
       {
@@ -187,7 +192,7 @@ function networkFiles({ certificate, privateKey, authority }: DatabaseNetwork): 
   ];
 }
 
-/** What a standby logs in with. libpq wants the file to be its user's alone. */
+/** What a standby or a copy logs in with. libpq wants the file to be its user's alone. */
 function followerFiles({ address, password }: NonNullable<PostgresqlArgs["follows"]>): FileArgs[] {
   return [
     {

@@ -40,13 +40,18 @@ where usename ~ '^shop_\d+$' and usename not in (select name from wanted) \g /de
 select format('drop role %I', rolname) from pg_roles
 where rolname ~ '^shop_\d+$' and rolname not in (select name from wanted) \gexec
 
--- Standbys, if there are any.
+-- Standbys and copies, if there are any.
 \set replicator '{{replicator}}'
 select 'create role replicator login replication'
 where :'replicator' <> '' and not exists (select from pg_roles where rolname = 'replicator') \gexec
 select format('alter role replicator password %L', :'replicator')
 where :'replicator' <> ''
   and (select rolpassword from pg_authid where rolname = 'replicator') is distinct from :'replicator' \gexec
+-- They hold everything anyway; a copy is made by reading it.
+select 'grant pg_read_all_data to replicator' where :'replicator' <> '' \gexec
+select 'grant connect on database shop to replicator' where :'replicator' <> '' \gexec
+select 'drop owned by replicator'
+where :'replicator' = '' and exists (select from pg_roles where rolname = 'replicator') \gexec
 select 'drop role replicator'
 where :'replicator' = '' and exists (select from pg_roles where rolname = 'replicator') \gexec
 

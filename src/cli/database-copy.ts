@@ -1,0 +1,151 @@
+import { randomBytes } from "node:crypto";
+import type { DatabaseStatus } from "../evolve/databases.js";
+import { saysByBook as says } from "../evolve/plan.js";
+import { refused } from "./database-follow.js";
+import type { Side, Steps } from "./database-side.js";
+import { onPools, requireSame, type Switch } from "./database-switch.js";
+import { CliError, ExitCode } from "./errors.js";
+
+/** A move by the book: see src/roles/postgresql/copy-database.sh. */
+export interface Carry extends Switch {
+  /** The steps of a copy on the source's and on the target's machine. */
+  copying: { source: Steps; target: Steps };
+  /** Private address of the source. */
+  sourceAddress: string;
+  /** What shows the page of a closed shop, wherever nginx stands before the app. */
+  fronts: readonly Steps[];
+  /** Whether somebody wants to stop; asked where there is a way back. */
+  interrupted: () => boolean;
+}
+
+export interface Carried {
+  /** For how long the shop was closed, in milliseconds. */
+  closedMillis: number;
+  /** How much of that dump and restore took, in milliseconds; absent: an earlier run had done so. */
+  copiedMillis?: number;
+  /** The tables that were compared; absent: an earlier run had done so. */
+  tables?: number;
+}
+
+/** PostgreSQL starts anew meanwhile; the pools let queries through after this by themselves, whatever becomes of us. */
+const longestPauseSeconds = 4;
+
+/**
+ * Closes the shop, copies the database by dump and restore, and opens the shop on the new one. The old database accepts no
+ * write from before the dump begins; it is ended for good before the new one lets anybody in. What fails before that is
+ * undone; from then on it only goes forward, and can be called again.
+ */
+export async function carryDatabase(move: Carry): Promise<Carried> {
+  const { source, target, copying, report } = move;
+  const [old, next] = await Promise.all([source.status(), target.status()]);
+  requireWay(move, old, next);
+  const started = performance.now();
+  report(says.shut);
+  await onFronts(move, "on");
+  const earlier = next.state === "reserved" && old.state === "read-only" && next.accepted === old.by;
+  const result = old.state === "fenced" ? {} : await copyAndEnd(move, earlier ? old.by : undefined);
+  report(says.open);
+  const ended = await source.status();
+  if (ended.state !== "fenced") throw refused(move, `the old database is ${ended.state} after it has ended`);
+  await copying.target.step("open", ended.system);
+  await onPools(move, "lead", move.host);
+  report(says.reopen);
+  await onFronts(move, "off");
+  return { closedMillis: performance.now() - started, ...result };
+}
+
+/** Lets the old database accept writes again, and opens the shop: for a move that is given up. */
+export async function reopen({ source, copying, fronts }: Pick<Carry, "source" | "copying" | "fronts">) {
+  const status = await source.status();
+  if (status.state === "read-only") await copying.source.step("reopen", status.by);
+  await onFronts({ fronts }, "off");
+}
+
+async function onFronts({ fronts }: Pick<Carry, "fronts">, to: "on" | "off"): Promise<void> {
+  await Promise.all(fronts.map((front) => front.step(to)));
+}
+
+/**
+ * From the open old database to its end, with everything in the new one.
+ * @param earlier a run that was cut off after it had made sure that the new one holds everything
+ */
+async function copyAndEnd(move: Carry, earlier: string | undefined): Promise<Omit<Carried, "closedMillis">> {
+  const { source, copying, report } = move;
+  const run = earlier ?? randomBytes(8).toString("hex");
+  const done: Omit<Carried, "closedMillis"> = {};
+  let accepted = earlier !== undefined;
+  try {
+    if (!accepted) {
+      report(says["make-read-only"]);
+      if ((await source.status()).state === "primary") await source.step("drain");
+      await holdingQueries(move, () => copying.source.step("close", run));
+      await onPools(move, "resume");
+      goOn(move);
+      report(says.copy);
+      const started = performance.now();
+      await copying.target.step("copy", move.sourceAddress, run);
+      done.copiedMillis = performance.now() - started;
+      goOn(move);
+      report(says.compare);
+      done.tables = await compare(move);
+      goOn(move);
+      accepted = true;
+      await copying.target.step("accept", run);
+    }
+    report(says.end);
+    await holdingQueries(move, () => copying.source.step("end", run));
+    return done;
+  } catch (error) {
+    report("going back to the old database");
+    // First nobody can open the copy any more, then the old database may accept writes again. What cannot be undone now
+    // keeps the shop closed, until a second run goes on or `--abort` undoes it.
+    if (accepted) await copying.target.step("release", run);
+    try {
+      await source.step("unfence", run);
+      await copying.source.step("reopen", run);
+    } finally {
+      await onPools(move, "resume");
+    }
+    await onFronts(move, "off");
+    throw error;
+  }
+}
+
+async function holdingQueries(move: Carry, work: () => Promise<unknown>): Promise<void> {
+  await onPools(move, "arm", String(longestPauseSeconds));
+  await onPools(move, "pause");
+  await work();
+}
+
+/** @throws CliError (interrupted) when somebody wants to stop */
+function goOn({ interrupted }: Carry): void {
+  if (!interrupted()) return;
+  throw new CliError(
+    "interrupted: the shop is open again, on its old database",
+    "Run the same command again, or undo the rest with --abort.",
+    ExitCode.interrupted,
+  );
+}
+
+/** @throws CliError that names what differs */
+async function compare({ source, target, copying }: Carry): Promise<number> {
+  const contents = (side: Side, steps: Steps) =>
+    Promise.all([side.checksums().lines, steps.step("objects").then((text) => text.split("\n"))]);
+  const [ours, theirs] = await Promise.all([
+    contents(source, copying.source),
+    contents(target, copying.target),
+  ]);
+  for (const index of [0, 1] as const) requireSame({ source, target }, ours[index], theirs[index]);
+  return ours[0].length;
+}
+
+/** @throws CliError (refused) unless this is a move to begin or to go on with */
+function requireWay(move: Carry, old: DatabaseStatus, next: DatabaseStatus): void {
+  const way =
+    (next.state === "reserved" &&
+      (old.state === "primary" ||
+        old.state === "read-only" ||
+        (old.state === "fenced" && next.accepted !== null))) ||
+    (next.state === "primary" && next.asked && old.state === "fenced");
+  if (!way) throw refused(move, `the old database is ${old.state}, the new one is ${next.state}`);
+}
