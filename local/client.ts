@@ -5,13 +5,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureVersitygw } from "../toolchain/index.js";
 import { checkInstance, type CheckResult } from "./check/check.js";
-import { connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
+import { ask, connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
 import { instanceFolder, isLocalCloud, requireOwnFolder, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
 import { ensureImage, findImage } from "./image/image.js";
 import { commandInMachine, logsOfMachine } from "./machines/enter.js";
 import { HostError } from "./machines/host.js";
 import { instanceOf, type Instance } from "./machines/instance.js";
+import { loseUnsyncedData } from "./machines/power-cut.js";
 import { withLock } from "./machines/lock.js";
 import { createLinuxHost } from "./machines/linux-host.js";
 import { projectRoot } from "./machines/project-root.js";
@@ -227,6 +228,30 @@ export async function shellOn(instance: string, server: string, command: string[
   return commandInMachine(await located(instance), id, command.length > 0 ? command : ["bash", "-l"]);
 }
 
+/**
+ * Cuts a server's power as a real computer loses it: what was not yet synced to its disk and volumes is lost, and
+ * peers hear nothing. It is off afterwards. (Of a server that is reset or powered off by the API everything that it
+ * wrote is kept.)
+ *
+ * @param server name or id
+ * @throws HostError when the server is off
+ */
+export async function cutServerPower(instance: string, server: string): Promise<void> {
+  requireRoot("only root can cut a server's power", `sudo ./dukaan local power-cut ${server}`);
+  const id = await serverId(instance, server);
+  await loseUnsyncedData(await located(instance), id);
+  const cloud = await requireCloud(instance);
+  for (const deadline = performance.now() + CHECK_PATIENCE_MS; ; await sleep(100)) {
+    const off = (await serversOf(cloud)).every((one) => String(one.id) !== id || one.status === "off");
+    if (off) return;
+    if (performance.now() > deadline) {
+      throw new HostError(`server ${server} does not go off`, "Look at `./dukaan local logs`.");
+    }
+    // Refused while another action is under way on it; asked again, it is a no-op once it is off.
+    await ask(cloud, "POST", `/servers/${id}/actions/poweroff`);
+  }
+}
+
 /** The program, with its arguments, that prints a server's journal, or the log of the cloud itself. */
 export async function logsOf(instance: string, server: string | undefined): Promise<string[]> {
   requireRoot("only root can read these logs", `sudo ./dukaan local logs ${server ?? ""}`.trim());
@@ -288,11 +313,14 @@ async function located(instance: string): Promise<Instance> {
   return instanceOf(instance, used?.slot ?? 0, home);
 }
 
-async function serverId(instance: string, nameOrId: string): Promise<string> {
+async function requireCloud(instance: string): Promise<RunningCloud> {
   const cloud = await connect(instanceFolder(instance));
-  if (!cloud) {
-    throw new HostError(`the local cloud "${instance}" does not run`, "Start it: sudo ./dukaan local up");
-  }
+  if (cloud) return cloud;
+  throw new HostError(`the local cloud "${instance}" does not run`, "Start it: sudo ./dukaan local up");
+}
+
+async function serverId(instance: string, nameOrId: string): Promise<string> {
+  const cloud = await requireCloud(instance);
   const servers = await serversOf(cloud);
   const found = servers.find(({ id, name }) => name === nameOrId || String(id) === nameOrId);
   if (found) return String(found.id);

@@ -65,8 +65,14 @@ export async function serversOf(cloud: { endpoint: string; token: string }): Pro
   return servers;
 }
 
-async function get({ endpoint, token }: { endpoint: string; token: string }, path: string): Promise<string> {
-  const response = await fetch(`${endpoint}${path}`, {
+/** Asks a cloud's API. @throws HostError when it does not answer */
+export async function ask(
+  { endpoint, token }: { endpoint: string; token: string },
+  method: "GET" | "POST",
+  path: string,
+): Promise<Response> {
+  return fetch(`${endpoint}${path}`, {
+    method,
     headers: { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(60_000),
   }).catch((error: unknown) => {
@@ -74,6 +80,11 @@ async function get({ endpoint, token }: { endpoint: string; token: string }, pat
       cause: error,
     });
   });
+}
+
+async function get(cloud: { endpoint: string; token: string }, path: string): Promise<string> {
+  const { endpoint } = cloud;
+  const response = await ask(cloud, "GET", path);
   if (response.ok) return response.text();
   throw new HostError(
     `the local cloud at ${endpoint} answers ${response.status} to GET ${path}`,

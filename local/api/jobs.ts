@@ -40,12 +40,12 @@ export function createJobs(
   };
   /** Power: whatever fails, the state says what the computer then has. */
   const switching = (
-    work: (host: Host, id: string, server: ServerRow) => Promise<void>,
+    work: (host: Host, id: string, server: ServerRow, action: RunningAction) => Promise<void>,
     status: "running" | "off",
   ): Job => ({
-    run: onServer(async (server, id) => {
+    run: onServer(async (server, id, action) => {
       try {
-        await work(host, id, server);
+        await work(host, id, server, action);
       } catch (error) {
         await readStatus(cloud, server.id);
         throw error;
@@ -102,8 +102,11 @@ export function createJobs(
     // Success says that the guest was asked, as at Hetzner; the status says what came of it.
     shutdown_server: {
       run: onServer(async (server, id) => {
-        const isOff = await host.shutdownMachine(id, shutdownSeconds);
-        setStatus(state, server.id, isOff ? "off" : "running");
+        try {
+          await host.shutdownMachine(id, shutdownSeconds);
+        } finally {
+          await readStatus(cloud, server.id);
+        }
       }),
     },
 
@@ -113,18 +116,14 @@ export function createJobs(
       await host.startMachine(id);
     }, "running"),
 
-    change_server_type: {
-      run: onServer(async (server, id, { arguments: { serverType, upgradeDisk } }) => {
-        const changed: ServerRow = { ...server, server_type: String(serverType) };
-        if (upgradeDisk === "true") changed.primary_disk_size = serverTypeOf(cloud, changed).disk;
-        await host.resizeMachine(id, limitsOf(cloud, changed));
-        const { server_type: newType, primary_disk_size: diskSize } = changed;
-        state.update("servers", server.id, { server_type: newType, primary_disk_size: diskSize });
-        await host.startMachine(id);
-        setStatus(state, server.id, "running");
-      }),
-      undo: (action) => setStatus(state, serverIdOf(action), "off"),
-    },
+    change_server_type: switching(async (_, id, server, { arguments: { serverType, upgradeDisk } }) => {
+      const changed: ServerRow = { ...server, server_type: String(serverType) };
+      if (upgradeDisk === "true") changed.primary_disk_size = serverTypeOf(cloud, changed).disk;
+      await host.resizeMachine(id, limitsOf(cloud, changed));
+      const { server_type: newType, primary_disk_size: diskSize } = changed;
+      state.update("servers", server.id, { server_type: newType, primary_disk_size: diskSize });
+      await host.startMachine(id);
+    }, "running"),
 
     delete_server: {
       run: onServer(async (server, id) => {

@@ -1,6 +1,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { ControlGroups } from "./cgroups.js";
 import { diskReleased, growDisk, makeDisk } from "./disks.js";
 import { HostError, type MachineLimits, type MachineSpec } from "./host.js";
@@ -49,9 +50,14 @@ export async function boot({ instance, groups }: Computer, machine: MachineRecor
   await startInit(instance, groups, machine, await plugVolumes(instance, machine.volumes ?? []));
 }
 
+/** Takes a machine off all its networks: peers see silence. */
+export async function cutMachineCable(instance: Instance, id: string): Promise<void> {
+  await cutCable(instance, id, await privateNamespaces(instance));
+}
+
 /** Cuts the power. Peers see silence: the cable goes first. */
 export async function cutPower({ instance, groups }: Computer, id: string): Promise<void> {
-  await cutCable(instance, id, await privateNamespaces(instance));
+  await cutMachineCable(instance, id);
   await killAll(groups, machineGroup(instance, id));
   // The supervisor, outside of the machine's groups, notes the end in its own time.
   for (let waited = 0; waited < 3000 && (await isRunning(instance, id)); waited++) await sleep(10);
@@ -110,6 +116,11 @@ export async function renewDisk(
 /** New limits for a machine that is off; its disk only ever grows. */
 export async function resize(instance: Instance, id: string, limits: MachineLimits): Promise<void> {
   const machine = await requireMachine(instance, id);
+  if (await isRunning(instance, id)) {
+    // It was started with them already by a caller who was killed then.
+    if (isDeepStrictEqual(machine.limits, limits)) return;
+    throw new HostError(`machine ${id} is running`, "Power it off to change its size.");
+  }
   const diskBytes = Math.max(limits.diskBytes, machine.limits.diskBytes);
   await growDisk(instance, id, diskBytes);
   await writeMachine(instance, { ...machine, limits: { ...limits, diskBytes } });

@@ -105,10 +105,16 @@ class LinuxHost implements Host {
     await this.#attachments.restore();
     await this.#applyFirewall();
     await this.#watch.start();
-    await Promise.all((await records.readMachines(instance)).map(({ id }) => this.#adopt(id)));
-    await this.#attachments.repair();
-    await this.#volumes.repair();
-    await this.loadBalancers.start();
+    const machines = await records.readMachines(instance);
+    await Promise.all(machines.map(({ id }) => this.#attempt(`machine ${id}`, () => this.#adopt(id))));
+    await this.#attempt("private networks", () => this.#attachments.repair());
+    await this.#attempt("volumes", () => this.#volumes.repair());
+    await this.#attempt("load balancers", () => this.loadBalancers.start());
+  }
+
+  /** What one thing is refused must not keep the others from coming up. */
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => this.#options.onLog(`${what}: ${String(error)}`));
   }
 
   async down(): Promise<void> {
@@ -145,9 +151,9 @@ class LinuxHost implements Host {
 
   async shutdownMachine(id: string, timeoutSeconds: number): Promise<boolean> {
     return this.#queue.run(id, async () => {
-      const deadline = Date.now() + timeoutSeconds * 1000;
+      const deadline = performance.now() + timeoutSeconds * 1000;
       for (let waited = 0; await isRunning(this.#instance, id); waited++) {
-        if (Date.now() > deadline) return false;
+        if (performance.now() > deadline) return false;
         // Again and again: an init that has only just begun does not hear it.
         if (waited % 50 === 0) await requestPowerOff(this.#instance, id);
         await sleep(20);
@@ -171,9 +177,6 @@ class LinuxHost implements Host {
 
   async resizeMachine(id: string, limits: MachineLimits): Promise<void> {
     await this.#queue.run(id, async () => {
-      if (await isRunning(this.#instance, id)) {
-        throw new HostError(`machine ${id} is running`, "Power it off to change its size.");
-      }
       await lifecycle.resize(this.#instance, id, limits);
     });
   }
@@ -181,11 +184,13 @@ class LinuxHost implements Host {
   async setPublicAddresses(id: string, addresses: PublicAddresses): Promise<void> {
     await this.#queue.run(id, async () => {
       const machine = await records.requireMachine(this.#instance, id);
-      await records.writeMachine(this.#instance, { ...machine, addresses });
+      const leaving = [...(machine.leaving ?? []), machine.addresses];
+      await records.writeMachine(this.#instance, { ...machine, addresses, leaving });
       await this.#applyFirewall();
       if (await isRunning(this.#instance, id)) {
-        await changeAddresses(this.#instance, id, machine.addresses, addresses);
+        for (const before of leaving) await changeAddresses(this.#instance, id, before, addresses);
       }
+      await records.writeMachine(this.#instance, { ...machine, addresses, leaving: undefined });
     });
   }
 

@@ -93,19 +93,25 @@ export class LoadBalancers implements LoadBalancerHost {
     const station = balancerStation(spec.id);
     const before = await records.readBalancer(instance, station);
     const attachments = spec.network ? [{ ...spec.network, device: nextDevice([]) }] : [];
+    const former = (before?.attachments ?? []).filter(
+      ({ networkId }) => networkId !== spec.network?.networkId,
+    );
     const { addresses } = spec;
-    await records.writeBalancer(instance, { id: station, addresses, attachments });
+    const leaving = [...(before?.leaving ?? []), before?.addresses ?? {}];
+    // Whoever comes after us, should we be killed, must know what is still to be taken away.
+    const changing = { id: station, addresses, leaving, attachments: [...attachments, ...former] };
+    await records.writeBalancer(instance, changing);
     await this.#around.onWire();
     const there =
       namespaceExists(machineNamespace(instance, station)) &&
       (await interfaceExists(instance.world, machineLink(station)));
     if (!there) await plugIn(instance, station, addresses);
-    else await changeAddresses(instance, station, before?.addresses ?? {}, addresses);
-    for (const { networkId } of before?.attachments ?? []) {
-      if (networkId === spec.network?.networkId) continue;
+    else for (const each of leaving) await changeAddresses(instance, station, each, addresses);
+    for (const { networkId } of former) {
       await disconnect(instance, station, networkId);
       await this.#around.networks.route(networkId);
     }
+    await records.writeBalancer(instance, { id: station, addresses, attachments });
     for (const attachment of attachments) {
       const network = await records.readNetwork(instance, attachment.networkId);
       if (network === undefined) continue;
@@ -186,10 +192,10 @@ export class LoadBalancers implements LoadBalancerHost {
     let ended = false;
     child.once("exit", () => (ended = true));
     child.once("error", () => (ended = true));
-    for (const deadline = Date.now() + START_MS; ; await sleep(20)) {
+    for (const deadline = performance.now() + START_MS; ; await sleep(20)) {
       const pid = await answeringProcess(this.#instance, id);
       if (pid !== undefined && !before.includes(pid)) return;
-      if (!ended && Date.now() < deadline) continue;
+      if (!ended && performance.now() < deadline) continue;
       const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
       // So that the next call tries again, although the files are the same then.
       await rm(configuration, { force: true });

@@ -66,12 +66,15 @@ export async function connect(
     await ipBatchLenient(router, [`link delete ${link}`]);
     await ipBatch(router, [
       `link add ${link} mtu ${MTU} type veth peer name ${device} mtu ${MTU} address ${attachment.macAddress} netns ${machine}`,
-      `link set ${link} addrgenmode none`,
-      `address add ${gateway}/32 dev ${link}`,
-      `link set ${link} up`,
     ]);
-    await ipBatch(machine, [`link set ${device} addrgenmode none`, `link set ${device} up`]);
   }
+  // Also when the cable is there: who laid it may have been killed before he came to this.
+  await ipBatch(router, [
+    `link set ${link} addrgenmode none`,
+    `address replace ${gateway}/32 dev ${link}`,
+    `link set ${link} up`,
+  ]);
+  await ipBatch(machine, [`link set ${device} addrgenmode none`, `link set ${device} up`]);
   const wanted = `${attachment.ip}/32`;
   const present = await ipJson<{ addr_info: { local: string; prefixlen: number }[] }>(machine, [
     "-4",
@@ -108,7 +111,14 @@ export async function routeNetwork(
   running: Pick<MachineRecord, "id" | "attachments">[],
 ): Promise<void> {
   const router = networkNamespace(instance, network.id);
-  const wanted = routesThrough(network, running);
+  // One that was only just put on record has no cable yet: its routes come with that.
+  const cables = new Set(
+    (await ipJson<{ ifname: string }>(router, ["link", "show"])).map((link) => link.ifname),
+  );
+  const wanted = routesThrough(
+    network,
+    running.filter(({ id }) => cables.has(machineLink(id))),
+  );
   const present = await ipJson<{ dst: string }>(router, ["route", "show", "proto", ROUTE_PROTOCOL]);
   await ipBatch(router, [
     ...present

@@ -19,6 +19,8 @@ export interface MachineRecord {
   packagePool: string;
   limits: MachineLimits;
   addresses: PublicAddresses;
+  /** Former addresses that may still be set, while they are being changed. */
+  leaving?: PublicAddresses[] | undefined;
   attachments: RecordedAttachment[];
   firewall?: FirewallSpec | undefined;
   /** Absent: none. */
@@ -73,6 +75,9 @@ export interface BalancerRecord {
   /** e.g. "lb7" */
   id: string;
   addresses: PublicAddresses;
+  /** Former addresses that may still be set, while they are being changed. */
+  leaving?: PublicAddresses[] | undefined;
+  /** While it moves from one network to another: of both. */
   attachments: RecordedAttachment[];
 }
 
@@ -163,6 +168,11 @@ async function readJson<T>(file: string): Promise<T | undefined> {
 
 /** Whole or not at all, also when we are killed meanwhile. */
 async function writeJson(file: string, value: unknown): Promise<void> {
-  await writeFile(`${file}.new`, JSON.stringify(value, undefined, 2), { mode: 0o600 });
-  await rename(`${file}.new`, file);
+  try {
+    await writeFile(`${file}.new`, JSON.stringify(value, undefined, 2), { mode: 0o600 });
+    await rename(`${file}.new`, file);
+  } catch (error) {
+    await rm(`${file}.new`, { force: true });
+    throw error;
+  }
 }

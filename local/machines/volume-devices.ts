@@ -22,15 +22,20 @@ export async function makeVolume(instance: Instance, { id, sizeBytes, format }: 
   if (existsSync(image)) return;
   await requireFreeSpace(instance.volumesFolder);
   const unfinished = `${image}.new`;
-  await writeFile(unfinished, "", { mode: 0o600 });
-  await truncate(unfinished, sizeBytes);
-  // The file is all zeros: there is nothing to discard or to initialise.
-  if (format === "ext4") {
-    const options = ["-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
-    await run("mkfs.ext4", ["-q", "-F", ...options, unfinished]);
+  try {
+    await writeFile(unfinished, "", { mode: 0o600 });
+    await truncate(unfinished, sizeBytes);
+    // The file is all zeros: there is nothing to discard or to initialise.
+    if (format === "ext4") {
+      const options = ["-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard"];
+      await run("mkfs.ext4", ["-q", "-F", ...options, unfinished]);
+    }
+    if (format === "xfs") await run("mkfs.xfs", ["-q", "-K", "-f", unfinished]);
+    await rename(unfinished, image);
+  } catch (error) {
+    await rm(unfinished, { force: true });
+    throw error;
   }
-  if (format === "xfs") await run("mkfs.xfs", ["-q", "-K", unfinished]);
-  await rename(unfinished, image);
 }
 
 /** Grows the device, also while it is in use; its file system is the guest's to grow, as at Hetzner. */

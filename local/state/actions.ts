@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { State } from "./database.js";
 import { readJson } from "./json.js";
 import { KeyedQueue } from "../queue.js";
@@ -69,6 +70,9 @@ export interface ActionLog {
 
 /** RFC 3339 in UTC with seconds, as Hetzner writes times. */
 export const timestamp = (at = new Date()): string => `${at.toISOString().slice(0, 19)}Z`;
+
+/** How long until what could not be recorded is tried again. */
+const RECORD_AGAIN_MS = 1000;
 
 /** After this many new actions it is looked for old ones. */
 const PRUNE_EVERY = 500;
@@ -223,21 +227,41 @@ export class Actions {
       await job.run(action, (percent) => {
         this.state.update("actions", id, { progress: percent });
       });
-      this.#finish(id, undefined);
     } catch (error) {
       if (this.#closed) {
         this.log.error({ err: error, action: id }, `${action.command} was interrupted; it will be run again`);
         return;
       }
-      this.state.transaction(() => {
-        job?.undo?.(action);
-        this.#finish(id, error instanceof Error ? error.message : String(error));
-      });
+      await this.#recorded(id, () =>
+        this.state.transaction(() => {
+          job?.undo?.(action);
+          this.#finish(id, error instanceof Error ? error.message : String(error));
+        }),
+      );
       this.log.error({ err: error, action: id, resources: action.resources }, `${action.command} failed`);
       return;
     }
+    await this.#recorded(id, () => this.#finish(id, undefined));
     const milliseconds = Math.round(performance.now() - begin);
     this.log.info({ action: id, resources: action.resources, milliseconds }, `${action.command} done`);
+  }
+
+  /** Tries until it succeeds: on a full disk nothing can be written, and an action that never ends locks its server. */
+  async #recorded(id: number, write: () => void): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return write();
+      } catch (error) {
+        // Its next process runs the action again.
+        if (this.#closed) throw error;
+        if (attempt === 0)
+          this.log.error(
+            { err: error, action: id },
+            "the end of an action could not be recorded; trying again",
+          );
+        await sleep(RECORD_AGAIN_MS);
+      }
+    }
   }
 
   #finish(id: number, error: string | undefined): void {

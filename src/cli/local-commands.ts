@@ -39,6 +39,13 @@ export function addLocalCommands(program: Command): void {
       (await import("./commands/local.js")).localCheck(command.optsWithGlobals()),
     );
   local
+    .command("power-cut")
+    .description("cut a server's power: what it had not synced to its disks is lost; then it is off")
+    .argument("<server>", "name or id")
+    .action(async (server, _, command) =>
+      (await import("./commands/local.js")).localPowerCut(server, command.optsWithGlobals()),
+    );
+  local
     .command("ssh")
     .description("a root shell on a server, or one command there; works without network and keys")
     .argument("<server>", "name or id")

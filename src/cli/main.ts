@@ -195,6 +195,7 @@ program
   .command("test")
   .description("run every test, fast to slow; boots real machines, so it needs root")
   .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, alone, e2e")
+  .option("--long", "the long form of tests that have one: hours instead of minutes")
   .action(async (options) => (await import("./commands/test.js")).test(options));
 
 program

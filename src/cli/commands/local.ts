@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import {
   checkLocalCloud,
+  cutServerPower,
   localCloudStatus,
   logsOf,
   pauseLocalCloud,
@@ -91,6 +92,18 @@ export async function localCheck(options: LocalOptions): Promise<void> {
       : `local cloud "${options.instance}": ${differences.length} differences between state and computer. ` +
           "`./dukaan local restart` puts right what can be; machines go on running meanwhile\n",
   );
+}
+
+export async function localPowerCut(server: string, options: LocalOptions): Promise<void> {
+  await runSteps({}, [
+    {
+      title: `Cut the power of ${server}`,
+      run: async (_, _report, retitle) => {
+        await cutServerPower(options.instance, server);
+        retitle(`Cut the power of ${server}: it is off, and what it had not synced is lost`);
+      },
+    },
+  ]);
 }
 
 export async function localSsh(server: string, command: string[], options: LocalOptions): Promise<void> {
