@@ -7,7 +7,6 @@ import { applyFirewall } from "./firewall.js";
 import {
   type FirewallSpec,
   type Host,
-  HostError,
   type MachineLimits,
   type MachineSpec,
   type MachineStatus,
