@@ -155,6 +155,19 @@ program
   .action(async (options) => (await import("./commands/diagnose.js")).diagnose(options));
 
 program
+  .command("prove")
+  .description(
+    "show that every declared flow passes and nothing else does, from outside and between all machines",
+  )
+  .addArgument(new Argument("<what>", "what to prove").choices(["network"]))
+  .addOption(stackOption())
+  .addOption(localOption())
+  .option("--sample <n>", "ask this many random ports more, by TCP and by UDP", "200")
+  .option("--seed <n>", "ask the same random ports as a run that printed this number")
+  .addOption(jsonOption())
+  .action(async (_, options) => (await import("./commands/prove.js")).prove(options));
+
+program
   .command("backup")
   .description("make a backup of the database now, and list what there is")
   .addOption(stackOption())

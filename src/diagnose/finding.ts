@@ -37,6 +37,7 @@ export const codes = [
   "pool-waiting",
   "event-loop-blocked",
   "requests-failing",
+  "database-distant",
   "requests-slow",
   "service-restarting",
   "files-exhausted",

@@ -8,6 +8,7 @@ export function judgeDatabase(report: MachineReport, { now }: Circumstances): Fo
     ...(postgresql === undefined ? [] : [...answers(postgresql, report), ...locks(postgresql)]),
     ...(postgresql === undefined ? [] : [...connections(postgresql), ...long(postgresql)]),
     ...pool(report),
+    ...distance(report),
     ...slow(report),
     ...(postgresql === undefined ? [] : archiving(postgresql)),
     ...backup(report, now),
@@ -127,6 +128,38 @@ function pool({ pgbouncer, units }: MachineReport): Found[] {
       remedy: [
         "It is a consequence: of locks, of slow queries, of a processor or disk without reserve. Cure what stands above this.",
         "If nothing does: `./dukaan ssh -- journalctl --identifier postgresql --grep duration --lines 20` shows the slow queries.",
+      ],
+    },
+  ];
+}
+
+/**
+ * Milliseconds that one question may take, of those that do nothing. A page asks at most three, one after the other, and
+ * has 200 ms at its 99th percentile: above this the way alone takes a twentieth of that.
+ */
+const distantMillis = 200 / 20 / 3;
+
+function distance({ databaseLatency }: MachineReport): Found[] {
+  if (databaseLatency === undefined || databaseLatency.query.p50 < distantMillis) return [];
+  const { query, connect } = databaseLatency;
+  const far = connect !== undefined && connect.p50 >= query.p50 / 2;
+  return [
+    {
+      severity: "warning",
+      code: "database-distant",
+      what: far
+        ? "The database is far away: each question waits for the network."
+        : "Each question to the database waits, however small it is.",
+      evidence: [
+        `\`select 1\` through PgBouncer: median ${query.p50} ms, 99th percentile ${query.p99} ms, of ${query.count}`,
+        ...(connect
+          ? [`a TCP handshake with its machine: median ${connect.p50} ms, 99th percentile ${connect.p99} ms`]
+          : []),
+      ],
+      remedy: [
+        far
+          ? "App and database belong into one location: compare them in `./dukaan outputs`. In one location it is the cloud's network: if it does not pass within the hour, tell its support."
+          : "A processor without reserve is the usual cause, here or on the database's machine: cure what stands above this, there too.",
       ],
     },
   ];

@@ -1,4 +1,4 @@
-import type { AppUse, CpuUse, MachineReport, PostgresqlUse, ProcessUse } from "./report.js";
+import type { AppUse, CpuUse, Latency, MachineReport, PostgresqlUse, ProcessUse } from "./report.js";
 
 /** Lines of one collector: their first word, then their fields. */
 type Section = string[][];
@@ -34,6 +34,8 @@ export function parseReport(output: string): MachineReport {
   const info = first(section("backup"), "info")[0];
   const postgresql = parsePostgresql(database);
   const pgbouncer = parsePgbouncer(database);
+  const query = parseLatency(section("latency"), "query");
+  const connect = parseLatency(section("latency"), "connect");
   return {
     time: number(before, "time") / 1e9,
     failed: [...sections].filter(([, lines]) => has(lines, "failed_collector")).map(([name]) => name),
@@ -87,6 +89,7 @@ export function parseReport(output: string): MachineReport {
     ...(nginx === undefined ? {} : { nginx }),
     ...(postgresql === undefined ? {} : { postgresql }),
     ...(pgbouncer === undefined ? {} : { pgbouncer }),
+    ...(query && { databaseLatency: { query, ...(connect && { connect }) } }),
     requests: parseRequests(journal),
     oomLines: all(journal, "oom").map(([line = ""]) => line),
     killed: all(journal, "killed").map((fields) => fields.join(" ")),
@@ -279,6 +282,11 @@ function parsePgbouncer(database: Section): MachineReport["pgbouncer"] {
     clientsWaiting: sum("cl_waiting", plus),
     longestWaitSeconds: sum("maxwait", Math.max),
   };
+}
+
+function parseLatency(latency: Section, what: string): Latency | undefined {
+  const [p50, p99, count] = first(latency, what).map(Number);
+  return p50 === undefined || p99 === undefined || count === undefined ? undefined : { p50, p99, count };
 }
 
 function parseRequests(journal: Section): MachineReport["requests"] {

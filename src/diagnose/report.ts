@@ -36,6 +36,13 @@ export interface MachineReport {
   pgbouncer?:
     | { error: string }
     | { clientsActive: number; clientsWaiting: number; longestWaitSeconds: number };
+  /** Milliseconds; absent where PgBouncer is not, or did not answer. */
+  databaseLatency?: {
+    /** `select 1` through PgBouncer, as the app asks. */
+    query: Latency;
+    /** A TCP handshake with the database's machine: the network alone. Absent: the database is on this machine. */
+    connect?: Latency;
+  };
   requests: { count: number; errors: number; seconds: number; byStatus: string; p95Seconds: number };
   /** Kernel's lines about kills for want of memory. */
   oomLines: string[];
@@ -48,6 +55,13 @@ export interface MachineReport {
   backupInfo?: string;
   /** The backups in the repository are another database's, so none are made of this one. */
   backupsPaused: boolean;
+}
+
+export interface Latency {
+  p50: number;
+  p99: number;
+  /** How many were measured. */
+  count: number;
 }
 
 export interface CpuUse {

@@ -5,7 +5,7 @@ import { projectRoot } from "../project.js";
 const folder = join(projectRoot, "src/diagnose/collect");
 
 /** What is looked at between the two samples, in this order. */
-const collectors = ["system", "services", "database", "journal", "backup", "updates"];
+const collectors = ["system", "services", "database", "latency", "journal", "backup", "updates"];
 
 const endOfCollector = "END-OF-COLLECTOR";
 

@@ -4,10 +4,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { MachineReport } from "../../src/diagnose/report.js";
 import { startLoad } from "../../src/load/load.js";
 import type { Report } from "../../src/load/report.js";
 import { verify } from "../../src/load/verify.js";
+import type { NetworkFinding } from "../../src/prove/judge.js";
 import { createLab, type Lab } from "./lab.js";
+import { openInCloud } from "./network-holes.js";
 
 // A shop that is used moves its database to another machine and back: no order may be lost or doubled, no request may
 // fail, and there are never two databases that accept writes. The tests build on one another.
@@ -95,6 +98,46 @@ describe("droplet → split", () => {
     expect((await outputs()).stage).toBe("split");
   });
 
+  it("lets pass what is declared and nothing else, and says so when it does not", async () => {
+    expect(await proveNetwork("--sample", "100")).toMatchObject({ exitCode: 0, proven: true, findings: [] });
+
+    const closeInCloud = await openInCloud(lab, "lab-fsn1-database", 9200);
+    const rule = "nft insert rule inet dukaan private";
+    const stranger = "systemd-run -q -u stranger python3 -m http.server 8088";
+    await onMachine("app-1", `${rule} udp dport 5353 accept; ${stranger}`);
+    await onMachine("database-1", `${rule} tcp dport 5432 drop`);
+    const { exitCode, findings } = await proveNetwork("--sample", "0");
+    expect(exitCode).toBe(1);
+    const found = findings.map(({ kind, from, to, side, what }) => [kind, from, to, side, ...what].join(" "));
+    expect(new Set(found)).toEqual(
+      new Set([
+        "hole outside database-1 public TCP 9200",
+        "hole database-1 app-1 private UDP 5353",
+        "blocked app-1 database-1 private TCP 5432",
+        "listener outside app-1 public TCP 8088",
+      ]),
+    );
+
+    await closeInCloud();
+    await onMachine("app-1", "systemctl stop stranger; systemctl reload nftables");
+    await onMachine("database-1", "systemctl reload nftables");
+    expect(await proveNetwork("--sample", "0")).toMatchObject({ exitCode: 0, findings: [] });
+  });
+
+  it("says how far the app is from its database", async () => {
+    const { machines } = JSON.parse((await lab.dukaan("diagnose", "--json")).stdout) as {
+      machines: { machine: string; report: MachineReport }[];
+    };
+    const latency = machines.find(({ machine }) => machine === "app-1")?.report.databaseLatency;
+    expect(latency?.query.count).toBe(50);
+    expect(latency?.connect?.count).toBe(10);
+    for (const { p50, p99 } of [latency!.query, latency!.connect!]) {
+      expect(p50).toBeGreaterThan(0);
+      expect(p99).toBeGreaterThanOrEqual(p50);
+    }
+    note(`select 1 through PgBouncer: p50 ${latency!.query.p50} ms, p99 ${latency!.query.p99} ms`);
+  });
+
   it("is restored from backups as the droplet was", async () => {
     const before = await database("select count(*) from orders");
     const restored = JSON.parse(await succeeds("restore", "--latest", "--yes", "--json")) as {
@@ -140,6 +183,12 @@ describe("split → droplet", () => {
     expect(up.stderr).toContain("no changes");
   });
 });
+
+async function proveNetwork(...options: string[]) {
+  const { exitCode, stdout, stderr } = await lab.dukaan("prove", "network", "--json", ...options);
+  expect([0, 1], stderr).toContain(exitCode);
+  return { exitCode, ...(JSON.parse(stdout) as { proven: boolean; findings: NetworkFinding[] }) };
+}
 
 interface Outputs {
   stage: string;

@@ -26,6 +26,9 @@ describe("what a machine says", () => {
     "pgbouncer",
     "pool\tdatabase\tuser\tcl_active\tcl_waiting\tmaxwait",
     "pool\tshop\tshop\t3\t2\t7",
+    "@@ latency",
+    "query\t0.452\t1.900\t50",
+    "connect\t0.210\t0.600\t10",
     "@@ journal",
     "requests\t100\t7\t50",
     "status\t502\t7",
@@ -60,6 +63,10 @@ describe("what a machine says", () => {
       units: [{ name: "nginx.service", active: "active", restarts: 2 }],
       pgbouncer: { clientsActive: 3, clientsWaiting: 2, longestWaitSeconds: 7 },
       postgresql: { error: expect.stringContaining("No such file") as string },
+      databaseLatency: {
+        query: { p50: 0.452, p99: 1.9, count: 50 },
+        connect: { p50: 0.21, p99: 0.6, count: 10 },
+      },
       requests: { count: 100, errors: 7, byStatus: "7 × 502", p95Seconds: 0.64 },
       app: { requestsPerSecond: 20, p95Seconds: 0.1, refusedPerSecond: { "event-loop": 15 } },
     });

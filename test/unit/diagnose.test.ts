@@ -61,6 +61,10 @@ const calm: MachineReport = {
   appErrors: [],
 };
 
+function latency(p50: number) {
+  return { p50, p99: p50 * 2, count: 50 };
+}
+
 function unit(name: string, active = "active", restarts = 0) {
   return { name, active, sub: "running", type: "simple", result: "success", restarts };
 }
@@ -171,6 +175,12 @@ describe("what is judged", () => {
       { requests: { ...calm.requests, errors: 5, byStatus: "5 × 500" } },
       ["warning requests-failing"],
     ],
+    [
+      "a database behind a long way",
+      { databaseLatency: { query: latency(9.4), connect: latency(8.8) } },
+      ["warning database-distant"],
+    ],
+    ["a database nearby", { databaseLatency: { query: latency(0.6), connect: latency(0.3) } }, []],
     ["slow requests", { requests: { ...calm.requests, p95Seconds: 1.28 } }, ["warning requests-slow"]],
     ["open files", { files: { used: 95_000, limit: 100_000 } }, ["critical files-exhausted"]],
     [
@@ -193,6 +203,13 @@ describe("what is judged", () => {
     ],
   ])("%s", (_what, change, expected) => {
     expect(codesOf(change)).toEqual(expected);
+  });
+
+  it("whether the way to the database is long or the database slow", () => {
+    const words = (connect: number) =>
+      found({ databaseLatency: { query: latency(9.4), connect: latency(connect) } })[0]?.what;
+    expect(words(8.8)).toContain("far away");
+    expect(words(0.2)).toContain("however small");
   });
 
   it("a clock that differs, in either direction", () => {

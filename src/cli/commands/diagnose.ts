@@ -52,7 +52,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
 
 function summary({ machine, report }: Examined): string {
   if (report === undefined) return `${machine}  not reached`;
-  const { cpu, load, memory, disks, web, requests, app } = report;
+  const { cpu, load, memory, disks, web, requests, app, databaseLatency } = report;
   const root = disks.find(({ path }) => path === "/");
   const rate = requests.seconds > 0 ? requests.count / requests.seconds : 0;
   return [
@@ -63,6 +63,9 @@ function summary({ machine, report }: Examined): string {
     ...(root ? [`disk ${percent(1 - root.freeKiB / root.totalKiB)}`] : []),
     `${web.sockets} connections`,
     `${rate.toFixed(0)} requests/s`,
+    ...(databaseLatency
+      ? [`database ${databaseLatency.query.p50} ms (p99 ${databaseLatency.query.p99} ms)`]
+      : []),
     ...(typeof app === "object" ? [`event loop ${Math.round(app.eventLoopLagSeconds * 1000)} ms`] : []),
   ].join("  ");
 }
