@@ -23,9 +23,10 @@ export class RateLimits {
 
   /**
    * Takes one from the allowance of a subject.
+   * @param db a transaction, if one that is rolled back shall give it back; others of the subject wait for its end
    * @returns `undefined` when it was there, else after how many seconds there is one again at the latest
    */
-  async take(limit: RateLimit, subject: string): Promise<number | undefined> {
+  async take(limit: RateLimit, subject: string, db: Database = this.db): Promise<number | undefined> {
     const { name, burst, everySeconds } = limit;
     const step = sql`make_interval(secs => ${everySeconds})`;
     const allowance = sql`make_interval(secs => ${burst * everySeconds})`;
@@ -36,7 +37,7 @@ export class RateLimits {
         SET free_at = greatest(current.free_at, now()) + ${step}
         WHERE greatest(current.free_at, now()) + ${step} <= now() + ${allowance}
       RETURNING 1
-    `.execute(this.db);
+    `.execute(db);
     return rows.length > 0 ? undefined : everySeconds;
   }
 

@@ -14,11 +14,17 @@ const ATTEMPTS = 5;
 
 const HOUR = 60 * 60;
 
-// A person mistypes the number or waits in vain for a message a few times. Each code allows five guesses out of a
-// million, so ten codes a day leave somebody who wants into one account a chance of 1 in 20,000 a day.
+// A person mistypes the number or waits in vain for a message a few times. Counted by
+// address too, so that a stranger at another one does not use up what they need.
+const CODES_PER_NUMBER_AND_ADDRESS: readonly RateLimit[] = [
+  { name: "codes by number and address", burst: 3, everySeconds: 5 * 60 },
+  { name: "codes by number, address and day", burst: 10, everySeconds: (24 * HOUR) / 10 },
+];
+// Each code allows five guesses out of a million, so twenty codes a day leave somebody who wants into one account a chance
+// of 1 in 10,000 a day, from however many addresses.
 const CODES_PER_NUMBER: readonly RateLimit[] = [
-  { name: "codes by number", burst: 3, everySeconds: 5 * 60 },
-  { name: "codes by number and day", burst: 10, everySeconds: (24 * HOUR) / 10 },
+  { name: "codes by number", burst: 6, everySeconds: 5 * 60 },
+  { name: "codes by number and day", burst: 20, everySeconds: (24 * HOUR) / 20 },
 ];
 // Mobile networks put thousands of phones behind one IPv4 address; a message costs money.
 const CODES_PER_ADDRESS: RateLimit = { name: "codes by address", burst: 30, everySeconds: 60 };
@@ -59,11 +65,13 @@ export class SignInCodes {
    */
   async send(phone: string, from: string): Promise<string | TooMany> {
     const waitSeconds =
-      (await this.limits.take(CODES_PER_ADDRESS, from)) ?? (await this.#takeAll(CODES_PER_NUMBER, phone));
+      (await this.limits.take(CODES_PER_ADDRESS, from)) ??
+      (await this.#takeAll(CODES_PER_NUMBER_AND_ADDRESS, `${phone} ${from}`)) ??
+      (await this.#takeAll(CODES_PER_NUMBER, phone));
     if (waitSeconds !== undefined) return { waitSeconds };
     const waitForAll = await this.#takeAll(CODES_IN_ALL, "all");
     if (waitForAll !== undefined) {
-      await this.#giveBackAll(CODES_PER_NUMBER, phone);
+      await this.#giveBackNumber(phone, from);
       return { waitSeconds: waitForAll };
     }
 
@@ -84,7 +92,7 @@ export class SignInCodes {
       await this.gateway.sendCode(phone, code);
     } catch (error) {
       // The others stay taken: a message that timed out may have been paid for, and trying again and again has an end.
-      if (error instanceof SmsNotSent) await this.#giveBackAll(CODES_PER_NUMBER, phone);
+      if (error instanceof SmsNotSent) await this.#giveBackNumber(phone, from);
       throw error;
     }
     return challenge;
@@ -155,7 +163,8 @@ export class SignInCodes {
     return undefined;
   }
 
-  async #giveBackAll(limits: readonly RateLimit[], subject: string): Promise<void> {
-    for (const limit of limits) await this.limits.giveBack(limit, subject);
+  async #giveBackNumber(phone: string, from: string): Promise<void> {
+    for (const limit of CODES_PER_NUMBER_AND_ADDRESS) await this.limits.giveBack(limit, `${phone} ${from}`);
+    for (const limit of CODES_PER_NUMBER) await this.limits.giveBack(limit, phone);
   }
 }
