@@ -15,6 +15,7 @@ import { ORDER_STATUSES } from "../orders/status.js";
 import { moveOrder } from "../orders/transitions.js";
 import type { Services } from "../services.js";
 import { StorePath } from "../stores/store-path.js";
+import { DownloadSlots } from "./download-slots.js";
 import { ordersCsv } from "./order-csv.js";
 import { FilterQuery, parseFilter, type OrderFilter } from "./order-filter.js";
 import { listOrders } from "./order-list.js";
@@ -31,6 +32,7 @@ const OrderPath = Type.Object({ slug: Type.String(), order: Type.String() });
 /** A merchant's orders: the list, the file, one order and its way. */
 export function registerOrderAdminRoutes(app: App, services: Services): void {
   const { db, flags, layout } = services;
+  const slots = new DownloadSlots();
 
   const querystring = Type.Object({
     ...FilterQuery.properties,
@@ -69,6 +71,9 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
         details: Object.entries(errors).map(([field, reason]) => ({ path: `querystring/${field}`, reason })),
       });
     await refuseSearchWhenOff(filter);
+    const release = slots.take(signedIn(request).merchantId);
+    // Also when the merchant goes away before the end.
+    reply.raw.once("close", release);
     return reply
       .header("cache-control", "private, no-store")
       .header(
