@@ -7,6 +7,12 @@ import type { Actor, OrderStatus } from "./orders/status.js";
 export type DomainEvent =
   | { type: "store.created"; payload: { storeId: number; slug: string; name: string } }
   | { type: "store.moved"; payload: { storeId: number; slug: string; formerSlug: string } }
+  | {
+      type: "store.updated";
+      payload: { storeId: number; slug: string; name: string; whatsappPhone: string | null };
+    }
+  | { type: "category.created" | "category.updated"; payload: CategorySnapshot }
+  | { type: "category.deleted"; payload: { categoryId: number; storeId: number } }
   | { type: "product.created" | "product.updated"; payload: ProductSnapshot }
   | {
       type: "order.placed";
@@ -21,6 +27,15 @@ export type DomainEvent =
       type: `order.${Exclude<OrderStatus, "placed">}`;
       payload: { orderId: number; storeId: number; actor: Actor };
     };
+
+/** A category as events carry it: complete. Of two events about it the one with the higher sequence is newer. */
+export interface CategorySnapshot {
+  categoryId: number;
+  storeId: number;
+  slug: string;
+  name: string;
+  position: number;
+}
 
 /** Writes events to the outbox in the transaction that causes them: both happen, or neither does. */
 export async function recordEvents(
@@ -40,13 +55,12 @@ export async function recordEvents(
     .execute();
 }
 
-function aggregate(event: DomainEvent): {
+function aggregate({ payload }: DomainEvent): {
   aggregate_type: "store" | "product" | "order";
   aggregate_id: string;
 } {
-  if (event.type === "store.created" || event.type === "store.moved")
-    return { aggregate_type: "store", aggregate_id: String(event.payload.storeId) };
-  if ("productId" in event.payload)
-    return { aggregate_type: "product", aggregate_id: String(event.payload.productId) };
-  return { aggregate_type: "order", aggregate_id: String(event.payload.orderId) };
+  if ("orderId" in payload) return { aggregate_type: "order", aggregate_id: String(payload.orderId) };
+  if ("productId" in payload) return { aggregate_type: "product", aggregate_id: String(payload.productId) };
+  // A store's categories are part of it.
+  return { aggregate_type: "store", aggregate_id: String(payload.storeId) };
 }

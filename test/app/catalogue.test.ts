@@ -2,6 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findShopFront } from "../../apps/api/catalogue/shop-front.js";
 import { seed } from "../../apps/api/seed/fill.js";
 import { planOf } from "./many-orders.js";
+import { KeyedHash } from "../../apps/api/auth/keyed-hash.js";
+import { RateLimits } from "../../apps/api/auth/rate-limits.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
@@ -135,10 +137,14 @@ describe("a product", () => {
     // Past every page: the last thing that stands between a buyer and the stock.
     const request = {
       storeId,
+      from: "local",
       idempotencyKey: "a-hidden-product-1",
       lines: [{ productId: id, quantity: 1 }],
     };
-    const outcome = await placeOrder(shop.db, { ...anyBuyer(), ...request });
+    const outcome = await placeOrder(shop.db, new RateLimits(shop.db, new KeyedHash("any secret")), {
+      ...anyBuyer(),
+      ...request,
+    });
     expect(outcome).toMatchObject({ outcome: "out-of-stock", shortages: [{ productId: id, available: 0 }] });
     expect(await stockOf(id)).toBe(stockBefore);
 
@@ -230,6 +236,18 @@ describe("categories", () => {
     await save(merchant, "renamed", product, {});
     expect((await merchant.post(`/admin/renamed/categories/${id}/delete`, {})).status).toBe(303);
     expect(await categories("renamed")).toEqual([]);
+    // Each change once, what was refused not at all, in the transaction of the change.
+    const { rows } = await shop.pool.query<{ type: string; payload: object }>(
+      `SELECT type, payload FROM outbox WHERE type LIKE 'category.%' AND aggregate_type = 'store'
+       AND aggregate_id = (SELECT id::text FROM stores WHERE slug = 'renamed') ORDER BY sequence`,
+    );
+    const { storeId } = (await productEvents(product))[0]!.payload as { storeId: number };
+    const whole = { categoryId: id, storeId, slug: "lamps" };
+    expect(rows).toEqual([
+      { type: "category.created", payload: { ...whole, name: "Lamps", position: 0 } },
+      { type: "category.updated", payload: { ...whole, name: "Lights", position: 7 } },
+      { type: "category.deleted", payload: { categoryId: id, storeId } },
+    ]);
   });
 
   test("have names, and are at most fifty", async () => {

@@ -1,11 +1,13 @@
 import { Type } from "@fastify/type-provider-typebox";
 import { html } from "ghtml";
 import { merchantStore, signedIn, type PageOwner } from "../auth/merchant-area.js";
+import type { Database } from "../database/database.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
 import { formatPhone, parsePhone, PHONE_RULE } from "../phone.js";
 import type { Services } from "../services.js";
+import { recordEvents } from "../outbox.js";
 import { StorePath } from "../stores/store-path.js";
 import type { Store } from "../stores/stores.js";
 
@@ -33,7 +35,7 @@ export function registerWhatsappRoutes(app: App, services: Services): void {
         reply.code(422),
         page(signedIn(request), store, text, { phone: `${PHONE_RULE} Leave it empty to show none.` }),
       );
-    await db.updateTable("stores").set({ whatsapp_phone: phone }).where("id", "=", store.id).execute();
+    await saveNumber(db, store.id, phone);
     return reply.redirect(`/admin/${store.slug}`, 303);
   });
 
@@ -69,4 +71,19 @@ export function registerWhatsappRoutes(app: App, services: Services): void {
       </section>`,
     });
   }
+}
+
+/** @param phone `+91` and ten digits; null: none */
+async function saveNumber(db: Database, storeId: number, phone: string | null): Promise<void> {
+  await db.transaction().execute(async (transaction) => {
+    const store = await transaction
+      .updateTable("stores")
+      .set({ whatsapp_phone: phone })
+      .where("id", "=", storeId)
+      .where("whatsapp_phone", "is distinct from", phone)
+      .returning(["id as storeId", "slug", "name", "whatsapp_phone as whatsappPhone"])
+      .executeTakeFirst();
+    // Sent twice: it is there, and consumers know.
+    if (store) await recordEvents(transaction, [{ type: "store.updated", payload: store }]);
+  });
 }

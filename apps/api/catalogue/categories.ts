@@ -1,5 +1,6 @@
 import { inTransaction, type Database } from "../database/database.js";
 import { violatesForeignKey } from "../database/errors.js";
+import { recordEvents, type CategorySnapshot } from "../outbox.js";
 import { slugFromText } from "../stores/slug.js";
 
 /** A shelf of a shop. */
@@ -61,11 +62,13 @@ export async function createCategory(
       input.name,
       present.map((category) => category.slug),
     );
-    return await transaction
+    const category = await transaction
       .insertInto("categories")
       .values({ store_id: storeId, slug, name: input.name, position: input.position })
       .returning(["id", "slug", "name", "position"])
       .executeTakeFirstOrThrow();
+    await recordEvents(transaction, [{ type: "category.created", payload: snapshot(storeId, category) }]);
+    return category;
   });
 }
 
@@ -76,13 +79,18 @@ export async function updateCategory(
   categoryId: number,
   input: CategoryInput,
 ): Promise<boolean> {
-  const { numUpdatedRows } = await db
-    .updateTable("categories")
-    .set({ name: input.name, position: input.position })
-    .where("store_id", "=", storeId)
-    .where("id", "=", categoryId)
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
+  return await inTransaction(db, async (transaction) => {
+    const category = await transaction
+      .updateTable("categories")
+      .set({ name: input.name, position: input.position })
+      .where("store_id", "=", storeId)
+      .where("id", "=", categoryId)
+      .returning(["id", "slug", "name", "position"])
+      .executeTakeFirst();
+    if (!category) return false;
+    await recordEvents(transaction, [{ type: "category.updated", payload: snapshot(storeId, category) }]);
+    return true;
+  });
 }
 
 /** Deletes an empty category; `in-use` when products are in it. False: the store has no such category. */
@@ -92,16 +100,24 @@ export async function deleteCategory(
   categoryId: number,
 ): Promise<boolean | "in-use"> {
   try {
-    const { numDeletedRows } = await db
-      .deleteFrom("categories")
-      .where("store_id", "=", storeId)
-      .where("id", "=", categoryId)
-      .executeTakeFirst();
-    return numDeletedRows > 0n;
+    return await inTransaction(db, async (transaction) => {
+      const { numDeletedRows } = await transaction
+        .deleteFrom("categories")
+        .where("store_id", "=", storeId)
+        .where("id", "=", categoryId)
+        .executeTakeFirst();
+      if (numDeletedRows === 0n) return false;
+      await recordEvents(transaction, [{ type: "category.deleted", payload: { categoryId, storeId } }]);
+      return true;
+    });
   } catch (error) {
     if (violatesForeignKey(error, "products_category_fkey")) return "in-use";
     throw error;
   }
+}
+
+function snapshot(storeId: number, { id, slug, name, position }: Category): CategorySnapshot {
+  return { categoryId: id, storeId, slug, name, position };
 }
 
 /** `Silk sarees` → `silk-sarees`; with a number behind it when that is taken, or when the name has no Latin letters. */
