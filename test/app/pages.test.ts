@@ -6,7 +6,7 @@ import { openFrontedBrowser } from "./front.js";
 import { findProblems, PAGE_BYTES, watch } from "./page-checks.js";
 import { withRoutes, type Route } from "./route-list.js";
 import { openSampleShop, type SampleShop } from "./sample-shop.js";
-import { newPhone, openShop, PUBLIC_URL, startShop, type Shop } from "./shop.js";
+import { newPhone, openShop, PUBLIC_URL, startShop, Visitor, type Shop } from "./shop.js";
 import { startStorage, type Storage } from "./storage.js";
 
 // Every page there is, in a browser. The pages are the routes that Fastify knows: a new one fails here until it is
@@ -123,6 +123,29 @@ const opened = Object.entries(PAGES).filter(([route]) => route !== "/login/code"
 test.each(opened)("%s", async (_route, [who, path]) => {
   expect(await examine(who, path(sample.ids))).toEqual({ status: 200, problems: [] });
 });
+
+/** What is the same for everybody. */
+const PUBLIC = ["/", "/s/:slug", "/s/:slug/c/:category", "/s/:slug/p/:product"];
+
+test.each(opened)(
+  "%s is kept by caches and asked for before each use, or by none",
+  async (route, [who, path]) => {
+    const visitor = who === "anybody" ? new Visitor(shop.app) : sample[who];
+    const { status, headers } = await visitor.get(path(sample.ids));
+    expect(status).toBe(200);
+    if (!PUBLIC.includes(route)) {
+      expect([headers["cache-control"], headers.etag]).toEqual(["private, no-store", undefined]);
+      return;
+    }
+    expect(headers["cache-control"]).toBe("public, max-age=0, must-revalidate");
+    expect(headers["set-cookie"]).toBeUndefined();
+    // As a browser that is signed in and has a cart, after nginx has compressed the page.
+    const again = await sample.merchant.get(path(sample.ids), {
+      "if-none-match": `W/${String(headers.etag)}`,
+    });
+    expect([again.status, again.body, again.headers.etag]).toEqual([304, "", headers.etag]);
+  },
+);
 
 test.each<[string, Who, string, number]>([
   ["a shop without products", "anybody", "/s/bare", 200],
