@@ -123,6 +123,7 @@ export const PlaceOrderResponses = {
   409: error("Not enough in stock, another total than expected, or another order under this key."),
   413: error("The request is larger than 64 KiB."),
   415: error("The body is neither JSON nor a form."),
+  429: error("Too many orders from this phone number or address; `Retry-After` says when to try again."),
 };
 
 export const OrderPath = Type.Object({ order: OrderId });

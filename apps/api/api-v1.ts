@@ -9,6 +9,7 @@ import {
   ProductResponses,
   StoreResponses,
 } from "./api-v1-schemas.js";
+import { addressSubject } from "./auth/rate-limits.js";
 import { CURSOR_PATTERN, parseCursor } from "./catalogue/cursor.js";
 import { listedProductJson, productJson } from "./catalogue/json.js";
 import { findProduct, listProducts } from "./catalogue/products.js";
@@ -18,7 +19,7 @@ import { sendPublicJson } from "./http/caching.js";
 import { collectOperations } from "./http/openapi.js";
 import { notFound, Problem } from "./http/problem.js";
 import { parseBuyer } from "./orders/buyer.js";
-import { placeOrder } from "./orders/checkout.js";
+import { placeOrder, TOO_MANY_ORDERS } from "./orders/checkout.js";
 import { findOrder } from "./orders/orders.js";
 import type { Services } from "./services.js";
 import { requireStore, StorePath } from "./stores/store-path.js";
@@ -33,7 +34,7 @@ const INFO = {
 };
 
 /** The buyer's side as JSON: what the pages show, and placing an order; /api/v1/openapi.json describes it. */
-export function registerApiV1(app: App, { db, environment }: Services): void {
+export function registerApiV1(app: App, { db, environment, limits }: Services): void {
   const describe = collectOperations(app, INFO, environment.publicUrl);
 
   const store = { summary: "A store", params: StorePath, response: StoreResponses };
@@ -88,8 +89,9 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
         })),
       });
 
-    const result = await placeOrder(db, {
+    const result = await placeOrder(db, limits, {
       storeId,
+      from: addressSubject(request.ip),
       idempotencyKey: request.headers["idempotency-key"],
       buyer,
       lines,
@@ -106,6 +108,8 @@ export function registerApiV1(app: App, { db, environment }: Services): void {
       throw new Problem(409, "total-changed", `The total is ${result.totalPaise} paise now.`);
     if (result.outcome === "key-reused")
       throw new Problem(409, "key-reused", "Another order was placed under this Idempotency-Key.");
+    if (result.outcome === "too-many")
+      throw new Problem(429, "too-many-orders", TOO_MANY_ORDERS, { retryAfter: result.waitSeconds });
     const url = `${environment.publicUrl}/o/${result.publicId}`;
     return await reply
       .code(result.outcome === "placed" ? 201 : 200)

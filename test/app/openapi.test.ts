@@ -43,7 +43,7 @@ test("the document names every operation of the API with all its answers", async
     "get /api/v1/stores/{slug}": "200 308 400 404 405 414 503",
     "get /api/v1/stores/{slug}/products": "200 308 400 404 405 414 503",
     "get /api/v1/stores/{slug}/products/{product}": "200 308 400 404 405 414 503",
-    "post /api/v1/stores/{slug}/orders": "200 201 308 400 403 404 405 409 413 414 415 503",
+    "post /api/v1/stores/{slug}/orders": "200 201 308 400 403 404 405 409 413 414 415 429 503",
     "get /api/v1/orders/{order}": "200 400 404 405 414 503",
   });
 });

@@ -11,7 +11,7 @@ import {
 } from "../../apps/api/orders/status.js";
 import { moveOrder, type Move } from "../../apps/api/orders/transitions.js";
 import { BUYER, openWithProduct, sendOrder, stockOf } from "./ordering.js";
-import { startShop, textOf, type Shop } from "./shop.js";
+import { newPhone, startShop, textOf, type Shop } from "./shop.js";
 
 let shop: Shop;
 beforeAll(async () => {
@@ -65,7 +65,8 @@ describe("whatever is done with orders", () => {
         await Promise.all(
           group.map(async (each) => {
             if (each.kind === "place") {
-              const answer = await sendOrder(shop, "model", [{ productId, quantity: each.quantity }]);
+              const lines = [{ productId, quantity: each.quantity }];
+              const answer = await sendOrder(shop, "model", lines, randomUUID(), newPhone());
               statuses.add(answer.statusCode);
               if (answer.statusCode === 201) placed.push(answer.json<{ id: string }>().id);
               return;
@@ -117,13 +118,16 @@ test("of 200 buyers at once, over HTTP and from pages, for the last 10 pieces ex
     const page = await (await fetch(`${url}/s/rush/checkout`, { headers })).text();
     const key = textOf(page, /name="key" value="([^"]+)"/);
     const total = textOf(page, /name="total" value="(\d+)"/);
-    const body = new URLSearchParams({ key, total, ...person, ...address });
+    const body = new URLSearchParams({ key, total, ...person, ...address, phone: newPhone() });
     return async () =>
       await fetch(`${url}/s/rush/checkout`, { method: "POST", headers, body, redirect: "manual" });
   };
   const overApi = () => {
     const headers = { "content-type": "application/json", "idempotency-key": randomUUID() };
-    const body = JSON.stringify({ buyer: BUYER, lines: [{ productId, quantity: 1 }] });
+    const body = JSON.stringify({
+      buyer: { ...BUYER, phone: newPhone() },
+      lines: [{ productId, quantity: 1 }],
+    });
     return async () => await fetch(`${url}/api/v1/stores/rush/orders`, { method: "POST", headers, body });
   };
   const buyers: (() => Promise<Response>)[] = [];

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { addProduct, openShop, type Shop } from "./shop.js";
+import { addProduct, newAddress, openShop, type Shop } from "./shop.js";
 
 /** A buyer as the JSON API takes one. */
 export const BUYER = {
@@ -19,12 +19,14 @@ export const sendOrder = async (
   slug: string,
   lines: { productId: number; quantity: number }[],
   key: string = randomUUID(),
+  phone = BUYER.phone,
+  address: Record<string, string> = newAddress(),
 ) =>
   await shop.app.inject({
     method: "POST",
     url: `/api/v1/stores/${slug}/orders`,
-    headers: { "idempotency-key": key },
-    payload: { buyer: BUYER, lines },
+    headers: { "idempotency-key": key, ...address },
+    payload: { buyer: { ...BUYER, phone }, lines },
   });
 
 /** Places an order; returns its unguessable id. */

@@ -1,15 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Transaction } from "kysely";
+import type { RateLimits } from "../auth/rate-limits.js";
 import type { CartLine } from "../cart/cart.js";
 import type { Database } from "../database/database.js";
 import { isRetryable, violatesUnique } from "../database/errors.js";
 import type { Tables } from "../database/tables.js";
 import { recordEvents } from "../outbox.js";
 import type { Buyer } from "./buyer.js";
+import { countOrder, TooManyOrders } from "./order-limits.js";
 import { changeStock, lockProducts } from "./stock.js";
 
 export interface CheckoutRequest {
   storeId: number;
+  /** Address of the buyer's side, see `addressSubject`. */
+  from: string;
   /** Chosen by the buyer's side, 16 to 64 characters: the same key never makes a second order in a store. */
   idempotencyKey: string;
   buyer: Buyer;
@@ -32,7 +36,13 @@ export type CheckoutResult =
   | { outcome: "out-of-stock"; shortages: Shortage[] }
   | { outcome: "total-changed"; totalPaise: number }
   /** Another order was placed under this key. */
-  | { outcome: "key-reused"; publicId: string };
+  | { outcome: "key-reused"; publicId: string }
+  /** From this phone number or address, in this store. */
+  | { outcome: "too-many"; waitSeconds: number };
+
+/** What a buyer is told then. */
+export const TOO_MANY_ORDERS =
+  "Too many orders came from this phone number or internet connection. Please wait a while, or ask the shop.";
 
 const ATTEMPTS = 3;
 
@@ -41,11 +51,18 @@ const ATTEMPTS = 3;
  * below zero however many buyers come at once, and repeating a request (a double click, a retry after a lost answer)
  * returns the first order.
  */
-export async function placeOrder(db: Database, request: CheckoutRequest): Promise<CheckoutResult> {
+export async function placeOrder(
+  db: Database,
+  limits: RateLimits,
+  request: CheckoutRequest,
+): Promise<CheckoutResult> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await db.transaction().execute(async (transaction) => await attemptOrder(transaction, request));
+      return await db
+        .transaction()
+        .execute(async (transaction) => await attemptOrder(transaction, limits, request));
     } catch (error) {
+      if (error instanceof TooManyOrders) return { outcome: "too-many", waitSeconds: error.waitSeconds };
       // A concurrent request with the same key won: the next attempt finds its order.
       const lost = isRetryable(error) || violatesUnique(error, "orders_store_id_idempotency_key_key");
       if (!lost || attempt === ATTEMPTS) throw error;
@@ -75,6 +92,7 @@ export async function findOrderByKey(
 
 async function attemptOrder(
   transaction: Transaction<Tables>,
+  limits: RateLimits,
   request: CheckoutRequest,
 ): Promise<CheckoutResult> {
   const requestHash = hashRequest(request);
@@ -120,6 +138,8 @@ async function attemptOrder(
   if (request.expectedTotalPaise !== undefined && request.expectedTotalPaise !== totalPaise)
     return { outcome: "total-changed", totalPaise };
 
+  const { storeId, from } = request;
+  await countOrder(transaction, limits, { storeId, from, phone: request.buyer.phone });
   const order = await insertOrder(transaction, request, requestHash, totalPaise);
   await transaction
     .insertInto("order_lines")

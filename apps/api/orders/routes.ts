@@ -1,5 +1,6 @@
 import { Type } from "@fastify/type-provider-typebox";
 import { randomUUID } from "node:crypto";
+import { addressSubject } from "../auth/rate-limits.js";
 import { readCart, writeCart } from "../cart/cart-cookie.js";
 import { priceLines, type PricedLine } from "../cart/pages.js";
 import { findProducts } from "../catalogue/products.js";
@@ -11,7 +12,7 @@ import { parsePhone } from "../phone.js";
 import type { Services } from "../services.js";
 import { requireStore, StorePath } from "../stores/store-path.js";
 import { parseBuyer, type BuyerTexts } from "./buyer.js";
-import { findOrderByKey, placeOrder } from "./checkout.js";
+import { findOrderByKey, placeOrder, TOO_MANY_ORDERS } from "./checkout.js";
 import { findOrder } from "./orders.js";
 import { checkoutPage, shortageNotice } from "./checkout-page.js";
 import { orderPage } from "./order-page.js";
@@ -34,7 +35,7 @@ const CheckoutBody = Type.Object({
 const EMPTY: BuyerTexts = { name: "", phone: "", street: "", landmark: "", city: "", pin: "" };
 
 /** Checkout and the order's own page. */
-export function registerOrderRoutes(app: App, { db, environment, layout }: Services): void {
+export function registerOrderRoutes(app: App, { db, environment, layout, limits }: Services): void {
   app.get("/s/:slug/checkout", { schema: { params: StorePath } }, async (request, reply) => {
     const store = await requireStore(db, request.params.slug);
     const lines = await pricedCart(store.id, readCart(request));
@@ -70,8 +71,9 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
     const buyer = parseBuyer(texts);
     if ("errors" in buyer) return await show(422, key, { errors: buyer.errors });
 
-    const result = await placeOrder(db, {
+    const result = await placeOrder(db, limits, {
       storeId: store.id,
+      from: addressSubject(request.ip),
       idempotencyKey: key,
       buyer,
       lines: cart,
@@ -87,6 +89,10 @@ export function registerOrderRoutes(app: App, { db, environment, layout }: Servi
       return await show(409, randomUUID(), {
         notice: "You placed an order from this form already. Send it again to place another one.",
       });
+    if (result.outcome === "too-many") {
+      reply.header("retry-after", String(result.waitSeconds));
+      return await show(429, key, { notice: TOO_MANY_ORDERS });
+    }
     writeCart(reply, environment, store.slug, []);
     return reply.redirect(`/o/${result.publicId}`, 303);
   });
