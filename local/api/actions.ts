@@ -6,6 +6,8 @@ import type { Cloud } from "./cloud.js";
 import { notFound, removed } from "./errors.js";
 import { asArray, listQuery, oneOrMore, paginate, sendPage } from "./listing.js";
 import { Action, Id, IdParams } from "./schemas.js";
+import { findZone } from "./zone-rows.js";
+import { ZoneParams } from "./zones.js";
 
 const ActionQuery = Type.Object({
   ...listQuery,
@@ -26,7 +28,11 @@ const owners: Record<string, { type: ResourceType; table: string; kind: string }
   load_balancers: { type: "load_balancer", table: "load_balancers", kind: "load balancer" },
   images: { type: "image", table: "images", kind: "image" },
   certificates: { type: "certificate", table: "certificates", kind: "certificate" },
+  zones: { type: "zone", table: "zones", kind: "zone" },
 };
+
+const IdActionParams = Type.Object({ ...IdParams.properties, action_id: Id });
+const ZoneActionParams = Type.Object({ ...ZoneParams.properties, action_id: Id });
 
 /** /actions, and the same below every resource. */
 export function actionRoutes(app: App, { state, actions }: Cloud): void {
@@ -78,24 +84,35 @@ export function actionRoutes(app: App, { state, actions }: Cloud): void {
       },
     );
 
+    const key = type === "zone" ? "id_or_name" : "id";
+    const Owner = type === "zone" ? ZoneParams : IdParams;
+    /** @throws ApiError not_found */
+    const ownerId = (params: Partial<Record<"id" | "id_or_name", number | string>>): number => {
+      if (type === "zone") return findZone(state, String(params.id_or_name)).id;
+      const id = Number(params.id);
+      if (!state.get(`SELECT 1 FROM ${table} WHERE id = ?`, id)) throw notFound(kind, id);
+      return id;
+    };
     app.get(
-      `/${path}/:id/actions`,
-      { schema: { params: IdParams, querystring: ActionQuery } },
+      `/${path}/:${key}/actions`,
+      { schema: { params: Owner, querystring: ActionQuery } },
       (request, reply) => {
-        const { id } = request.params;
-        if (!state.get(`SELECT 1 FROM ${table} WHERE id = ?`, id)) throw notFound(kind, id);
+        const id = ownerId(request.params);
         return list(request, reply, actions.idsOf(type, id), request.query);
       },
     );
 
     app.get(
-      `/${path}/:id/actions/:action_id`,
+      `/${path}/:${key}/actions/:action_id`,
       {
-        schema: { params: Type.Object({ id: Id, action_id: Id }), response: { 200: OneAction } },
+        schema: {
+          params: type === "zone" ? ZoneActionParams : IdActionParams,
+          response: { 200: OneAction },
+        },
       },
       (request) => {
-        const { id, action_id: actionId } = request.params;
-        if (!state.get(`SELECT 1 FROM ${table} WHERE id = ?`, id)) throw notFound(kind, id);
+        const { action_id: actionId } = request.params;
+        const id = ownerId(request.params);
         const action = actions.find(actionId);
         if (!action?.resources.some((resource) => resource.type === type && resource.id === id)) {
           throw notFound("action", actionId);

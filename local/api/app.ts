@@ -38,6 +38,8 @@ import { serverRoutes } from "./servers.js";
 import { sshKeyRoutes } from "./ssh-keys.js";
 import { volumeActionRoutes } from "./volume-actions.js";
 import { volumeRoutes } from "./volumes.js";
+import { zoneRrsetRoutes } from "./zone-rrsets.js";
+import { zoneRoutes } from "./zones.js";
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -101,6 +103,8 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         loadBalancerRoutes,
         loadBalancerActionRoutes,
         volumeActionRoutes,
+        zoneRoutes,
+        zoneRrsetRoutes,
       ]) {
         routes(api, cloud);
       }

@@ -51,7 +51,7 @@ export function notUnique(kind: string, field: string): ApiError {
 export const locked = (kind: string): ApiError =>
   new ApiError(423, "locked", `${kind} is locked: another action is running on it`);
 
-export const isProtected = (kind: string, against: "deleted" | "rebuilt"): ApiError =>
+export const isProtected = (kind: string, against: "changed" | "deleted" | "rebuilt"): ApiError =>
   new ApiError(423, "protected", `${kind} is protected against being ${against}`);
 
 /** Hetzner has this action, but the resource cannot do it here: 422. */
@@ -60,10 +60,6 @@ export const unsupported = (message: string): ApiError => new ApiError(422, "uns
 /** An error that one operation documents; they are all 422 unless stated. */
 export const refused = (code: string, message: string, status = 422): ApiError =>
   new ApiError(status, code, message);
-
-/** That part of Hetzner's API is not there (yet): 503. Clients do not retry it. */
-export const unavailable = (product: string): ApiError =>
-  new ApiError(503, "unavailable", `${product} are not available in this local cloud`);
 
 /** Hetzner removed the endpoint: 410. */
 export const removed = (announcement: string): ApiError =>

@@ -1,11 +1,6 @@
 import type { App } from "./app.js";
-import { removed, unavailable, unsupported } from "./errors.js";
+import { removed, unsupported } from "./errors.js";
 import { IdParams } from "./schemas.js";
-
-/** Products of Hetzner Cloud that the local cloud does not have, by their path. */
-const products: Record<string, string> = {
-  zones: "DNS zones",
-};
 
 /** Server actions that the local cloud does not do. */
 const serverActions = [
@@ -19,17 +14,6 @@ const serverActions = [
 
 /** The rest of Hetzner's API: answered with what it is, never as if it had been done. */
 export function missingRoutes(app: App): void {
-  for (const [path, product] of Object.entries(products)) {
-    for (const url of [`/${path}`, `/${path}/*`]) {
-      app.route({
-        method: ["GET", "POST", "PUT", "DELETE"],
-        url,
-        handler: () => {
-          throw unavailable(product);
-        },
-      });
-    }
-  }
   for (const action of serverActions) {
     app.post(`/servers/:id/actions/${action}`, { schema: { params: IdParams } }, () => {
       throw unsupported(`the action ${action} is not supported by this local cloud`);

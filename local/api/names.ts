@@ -13,6 +13,7 @@ const kinds = {
   servers: "server",
   ssh_keys: "SSH key",
   volumes: "volume",
+  zones: "zone",
 } as const;
 
 /** @throws ApiError uniqueness_error when another resource of the table (not `ownId`) has the name */

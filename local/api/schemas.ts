@@ -15,9 +15,11 @@ export const Id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })
 export const IdOrName = Type.Union([Id, Type.String({ minLength: 1 })]);
 export const IdParams = Type.Object({ id: Id });
 export const Name = Type.String({ minLength: 1, maxLength: 128 });
-export const DnsName = Type.String({ minLength: 1, maxLength: 253 });
+const dnsLabel = "[a-zA-Z0-9_](?:[-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?";
+/** It becomes part of a zone file. */
+export const DnsName = Type.String({ maxLength: 253, pattern: `^(?:${dnsLabel}\\.)*${dnsLabel}\\.?$` });
 export const Labels = Type.Record(Type.String(), Type.String());
-const Time = Type.String({ format: "date-time" });
+export const Time = Type.String({ format: "date-time" });
 
 export const Price = Type.Object({ net: Type.String(), gross: Type.String() });
 

@@ -10,6 +10,7 @@ import { scheduleBackups } from "./image-actions.js";
 import { createJobs } from "./jobs.js";
 import { LoadBalancerJobs } from "./load-balancer-jobs.js";
 import { Samples, startSampling } from "./metrics.js";
+import { NameJobs } from "./name-jobs.js";
 import { NetworkJobs } from "./network-jobs.js";
 import { reconcile } from "./reconcile.js";
 import { setStatus } from "./server-rows.js";
@@ -63,7 +64,8 @@ export async function startCloud({
   };
   const networks = new NetworkJobs(cloud);
   const balancers = new LoadBalancerJobs(cloud, networks, logger);
-  actions.use(createJobs(cloud, networks, balancers));
+  const names = new NameJobs(cloud, logger);
+  actions.use({ ...createJobs(cloud, networks, balancers), ...names.jobs() });
 
   host.onExit((machine, how) => {
     const id = Number(machine);
@@ -80,7 +82,11 @@ export async function startCloud({
     await hostIsUp?.();
     await reconcile(cloud, networks, logger);
     await balancers.refresh();
-    actions.watch(() => void balancers.refresh());
+    names.follow();
+    actions.watch(() => {
+      void balancers.refresh();
+      names.follow();
+    });
     actions.resume();
     up.resolve();
   } catch (error) {

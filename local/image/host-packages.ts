@@ -8,6 +8,7 @@ const HOST_PACKAGES: Record<string, string> = {
   mmdebstrap: "/usr/bin/mmdebstrap",
   "apt-utils": "/usr/bin/apt-ftparchive",
   haproxy: "/usr/sbin/haproxy",
+  knot: "/usr/sbin/knotd",
   lxcfs: "/usr/bin/lxcfs",
   nftables: "/usr/sbin/nft",
   iproute2: "/usr/sbin/ip",
@@ -54,13 +55,15 @@ export async function ensureHostPackages(onProgress: (message: string) => void):
     "--no-install-recommends",
     ...missing,
   ];
+  const keepQuiet = await quietServices(missing);
   const env = { DEBIAN_FRONTEND: "noninteractive", LC_ALL: "C" };
   const tryToInstall = () => execa("apt-get", install, { env, reject: false });
   const first = await tryToInstall();
-  if (!first.failed) return;
+  if (!first.failed) return keepQuiet();
   // Package lists that are absent or old are the usual reason.
   await execa("apt-get", ["-qq", "update"], { env, reject: false });
   const second = await tryToInstall();
+  await keepQuiet();
   const still = await missingHostPackages();
   if (still.length > 0) {
     const said = second.stderr.trim().split("\n").slice(-3).join("; ");
@@ -69,6 +72,24 @@ export async function ensureHostPackages(onProgress: (message: string) => void):
       `Try: apt-get install ${still.join(" ")}`,
     );
   }
+}
+
+/**
+ * Debian starts a package's service when it is installed, and at each start of the computer. Nobody has asked for a
+ * name server of this computer itself: ours is started by ourselves. To be called before the installation; what it
+ * returns, after it.
+ */
+async function quietServices(packages: string[]): Promise<() => Promise<void>> {
+  const hasSystemd = existsSync("/run/systemd/system");
+  const systemctl = async (...args: string[]): Promise<void> => {
+    if (!hasSystemd || !packages.includes("knot")) return;
+    await execa("systemctl", [...args, "knot.service"], { reject: false });
+  };
+  await systemctl("mask", "--runtime");
+  return async () => {
+    await systemctl("unmask", "--runtime");
+    await systemctl("disable");
+  };
 }
 
 /** On older systems /bin and /sbin are not yet links into /usr. */

@@ -82,6 +82,8 @@ export interface Host {
 
   readonly images: ImageHost;
 
+  readonly names: NameHost;
+
   /** The machines that exist on this computer for this instance, running or not. Used to reconcile after a crash. */
   machines(): Promise<MachineStatus[]>;
 
@@ -168,6 +170,21 @@ export interface ImageHost {
 
   /** Ids of those on this computer. */
   ids(): Promise<string[]>;
+}
+
+/** The instance's name server, at the world's own address. */
+export interface NameHost {
+  /** Has it answer for exactly these zones; without any it does not run. Rejects when it does not take one. */
+  set(zones: ZoneFile[]): Promise<void>;
+}
+
+export interface ZoneFile {
+  /** Lower case, without a dot at the end. */
+  name: string;
+  /** Of its SOA record; another one whenever the text is another. */
+  serial: number;
+  /** In the format of RFC 1035. */
+  text: string;
 }
 
 /** The instance's load balancers. */

@@ -18,11 +18,11 @@ import {
 } from "./host.js";
 import { Images, thawDisk } from "./images.js";
 import { type Instance, instanceOf, servicesGroup } from "./instance.js";
-import type { Computer } from "./lifecycle.js";
 import * as lifecycle from "./lifecycle.js";
 import { LoadBalancers } from "./load-balancers.js";
 import { lxcfsUp } from "./lxcfs.js";
 import { changeAddresses } from "./machine-links.js";
+import { NameServer } from "./name-server.js";
 import { namespaceExists } from "./namespaces.js";
 import {
   isRunning,
@@ -63,6 +63,7 @@ export function createLinuxHost(options: LinuxHostOptions): Host {
 class LinuxHost implements Host {
   readonly loadBalancers: LoadBalancers;
   readonly images: Images;
+  readonly names: NameServer;
   readonly #instance: Instance;
   readonly #options: LinuxHostOptions;
   /** One machine's changes one after another; likewise a network's, and the firewall's. */
@@ -72,7 +73,7 @@ class LinuxHost implements Host {
   readonly #volumes: Volumes;
 
   readonly #watch: ExitWatch;
-  #found: Computer | undefined;
+  #found: lifecycle.Computer | undefined;
 
   constructor(options: LinuxHostOptions) {
     this.#options = options;
@@ -80,6 +81,7 @@ class LinuxHost implements Host {
     this.#attachments = new Attachments(this.#instance, this.#queue);
     this.#volumes = new Volumes(this.#instance, this.#queue);
     this.images = new Images(this.#instance, this.#queue);
+    this.names = new NameServer(this.#instance, () => this.#computer(), this.#queue, options.onLog);
     const onWire = () => this.#applyFirewall();
     const around = { onWire, networks: this.#attachments, onLog: options.onLog };
     this.loadBalancers = new LoadBalancers(this.#instance, () => this.#computer(), this.#queue, around);
@@ -109,6 +111,7 @@ class LinuxHost implements Host {
     await this.#attempt("private networks", () => this.#attachments.repair());
     await this.#attempt("volumes", () => this.#volumes.repair());
     await this.#attempt("load balancers", () => this.loadBalancers.start());
+    this.names.start();
   }
 
   /** What one thing is refused must not keep the others from coming up. */
@@ -124,6 +127,7 @@ class LinuxHost implements Host {
   async close(): Promise<void> {
     this.#watch.stop();
     this.loadBalancers.stop();
+    this.names.stop();
     await this.#queue.idle();
   }
 
@@ -339,7 +343,7 @@ class LinuxHost implements Host {
     });
   }
 
-  async #computer(): Promise<Computer> {
+  async #computer(): Promise<lifecycle.Computer> {
     this.#found ??= { instance: this.#instance, groups: await detectControlGroups() };
     return this.#found;
   }

@@ -144,7 +144,9 @@ export class Actions {
 
   /** Records an action that is done already. */
   done(command: string, resources: ResourceReference[]): Action {
-    return this.get(this.#insert(command, "success", resources, {}));
+    const id = this.#insert(command, "success", resources, {});
+    this.state.afterCommit(() => this.changed());
+    return this.get(id);
   }
 
   #insert(

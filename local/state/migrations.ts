@@ -218,4 +218,28 @@ export const migrations: readonly string[] = [
   -- Of the image in \`images\` that it was made from; \`image\` is the system image below it.
   ALTER TABLE servers ADD COLUMN image_id INTEGER;
   `,
+  `
+  CREATE TABLE zones (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    ttl INTEGER NOT NULL,
+    serial INTEGER NOT NULL,
+    protection_delete INTEGER NOT NULL DEFAULT 0,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE zone_rrsets (
+    zone_id INTEGER NOT NULL REFERENCES zones ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    type TEXT NOT NULL,
+    -- null: that of the zone
+    ttl INTEGER,
+    -- As the API shows them; of the SOA record the serial is 0 here.
+    records TEXT NOT NULL,
+    protection_change INTEGER NOT NULL DEFAULT 0,
+    labels TEXT NOT NULL,
+    created TEXT NOT NULL,
+    PRIMARY KEY (zone_id, name, type)
+  ) STRICT;
+  `,
 ];

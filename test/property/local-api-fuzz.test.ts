@@ -151,6 +151,26 @@ const templates: [method: "POST" | "PUT", path: string, body: Json][] = [
   ["POST", "/load_balancers/$lb/actions/remove_target", { type: "server", server: { id: "$on" } }],
   ["POST", "/load_balancers/$lb/actions/attach_to_network", { network: "$net", ip: "10.0.0.9" }],
   ["POST", "/load_balancers/$lb/actions/change_type", { load_balancer_type: "lb21" }],
+  ["POST", "/servers/$on/actions/create_image", { type: "snapshot", description: "x", labels: { a: "b" } }],
+  ["POST", "/servers/$on/actions/enable_backup", {}],
+  ["PUT", "/images/$on", { description: "x", labels: {} }],
+  [
+    "POST",
+    "/zones",
+    {
+      name: "new.example",
+      mode: "primary",
+      ttl: 600,
+      labels: {},
+      rrsets: [{ name: "www", type: "A", ttl: 60, records: [{ value: "203.0.113.1", comment: "x" }] }],
+    },
+  ],
+  ["POST", "/zones", { name: "file.example", mode: "primary", zonefile: "www 60 IN A 203.0.113.1" }],
+  ["POST", "/zones/new.example/rrsets", { name: "@", type: "TXT", records: [{ value: '"text"' }] }],
+  ["POST", "/zones/new.example/rrsets/www/A/actions/set_records", { records: [{ value: "203.0.113.2" }] }],
+  ["POST", "/zones/new.example/rrsets/www/A/actions/add_records", { records: [{ value: "203.0.113.3" }] }],
+  ["POST", "/zones/new.example/rrsets/www/A/actions/remove_records", { records: [{ value: "203.0.113.3" }] }],
+  ["POST", "/zones/new.example/actions/import_zonefile", { zonefile: "www 60 IN A 203.0.113.1" }],
   ["POST", "/certificates", { name: "new", type: "uploaded", certificate: "x", private_key: "y" }],
 ];
 
@@ -223,7 +243,7 @@ test("whatever is asked, the answer is a proper one", async () => {
         const text = filled(JSON.stringify(spoil(body, choices)));
         const answer = await cloud.request(method, filled(path), text);
         seen.add(answer.status);
-        expect(answer.status).toBeLessThan(answer.body.error?.code === "unavailable" ? 504 : 500);
+        expect(answer.status).toBeLessThan(500);
         expect(answer.body.error === undefined).toBe(answer.status < 400);
       },
     ),
@@ -240,6 +260,8 @@ test("whatever is asked, the answer is a proper one", async () => {
     "floating_ips",
     "load_balancers",
     "certificates",
+    "images",
+    "zones",
   ]) {
     expect((await cloud.get(`/${list}?per_page=50`)).status).toBe(200);
   }

@@ -68,13 +68,6 @@ describe("requests that do not fit", () => {
 });
 
 describe("what the local cloud does not have", () => {
-  test.each(["zones"])("%s are unavailable", async (path) => {
-    expect(problem(await cloud.get(`/${path}`))).toBe("503 unavailable");
-    expect(problem(await cloud.post(`/${path}`, {}))).toBe("503 unavailable");
-    expect(problem(await cloud.delete(`/${path}/1`))).toBe("503 unavailable");
-    expect(problem(await cloud.post(`/${path}/1/actions/attach`, {}))).toBe("503 unavailable");
-  });
-
   test("what Hetzner removed is gone", async () => {
     expect(problem(await cloud.get("/datacenters"))).toBe("410 deprecated_api_endpoint");
     expect(problem(await cloud.get("/datacenters/1"))).toBe("410 deprecated_api_endpoint");

@@ -4,6 +4,7 @@ import { Value } from "typebox/value";
 import type { pricing } from "../../local/api/catalog.js";
 import { LoadBalancer } from "../../local/api/load-balancer-schemas.js";
 import { startCloud, type RunningCloud } from "../../local/api/start.js";
+import { Zone, ZoneRrset } from "../../local/api/zone-rows.js";
 import * as schemas from "../../local/api/schemas.js";
 import { State } from "../../local/state/database.js";
 import { MemoryHost } from "./local-api-host.js";
@@ -37,6 +38,10 @@ interface Answer {
     load_balancer?: Static<typeof LoadBalancer>;
     load_balancers?: Static<typeof LoadBalancer>[];
     load_balancer_types?: Static<typeof schemas.LoadBalancerType>[];
+    zone?: Static<typeof Zone>;
+    zones?: Static<typeof Zone>[];
+    rrset?: Static<typeof ZoneRrset>;
+    rrsets?: Static<typeof ZoneRrset>[];
     volume?: Static<typeof schemas.Volume>;
     volumes?: Static<typeof schemas.Volume>[];
     ssh_key?: Static<typeof schemas.SshKey>;
@@ -62,6 +67,8 @@ const shapes: Record<string, TSchema> = {
   load_balancer: LoadBalancer,
   load_balancer_type: schemas.LoadBalancerType,
   volume: schemas.Volume,
+  zone: Zone,
+  rrset: ZoneRrset,
   floating_ip: schemas.FloatingIp,
   ssh_key: schemas.SshKey,
   image: schemas.Image,

@@ -9,6 +9,7 @@ import type {
   LoadBalancerSpec,
   LoadBalancerState,
   VolumeSpec,
+  ZoneFile,
 } from "../../local/machines/host.js";
 import { HostError } from "../../local/machines/host.js";
 
@@ -190,6 +191,15 @@ export class MemoryHost implements Host {
       return usage ? [{ id, ...usage }] : [];
     });
   }
+
+  zoneFiles: ZoneFile[] = [];
+
+  readonly names = {
+    set: async (zones: ZoneFile[]): Promise<void> => {
+      await this.#called("names.set", zones.map(({ name }) => name).join(" "));
+      this.zoneFiles = zones;
+    },
+  };
 
   readonly imagesById = new Map<string, string>();
 

@@ -1,0 +1,136 @@
+import { timestamp, type Action } from "../state/actions.js";
+import type { Cloud } from "./cloud.js";
+import { invalidInput, isProtected, notFound, notUnique } from "./errors.js";
+import { checkLabels, type Labels } from "./labels.js";
+import { isRrsetName, wrongWith, type RecordType } from "./zone-records.js";
+import type { ZoneSnapshot } from "./name-jobs.js";
+import {
+  findZone,
+  nextSerial,
+  rrsetOf,
+  rrsetsOf,
+  type RecordValue,
+  type RrsetRow,
+  type ZoneRow,
+} from "./zone-rows.js";
+
+/** A record set as requests have it. */
+export interface RrsetInput {
+  name: string;
+  type: RecordType;
+  ttl?: number | null;
+  labels?: Labels;
+  records: RecordValue[];
+}
+
+/**
+ * Changes a zone: `work` writes what it should be, the serial goes up, and the name server follows. What it does not
+ * take is undone. All or nothing.
+ */
+export function changeZone(cloud: Cloud, zone: ZoneRow, command: string, work: () => void): Action {
+  const { state, actions } = cloud;
+  return state.transaction(() => {
+    const before: ZoneSnapshot = { zone, rrsets: rrsetsOf(state, zone.id) };
+    work();
+    state.update("zones", zone.id, { serial: nextSerial(zone.serial) });
+    return actions.start(command, [{ type: "zone", id: zone.id }], { before: JSON.stringify(before) });
+  });
+}
+
+/** @throws ApiError not_found */
+export function findRrset(cloud: Cloud, zone: ZoneRow, name: string, type: string): RrsetRow {
+  const row = rrsetOf(cloud.state, zone.id, name, type);
+  if (!row) throw notFound("rrset", `${name}/${type}`);
+  return row;
+}
+
+/** @throws ApiError protected */
+export function requireChangeable(rrset: RrsetRow | undefined): void {
+  if (rrset?.protection_change) throw isProtected("rrset", "changed");
+}
+
+/**
+ * @param field of the request in which the record set is; empty: the request itself
+ * @throws ApiError invalid_input that names each wrong field; uniqueness_error
+ */
+export function insertRrset(cloud: Cloud, zone: ZoneRow, input: RrsetInput, field = ""): void {
+  const { state } = cloud;
+  const at = (name: string) => (field === "" ? name : `${field}.${name}`);
+  if (!isRrsetName(input.name, zone.name)) {
+    throw invalidInput({
+      [at("name")]: [
+        `'${input.name}' must be @ or lower case labels, without the zone's name and a dot at the end`,
+      ],
+    });
+  }
+  if (rrsetOf(state, zone.id, input.name, input.type)) throw notUnique("rrset", "name and type");
+  checkRecords(input.type, input.records, at("records"));
+  state.insert("zone_rrsets", {
+    zone_id: zone.id,
+    name: input.name,
+    type: input.type,
+    ttl: input.ttl ?? null,
+    records: JSON.stringify(normal(input.type, input.records)),
+    labels: JSON.stringify(checkLabels(input.labels ?? {})),
+    created: timestamp(),
+  });
+  requireFitting(cloud, zone, input.name, at("type"));
+}
+
+/** Writes a record set's records; without any it goes. */
+export function writeRecords(cloud: Cloud, zone: ZoneRow, rrset: RrsetRow, records: RecordValue[]): void {
+  const where = [zone.id, rrset.name, rrset.type] as const;
+  if (records.length === 0) {
+    requireRemovable(rrset);
+    cloud.state.run("DELETE FROM zone_rrsets WHERE zone_id = ? AND name = ? AND type = ?", ...where);
+    return;
+  }
+  checkRecords(rrset.type, records, "records");
+  cloud.state.run(
+    "UPDATE zone_rrsets SET records = ? WHERE zone_id = ? AND name = ? AND type = ?",
+    JSON.stringify(normal(rrset.type, records)),
+    ...where,
+  );
+}
+
+/** @throws ApiError invalid_input: without these a zone is none */
+export function requireRemovable({ name, type }: RrsetRow): void {
+  if (name === "@" && (type === "SOA" || type === "NS")) {
+    throw invalidInput({ rr_type: [`the ${type} records of a zone itself cannot be removed`] });
+  }
+}
+
+function checkRecords(type: RecordType, records: RecordValue[], field: string): void {
+  const messages: Record<string, string[]> = {};
+  for (const [index, { value }] of records.entries()) {
+    const wrong = wrongWith(type, value);
+    if (wrong !== undefined) messages[`${field}.${index}.value`] = [wrong];
+  }
+  if (Object.keys(messages).length > 0) throw invalidInput(messages);
+  if (new Set(records.map(({ value }) => value)).size < records.length) {
+    throw invalidInput({ [field]: ["must be different from each other"] });
+  }
+  if ((type === "CNAME" || type === "SOA") && records.length > 1) {
+    throw invalidInput({ [field]: [`there can be only one ${type} record of a name`] });
+  }
+}
+
+/** An empty comment is none; the serial of an SOA record is not the client's to choose. */
+function normal(type: RecordType, records: RecordValue[]): RecordValue[] {
+  return records.map(({ value, comment }) => ({
+    value: type === "SOA" ? value.trim().replace(/^(\S+\s+\S+\s+)\d+/, "$10") : value,
+    ...(comment && { comment }),
+  }));
+}
+
+/** A CNAME record is alone at its name (RFC 1034 §3.6.2); an SOA record is at the zone's own. */
+function requireFitting({ state }: Cloud, zone: ZoneRow, name: string, field: string): void {
+  const kinds = rrsetsOf(state, zone.id).flatMap((row) => (row.name === name ? [row.type] : []));
+  if (kinds.includes("CNAME") && kinds.length > 1) {
+    throw invalidInput({ [field]: [`a CNAME record cannot be beside other records of the name ${name}`] });
+  }
+  if (kinds.includes("SOA") && name !== "@") throw invalidInput({ [field]: ["SOA is of the name @ only"] });
+}
+
+/** The zone as it is after a change. */
+export const reread = ({ state }: Cloud, { id }: ZoneRow): ZoneRow => findZone(state, String(id));

@@ -1,0 +1,246 @@
+import { parseZone } from "dnsz";
+import { Type, type Static } from "typebox";
+import { timestamp } from "../state/actions.js";
+import type { App } from "./app.js";
+import { settled, type Cloud } from "./cloud.js";
+import { invalidInput, isProtected, refused, unsupported } from "./errors.js";
+import { checkLabels } from "./labels.js";
+import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
+import { requireFreeName } from "./names.js";
+import { Action, Body, Labels } from "./schemas.js";
+import { changeZone, insertRrset, reread, type RrsetInput } from "./zone-changes.js";
+import { isZoneName, recordTypes, type RecordType } from "./zone-records.js";
+import {
+  assignedNameServers,
+  defaultSoa,
+  findZone,
+  nextSerial,
+  RrsetType,
+  toZoneResource,
+  Ttl,
+  Zone,
+  ZoneRecords,
+  zoneText,
+  type ZoneRow,
+} from "./zone-rows.js";
+
+const One = Type.Object({ zone: Zone });
+const Answer = { 201: Type.Object({ action: Action }) };
+export const ZoneParams = Type.Object({ id_or_name: Type.String({ minLength: 1, maxLength: 255 }) });
+const defaultTtl = 3600;
+/** As at Hetzner. */
+const ZoneFileText = Type.String({ minLength: 1, maxLength: 1_048_576 });
+
+export const RrsetBody = {
+  name: Type.String({ minLength: 1, maxLength: 253 }),
+  type: RrsetType,
+  ttl: Type.Optional(Type.Union([Ttl, Type.Null()])),
+  labels: Type.Optional(Labels),
+  records: ZoneRecords,
+};
+
+const ZoneBody = Body({
+  name: Type.String(),
+  mode: Type.Enum(["primary", "secondary"]),
+  ttl: Type.Optional(Ttl),
+  labels: Type.Optional(Labels),
+  primary_nameservers: Type.Optional(Type.Array(Type.Unknown())),
+  rrsets: Type.Optional(Type.Array(Body(RrsetBody))),
+  zonefile: Type.Optional(ZoneFileText),
+});
+
+/** DNS zones. Their record sets are in zone-rrsets.ts. */
+export function zoneRoutes(app: App, cloud: Cloud): void {
+  const { state, actions } = cloud;
+
+  app.get(
+    "/zones",
+    {
+      schema: {
+        querystring: Type.Object({
+          ...listQuery,
+          ...nameQuery,
+          ...labelQuery,
+          mode: oneOrMore(Type.Enum(["primary", "secondary"])),
+        }),
+      },
+    },
+    (request, reply) => {
+      const modes = asArray(request.query.mode);
+      const rows = state
+        .all<ZoneRow>("SELECT * FROM zones")
+        .filter(() => !modes || modes.includes("primary"));
+      const page = paginate(rows, request.query, ["id", "name", "created"]);
+      return sendPage(request, reply, "zones", page, (row) => toZoneResource(cloud, row));
+    },
+  );
+
+  app.post(
+    "/zones",
+    { schema: { body: ZoneBody, response: { 201: Type.Object({ zone: Zone, action: Action }) } } },
+    async (request, reply) => {
+      const { body } = request;
+      if (body.mode === "secondary") {
+        throw unsupported("this local cloud has no secondary zones: it copies from no other name server");
+      }
+      if (!isZoneName(body.name)) {
+        throw invalidInput({
+          name: [`'${body.name}' must be a domain in lower case, without a dot at the end`],
+        });
+      }
+      if (body.rrsets && body.zonefile !== undefined) {
+        throw invalidInput({ zonefile: ["cannot be given together with rrsets"] });
+      }
+      const labels = checkLabels(body.labels ?? {});
+      requireFreeName(state, "zones", body.name);
+      const action = state.transaction(() => {
+        const id = state.newId();
+        const serial = nextSerial(0);
+        const ttl = body.ttl ?? defaultTtl;
+        const own = { id, name: body.name, ttl, serial, created: timestamp() };
+        state.insert("zones", { ...own, labels: JSON.stringify(labels) });
+        fillZone(cloud, findZone(state, body.name), body);
+        return actions.start("create_zone", [{ type: "zone", id }]);
+      });
+      const zone = toZoneResource(cloud, findZone(state, body.name));
+      void reply.code(201);
+      return { zone, ...(await settled(cloud, action)) };
+    },
+  );
+
+  app.get("/zones/:id_or_name", { schema: { params: ZoneParams, response: { 200: One } } }, (request) => ({
+    zone: toZoneResource(cloud, findZone(state, request.params.id_or_name)),
+  }));
+
+  app.put(
+    "/zones/:id_or_name",
+    { schema: { params: ZoneParams, body: Body({ labels: Type.Optional(Labels) }), response: { 200: One } } },
+    (request) => {
+      const zone = findZone(state, request.params.id_or_name);
+      const { labels } = request.body;
+      if (labels) state.update("zones", zone.id, { labels: JSON.stringify(checkLabels(labels)) });
+      return { zone: toZoneResource(cloud, reread(cloud, zone)) };
+    },
+  );
+
+  app.delete("/zones/:id_or_name", { schema: { params: ZoneParams, response: Answer } }, (request, reply) => {
+    const zone = findZone(state, request.params.id_or_name);
+    if (zone.protection_delete) throw isProtected("zone", "deleted");
+    void reply.code(201);
+    return settled(
+      cloud,
+      changeZone(cloud, zone, "delete_zone", () => state.run("DELETE FROM zones WHERE id = ?", zone.id)),
+    );
+  });
+
+  app.get(
+    "/zones/:id_or_name/zonefile",
+    { schema: { params: ZoneParams, response: { 200: Type.Object({ zonefile: Type.String() }) } } },
+    (request) => ({ zonefile: zoneText(state, findZone(state, request.params.id_or_name), true) }),
+  );
+
+  app.post(
+    "/zones/:id_or_name/actions/import_zonefile",
+    { schema: { params: ZoneParams, body: Body({ zonefile: ZoneFileText }), response: Answer } },
+    (request, reply) => {
+      const zone = findZone(state, request.params.id_or_name);
+      const kept = state.get(
+        "SELECT 1 FROM zone_rrsets WHERE zone_id = ? AND protection_change = 1",
+        zone.id,
+      );
+      if (kept) throw isProtected("rrset", "changed");
+      void reply.code(201);
+      return settled(
+        cloud,
+        changeZone(cloud, zone, "import_zone", () => {
+          state.run("DELETE FROM zone_rrsets WHERE zone_id = ?", zone.id);
+          fillZone(cloud, zone, request.body);
+        }),
+      );
+    },
+  );
+
+  app.post(
+    "/zones/:id_or_name/actions/change_ttl",
+    { schema: { params: ZoneParams, body: Body({ ttl: Ttl }), response: Answer } },
+    (request, reply) => {
+      const zone = findZone(state, request.params.id_or_name);
+      void reply.code(201);
+      return settled(
+        cloud,
+        changeZone(cloud, zone, "change_zone_ttl", () => state.update("zones", zone.id, request.body)),
+      );
+    },
+  );
+
+  app.post(
+    "/zones/:id_or_name/actions/change_protection",
+    {
+      schema: { params: ZoneParams, body: Body({ delete: Type.Optional(Type.Boolean()) }), response: Answer },
+    },
+    (request, reply) => {
+      const zone = findZone(state, request.params.id_or_name);
+      const wanted = request.body.delete ?? zone.protection_delete === 1;
+      void reply.code(201);
+      return state.transaction(() => {
+        state.update("zones", zone.id, { protection_delete: Number(wanted) });
+        return { action: actions.done("change_zone_protection", [{ type: "zone", id: zone.id }]) };
+      });
+    },
+  );
+
+  app.post(
+    "/zones/:id_or_name/actions/change_primary_nameservers",
+    { schema: { params: ZoneParams, body: Type.Optional(Type.Unknown()) } },
+    (request) => {
+      findZone(state, request.params.id_or_name);
+      throw refused("incorrect_zone_mode", "only zones in secondary mode have primary name servers");
+    },
+  );
+}
+
+/** Writes the record sets of a new zone, or of one that is filled anew, with those that every zone has. */
+function fillZone(
+  cloud: Cloud,
+  zone: ZoneRow,
+  { rrsets, zonefile }: Pick<Static<typeof ZoneBody>, "rrsets" | "zonefile">,
+): void {
+  const given: RrsetInput[] = zonefile === undefined ? (rrsets ?? []) : readZoneFile(zonefile, zone.name);
+  const field = (index: number) => (zonefile === undefined ? `rrsets.${index}` : "zonefile");
+  for (const [index, rrset] of given.entries()) insertRrset(cloud, zone, rrset, field(index));
+  const has = (type: RecordType) => given.some((one) => one.name === "@" && one.type === type);
+  if (!has("SOA")) insertRrset(cloud, zone, { name: "@", type: "SOA", records: [{ value: defaultSoa }] });
+  if (!has("NS")) {
+    const records = assignedNameServers.map((value) => ({ value }));
+    insertRrset(cloud, zone, { name: "@", type: "NS", records });
+  }
+}
+
+/** The record sets of a zone file. @throws ApiError invalid_input that names `zonefile` */
+export function readZoneFile(text: string, zone: string): RrsetInput[] {
+  const wrong = (message: string) => invalidInput({ zonefile: [message] });
+  const parsed = (() => {
+    try {
+      return parseZone(text);
+    } catch (error) {
+      throw wrong(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  })();
+  const origin = parsed.origin ?? zone;
+  if (origin !== zone) throw wrong(`is of the zone ${origin}`);
+  const rrsets = new Map<string, RrsetInput>();
+  for (const { name: written, type: kind, ttl, content, comment } of parsed.records) {
+    const type = recordTypes.find((one) => one === kind.toUpperCase());
+    if (!type) throw wrong(`has a record of the type ${kind}; possible are ${recordTypes.join(", ")}`);
+    const name = relative(written, zone);
+    const rrset = rrsets.get(`${name}/${type}`) ?? { name, type, ttl: ttl ?? null, records: [] };
+    rrset.records.push({ value: content, ...(comment && { comment }) });
+    rrsets.set(`${name}/${type}`, rrset);
+  }
+  return [...rrsets.values()];
+}
+
+const relative = (name: string, zone: string): string => {
+  if (name === zone) return "@";
+  return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name;
+};

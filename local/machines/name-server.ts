@@ -1,0 +1,203 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { HostError, type NameHost, type ZoneFile } from "./host.js";
+import { type Instance, servicesGroup } from "./instance.js";
+import type { Computer } from "./lifecycle.js";
+import { namespacePath, setKernel } from "./namespaces.js";
+import { NOTE_PID, processOf } from "./pid-file.js";
+import type { KeyedQueue } from "../queue.js";
+
+/** How often it is looked after, and how long it may take to answer, in milliseconds. */
+const LOOK_MS = 1000;
+const PATIENCE_MS = 10_000;
+
+/**
+ * The instance's name server: a Knot DNS in the world's namespace, at the world's own address, that answers for the
+ * zones it is given and refuses all else. It runs while there is a zone, and outlives us, as servers do. The end of the
+ * instance's control groups is its end too.
+ */
+export class NameServer implements NameHost {
+  readonly #instance: Instance;
+  readonly #computer: () => Promise<Computer>;
+  readonly #queue: KeyedQueue;
+  readonly #onLog: (message: string) => void;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    instance: Instance,
+    computer: () => Promise<Computer>,
+    queue: KeyedQueue,
+    onLog: (message: string) => void,
+  ) {
+    this.#instance = instance;
+    this.#computer = computer;
+    this.#queue = queue;
+    this.#onLog = onLog;
+  }
+
+  /** Begins to look after it. */
+  start(): void {
+    this.#timer = setInterval(() => void this.#look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  /** Stops looking after it; it goes on running. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async set(zones: ZoneFile[]): Promise<void> {
+    await this.#queue.run("names", async () => {
+      if (zones.length === 0) await this.#end();
+      else await this.#publish(zones);
+    });
+  }
+
+  async #publish(zones: ZoneFile[]): Promise<void> {
+    const { folder, zonesFolder } = this.#files;
+    await mkdir(zonesFolder, { recursive: true, mode: 0o700 });
+    const present = new Set(await readdir(zonesFolder));
+    for (const { name, text } of zones) {
+      const file = zoneFile(name);
+      present.delete(file);
+      if ((await readFile(`${zonesFolder}/${file}`, "utf8").catch(() => "")) === text) continue;
+      await writeFile(`${zonesFolder}/${file}`, text, { mode: 0o600 });
+    }
+    for (const file of present) await rm(`${zonesFolder}/${file}`);
+    const configuration = `${folder}/knot.conf`;
+    await writeFile(configuration, knotConfiguration(this.#instance, folder, zones), { mode: 0o600 });
+    if ((await processOf(this.#files.pid)) === undefined) await this.#launch();
+    else await this.#control("reload");
+    await this.#untilServed(zones);
+  }
+
+  async #untilServed(zones: ZoneFile[]): Promise<void> {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (let late: ZoneFile | undefined; ; await sleep(20)) {
+      const told = await this.#control("zone-status", "+serial").catch(() => "");
+      // [shop.example.] serial: 2026010100
+      late = zones.find(
+        ({ name, serial }) => !told.split("\n").some((line) => line === `[${name}.] serial: ${serial}`),
+      );
+      if (late === undefined) return;
+      const log = (await readFile(this.#files.log, "utf8").catch(() => "")).trim().split("\n");
+      const errors = log.filter((line) => line.includes(`[${late?.name}.]`) && line.includes("error"));
+      if (errors.length > 0 || Date.now() > deadline) {
+        // So that the same complaint is not found again.
+        await writeFile(this.#files.log, "");
+        throw new HostError(
+          `the name server does not take the zone ${late.name}: ${errors.slice(-3).join("; ") || told}`,
+          "Look at its record sets.",
+        );
+      }
+    }
+  }
+
+  async #control(...command: string[]): Promise<string> {
+    const { stdout } = await execa("knotc", ["--socket", this.#files.socket, "--timeout", "5", ...command]);
+    return stdout;
+  }
+
+  async #launch(): Promise<void> {
+    const { groups } = await this.#computer();
+    const { folder, log: logFile, pid, socket } = this.#files;
+    await mkdir(`${folder}/database`, { recursive: true, mode: 0o700 });
+    await rm(socket, { force: true });
+    // Its port is below 1024, and it has no capabilities.
+    await setKernel(this.#instance.world, { "net.ipv4.ip_unprivileged_port_start": "0" });
+    const join = 'for group in $OWN_GROUPS; do echo 0 >"$group" || exit 90; done';
+    const script = `${join}; ${NOTE_PID}; unset OWN_GROUPS PID_FILE; exec "$@"`;
+    const confine = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
+    const inWorld = ["nsenter", `--net=${namespacePath(this.#instance.world)}`, ...confine];
+    const log = await open(logFile, "w", 0o600);
+    const child = spawn("sh", ["-c", script, "sh", ...inWorld, "knotd", "--config", `${folder}/knot.conf`], {
+      detached: true,
+      cwd: "/",
+      stdio: ["ignore", log.fd, log.fd],
+      env: {
+        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
+        OWN_GROUPS: groups.joinFiles(servicesGroup(this.#instance)).join(" "),
+        PID_FILE: pid,
+      },
+    });
+    child.unref();
+    await log.close();
+    const ended = new Promise<boolean>((resolve) => {
+      child.once("exit", () => resolve(true));
+      child.once("error", () => resolve(true));
+    });
+    const deadline = Date.now() + PATIENCE_MS;
+    while (!existsSync(socket)) {
+      const hasEnded = await Promise.race([ended, sleep(20, false)]);
+      if (!hasEnded && Date.now() < deadline) continue;
+      const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
+      throw new HostError(`the name server does not start: ${said}`, `Look at ${logFile}.`);
+    }
+  }
+
+  /** It ends with the last zone. */
+  async #end(): Promise<void> {
+    const { folder, pid: pidFile } = this.#files;
+    const pid = await processOf(pidFile);
+    if (pid !== undefined) process.kill(pid, "SIGKILL");
+    while ((await processOf(pidFile)) !== undefined) await sleep(10);
+    await rm(folder, { recursive: true, force: true });
+    await rm(pidFile, { force: true });
+  }
+
+  async #look(): Promise<void> {
+    await this.#queue
+      .run("names", async () => {
+        if (!existsSync(`${this.#files.folder}/knot.conf`)) return;
+        if ((await processOf(this.#files.pid)) !== undefined) return;
+        this.#onLog("the name server has ended; starting it again");
+        await this.#launch();
+      })
+      .catch((error: unknown) => this.#onLog(`the name server: ${String(error)}`));
+  }
+
+  get #files() {
+    const folder = `${this.#instance.runFolder}/names`;
+    return {
+      folder,
+      zonesFolder: `${folder}/zones`,
+      socket: `${folder}/socket`,
+      log: `${folder}/log`,
+      pid: `${this.#instance.runFolder}/names.pid`,
+    };
+  }
+}
+
+const zoneFile = (name: string): string => `${name}.zone`;
+
+function knotConfiguration({ addresses }: Instance, folder: string, zones: ZoneFile[]): string {
+  return [
+    "server:",
+    `  rundir: ${folder}`,
+    `  listen: ${addresses.worldIpv4}@53`,
+    "  udp-workers: 1",
+    "  tcp-workers: 1",
+    "  background-workers: 1",
+    "  version: ''",
+    "  identity: ''",
+    "control:",
+    `  listen: ${folder}/socket`,
+    "log:",
+    "  - target: stdout",
+    "    any: warning",
+    "database:",
+    `  storage: ${folder}/database`,
+    "template:",
+    "  - id: default",
+    `    storage: ${folder}/zones`,
+    "    journal-content: none",
+    "    zonefile-load: whole",
+    "    zonefile-sync: -1",
+    "zone:",
+    ...zones.flatMap(({ name }) => [`  - domain: "${name}."`, `    file: "${zoneFile(name)}"`]),
+    "",
+  ].join("\n");
+}
