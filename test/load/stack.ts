@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { chooseMachine, sshAccess } from "../../src/cli/commands/ssh.js";
+import { chooseMachine, machinesRunning, sshAccess } from "../../src/cli/commands/ssh.js";
 import { readOutputs } from "../../src/cli/pulumi.js";
 import { openSession } from "../../src/cli/session.js";
 import type { ShopOutputs } from "../../src/cli/shop.js";
@@ -14,7 +14,7 @@ export interface Target {
   ask: AskDatabase;
 }
 
-/** @param machine the one with the database. @default the stack's first one */
+/** @param machine the one with the database. @default the one that the topology names */
 export async function openTarget(
   options: { stack: string; local?: boolean },
   machine?: string,
@@ -22,7 +22,10 @@ export async function openTarget(
   const session = await openSession(options);
   const shop = (await readOutputs(session.pulumi, { secrets: false })) as unknown as ShopOutputs;
   const access = await sshAccess(session);
-  const target = chooseMachine(access, machine ?? Object.keys(access.targets)[0]);
+  const target = chooseMachine(
+    access,
+    machine ?? Object.keys(machinesRunning(access, "postgresql"))[0],
+  );
   return {
     url: shop.url,
     ...(shop.caCertificate !== undefined && { ca: shop.caCertificate }),

@@ -179,6 +179,7 @@ wait_until_ready() {
     fi
     sleep 0.2
   done
+  restarts_when_ready=$(systemctl show --property NRestarts --value "$unit")
 }
 
 run_checks() {
@@ -196,6 +197,17 @@ run_checks() {
     done
     number=$((number + 1))
   done
+}
+
+# It was ready; it still must be, with visitors: one that ends now is left before it goes to another machine.
+stay_ready() {
+  step "still ready"
+  [ ! -f "$incoming/rotation/join" ] || sleep 2
+  restarts=$(systemctl show --property NRestarts --value "$unit")
+  if [ "$restarts" -ne "$restarts_when_ready" ] || ! systemctl is-active --quiet "$unit"; then
+    journal
+    fail "the instance was ready and ended soon after"
+  fi
 }
 
 # The instances before and after the switch are both ready, so a balancer that does not listen is no reason to stop.
@@ -290,10 +302,11 @@ point_to "$id"
 run_checks
 # A request that was about to be sent to the old instance's socket is sent by now.
 sleep 1
+join_rotation
+stay_ready
 step "drain"
 [ -n "$keep" ] || rm -f "$standby_link"
 stop_others
-join_rotation
 end_standby_later
 touch "$folder"
 echo "$server" > "$releases/.server"
