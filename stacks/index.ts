@@ -9,6 +9,7 @@ import { fleet } from "./fleet.js";
 import { joining } from "./joining.js";
 import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
+import { leaving } from "./leaving.js";
 import { layOut } from "./layout.js";
 import { type RegionPlan, type Sizes, type StagePlan, fewest } from "./plan.js";
 import { redis } from "./redis.js";
@@ -36,12 +37,22 @@ const plans: Record<Stage, StagePlan> = {
 export function topologyOf(settings: Settings): Topology {
   if (!isBuilt(settings.stage)) throw new RangeError(`stage ${settings.stage} is not built`);
   const { stage, joining: next, leaving: last, location } = settings;
-  const plan = next === undefined ? plans[stage] : joining(plans[stage], plans[next], settings.playbook);
-  const sizes = Object.assign(
+  const kept = last === undefined ? plans[stage] : leaving(plans[stage], plans[last]);
+  const plan = next === undefined ? kept : joining(kept, plans[next], settings.playbook);
+  const sizes = [next, last, stage].reduce<Sizes>(
+    (some, name) => (name === undefined ? some : larger(some, sizesOf(name, settings))),
     {},
-    ...[next, last, stage].map((name) => name && sizesOf(name, settings)),
-  ) as Sizes;
+  );
   return layOut(settings, plan, [{ location, sizes }]);
+}
+
+/** Room for both: while a stack is on its way, no machine of either stage is missing. */
+function larger(some: Sizes, more: Sizes): Sizes {
+  const counted = Object.entries(more).map(([tier, size]) => {
+    const count = Math.max(size.count, some[tier as Tier]?.count ?? 0);
+    return [tier, { ...size, count }];
+  });
+  return { ...some, ...(Object.fromEntries(counted) as Sizes) };
 }
 
 /** As few machines as the stage can have, but as many app servers, and of the sizes, that the settings name. */

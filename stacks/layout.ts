@@ -8,6 +8,7 @@ import {
   type Service,
   type Topology,
   deepFreeze,
+  isEntry,
 } from "../src/topology/topology.js";
 import { tcp } from "./ground.js";
 import { tierOfDatabase } from "./joining.js";
@@ -106,7 +107,7 @@ function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, 
   return tiersOf(sizes).flatMap(([tier, size]) => {
     const { cores, memoryMiB, diskGB } = serverType(size.serverType);
     const metal = dedicatedTypes.some(({ name }) => name === size.serverType);
-    const entry = plan.services.some((service) => service.name === plan.entry && service.tier === tier);
+    const entry = plan.services.some((service) => service.tier === tier && isEntry(plan, service.name));
     return Array.from({ length: size.count }, (_, index): Machine => {
       const name = `${home ? "" : `${region.name}-`}${tier}-${index + 1}`;
       return {
@@ -122,7 +123,8 @@ function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, 
         image: settings.image,
         privateAddress: machineAddress(region.range, tier, index + 1),
         // IPv6 costs nothing and carries SSH and package updates, for those who have it.
-        publicIpv4: entry || settings.publicIpv4 === "all",
+        // The first app server was the entry of the first stages: its address is never taken from it.
+        publicIpv4: settings.publicIpv4 === "all" || (tier === "app" ? home && index === 0 : entry),
         publicIpv6: true,
         dnsNames: entry && settings.domain !== undefined ? [settings.domain] : [],
       };

@@ -45,6 +45,13 @@ export function moveSteps(evolution: Evolution, settings: Settings): Step<Progre
       ExitCode.refused,
     );
   }
+  if (moves && evolution.entry) {
+    throw new CliError(
+      `from ${from} to ${to} both the database and the public's way in would move`,
+      "One at a time, each with its --finish: ./dukaan evolve split comes between.",
+      ExitCode.refused,
+    );
+  }
   const settled = [settleStep(evolution), backupStep(evolution, "backup-after")];
   if (!moves || settings.stage === to) return settled;
   return [
@@ -162,7 +169,7 @@ export function abortSteps(evolution: Evolution, settings: Settings): Step<Progr
             `nothing is on its way to ${to}`,
             settings.leaving === undefined
               ? "There is nothing to undo."
-              : `The database has moved. To go back: ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}.`,
+              : `The stack has moved. To go back: ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}.`,
             ExitCode.refused,
           );
         }
@@ -187,7 +194,7 @@ export function finishSteps(evolution: Evolution, settings: Settings): Step<Prog
   const { from, to, moves } = evolution;
   return [
     {
-      title: `The old database${moves ? ` of ${moves.from}` : ""} is removed`,
+      title: moves ? `The old database of ${moves.from} is removed` : `Nothing of ${from} has data`,
       run: async ({ session }, _report, retitle) => {
         if (settings.stage !== to || settings.leaving === undefined) {
           if (settings.stage === to && (await serversBeside(session!, settings)).length > 0) {

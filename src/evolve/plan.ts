@@ -10,6 +10,8 @@ export interface Evolution {
   /** The machine that the database moves from and to; absent: it stays where it is. */
   moves?: { from: string; to: string };
   playbook: Playbook;
+  /** The machine whose address the public knows, and will know; absent: it stays the same. */
+  entry?: { from: string; to: string };
   /** Machines that are made. */
   creates: readonly MachineChange[];
   /** Machines that nothing runs on afterwards. They stay until `--finish`. */
@@ -80,12 +82,14 @@ export function planEvolution(
   const before = topologyOf(plain);
   const after = topologyOf({ ...plain, stage: to });
   const [source, target] = [databaseIn(before), databaseIn(after)];
+  const [way, nextWay] = [entryIn(before), entryIn(after)];
   const moves = source === target ? undefined : { from: source, to: target };
   return {
     from,
     to,
     ...(moves && { moves }),
     playbook,
+    ...(way === nextWay ? {} : { entry: { from: way, to: nextWay } }),
     creates: missing(after, before),
     retires: missing(before, after),
     steps: stepsOf(to, moves, playbook),
@@ -117,7 +121,7 @@ function stepsOf(to: Stage, moves: Evolution["moves"], playbook: Playbook): Evol
 }
 
 /** The plan for a person: what is made, what moves, what the shop notices, how to go back. */
-export function describeEvolution({ from, to, moves, playbook, creates, retires }: Evolution): string {
+export function describeEvolution({ from, to, moves, entry, playbook, creates, retires }: Evolution): string {
   const list = (machines: readonly MachineChange[]) =>
     machines.length === 0
       ? "nothing"
@@ -129,7 +133,13 @@ export function describeEvolution({ from, to, moves, playbook, creates, retires 
     `  moves      ${moves ? `the database from ${moves.from} to ${moves.to}` : "nothing"}`,
     `  retires    ${list(retires)}`,
   ];
-  if (moves) {
+  if (moves && entry) {
+    lines.push(
+      `  address    ${entry.to}'s instead of ${entry.from}'s`,
+      "",
+      "  Not in one go: ./dukaan evolve split",
+    );
+  } else if (moves) {
     const { prepares, pause, move } = ways[playbook];
     lines.push(
       ...pause,
@@ -141,6 +151,15 @@ export function describeEvolution({ from, to, moves, playbook, creates, retires 
       ...move,
       `  4. pulumi up: stage ${to}`,
       "  5. the shop answers; a backup of the new database",
+    );
+  } else if (entry) {
+    lines.push(
+      `  address    ${entry.to}'s instead of ${entry.from}'s; both lead to the shop until --finish. A domain's record is`,
+      "             yours to change in between; without a domain merchants sign in again at the new address",
+      `  back       ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}`,
+      "",
+      `  1. pulumi up: stage ${to}, with ${entry.from} as a second way in`,
+      "  2. the shop answers at its new address; a backup of the database",
     );
   }
   return `${lines.join("\n")}\n`;
@@ -173,6 +192,12 @@ const ways = {
     ],
   },
 } as const satisfies Record<Playbook, unknown>;
+
+function entryIn(topology: Topology): string {
+  const [machine] = machinesOf(topology, topology.entries[0]?.service ?? "");
+  if (!machine) throw new RangeError(`stage ${topology.stage} has no entry`);
+  return machine.name;
+}
 
 function databaseIn(topology: Topology): string {
   const [machine] = machinesOf(topology, "postgresql");

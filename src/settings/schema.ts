@@ -154,8 +154,8 @@ export const settingsSchema = {
     },
     leaving: {
       description:
-        "A stage whose database server is kept, though the database has moved. Set by ./dukaan evolve after it has moved the database, never by hand.",
-      enum: ["droplet", "split"],
+        "A stage whose database server and whose way in are kept, though both have moved. Set by ./dukaan evolve, never by hand.",
+      enum: ["droplet", "split", "fleet"],
     },
     playbook: {
       description:
@@ -232,7 +232,7 @@ export interface Settings {
   /** See the schema. */
   joining?: "droplet" | "split";
   /** See the schema. */
-  leaving?: "droplet" | "split";
+  leaving?: "droplet" | "split" | "fleet";
   /** Absent: standby. */
   playbook?: "standby" | "book";
   changeToken?: string;

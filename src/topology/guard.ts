@@ -83,6 +83,16 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       `Put dukaan:stage back to ${old.stage}, then run \`./dukaan evolve ${next.stage}\`: it moves the data while the shop stays open.`,
     );
   }
+  const [way, nextWay] = [entryMachine(old.stage), entryMachine(next.stage)];
+  if (databaseMachine(old.stage) === databaseMachine(next.stage) && way !== nextWay) {
+    add(
+      "stage",
+      old.stage,
+      next.stage,
+      `the stage would change from ${old.stage} to ${next.stage}, and the public's way in would move from ${way} to ${nextWay}: whoever knows the old address would find it closed`,
+      `Put dukaan:stage back to ${old.stage}, then run \`./dukaan evolve ${next.stage}\`: both are open until you say that it is finished.`,
+    );
+  }
   if (old.provider !== next.provider || old.location !== next.location) {
     const from = `${old.provider}/${old.location}`;
     const to = `${next.provider}/${next.location}`;
@@ -155,6 +165,23 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
     );
   }
   return found;
+}
+
+/** Whose address the public knows. A stage not known here counts as its own. */
+function entryMachine(stage: string): string {
+  const places: Record<Stage, string> = {
+    droplet: "app-1",
+    split: "app-1",
+    fleet: "edge-1",
+    replicas: "edge-1",
+    redis: "edge-1",
+    kafka: "edge-1",
+    search: "edge-1",
+    cdn: "the edge caches",
+    kubernetes: "the edge caches",
+    anycast: "the anycast address",
+  };
+  return Object.entries(places).find(([known]) => known === stage)?.[1] ?? stage;
 }
 
 /** Where the database's data is: a change of machine means moving it. A stage not known here counts as its own. */

@@ -138,7 +138,7 @@ export function machinesOf(topology: Topology, service: string): Machine[] {
 }
 
 /** Whether the public comes to a service by itself, and not only through another one. */
-export function isEntry({ flows }: Topology, service: string): boolean {
+export function isEntry({ flows }: Pick<Topology, "flows">, service: string): boolean {
   return flows.some((flow) => flow.from === "world" && flow.to === service && "port" in flow);
 }
 

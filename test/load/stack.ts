@@ -22,10 +22,7 @@ export async function openTarget(
   const session = await openSession(options);
   const shop = (await readOutputs(session.pulumi, { secrets: false })) as unknown as ShopOutputs;
   const access = await sshAccess(session);
-  const target = chooseMachine(
-    access,
-    machine ?? Object.keys(machinesRunning(access, "postgresql"))[0],
-  );
+  const target = chooseMachine(access, machine ?? Object.keys(machinesRunning(access, "postgresql"))[0]);
   return {
     url: shop.url,
     ...(shop.caCertificate !== undefined && { ca: shop.caCertificate }),

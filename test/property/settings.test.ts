@@ -57,7 +57,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   location: fc.oneof(noText, fc.string({ maxLength: 2 }), fc.constantFrom("FSN1", "fsn2", "eu-central")),
   serverType: fc.oneof(noText, fc.string({ maxLength: 3 }), fc.constantFrom("cax11", "local-512", "cx99")),
   joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
-  leaving: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
+  leaving: fc.oneof(noText, fc.constantFrom("", "replicas", "Split")),
   appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
   databaseVolume: fc.oneof(
     fc.integer({ max: 9 }),

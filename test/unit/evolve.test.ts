@@ -133,6 +133,60 @@ describe("the way back", () => {
   });
 });
 
+describe.each([
+  ["split", "fleet", "app-1", "edge-1", "nginx", "haproxy"],
+  ["fleet", "split", "edge-1", "app-1", "haproxy", "nginx"],
+] as const)("the way from %s to %s", (from, to, oldEntry, newEntry, oldService, newService) => {
+  const settings = settingsOf({ "dukaan:stage": from });
+  const evolution = planEvolution(settings, to);
+  const middle = topologyOf({ ...settings, ...evolution.settings.after });
+  const finished = topologyOf({ ...settings, ...evolution.settings.finished });
+  const open = (topology: typeof middle) =>
+    topology.flows.flatMap((flow) =>
+      flow.from === "world" && flow.protocol === "tcp" ? [[flow.to, flow.port]] : [],
+    );
+
+  it("moves the way in and no data", () => {
+    expect(evolution.moves).toBeUndefined();
+    expect(evolution.entry).toEqual({ from: oldEntry, to: newEntry });
+    expect(describeEvolution(evolution)).toContain(`address    ${newEntry}'s instead of ${oldEntry}'s`);
+  });
+
+  it("keeps the old way in open beside the new one until it is finished, and every machine", () => {
+    expect(middle.entries[0]?.service).toBe(newService);
+    for (const service of [oldService, newService]) {
+      expect(open(middle)).toEqual(
+        expect.arrayContaining([
+          [service, 443],
+          [service, 80],
+        ]),
+      );
+    }
+    expect(middle.machines.map(({ name }) => name).toSorted()).toEqual([
+      "app-1",
+      "app-2",
+      "database-1",
+      "edge-1",
+    ]);
+    expect(open(finished)).toEqual([
+      [newService, 443],
+      [newService, 80],
+    ]);
+    expect(finished).toEqual(topologyOf(settingsOf({ "dukaan:stage": to })));
+  });
+
+  it("takes no address from a machine that stays, also where only the entries have IPv4", () => {
+    const sparing = { ...settings, publicIpv4: "entries" } as const;
+    const withIpv4 = (change: Partial<Settings>) =>
+      topologyOf({ ...sparing, ...change })
+        .machines.filter(({ publicIpv4 }) => publicIpv4)
+        .map(({ name }) => name);
+    expect(withIpv4({})).toContain(oldEntry);
+    expect(withIpv4(evolution.settings.after).toSorted()).toEqual(["app-1", "edge-1"]);
+    expect(withIpv4(evolution.settings.finished)).toContain("app-1");
+  });
+});
+
 describe("settings in the middle of a move", () => {
   it("give the plan of the whole way, from either end", () => {
     const middle = settingsOf({ "dukaan:stage": "droplet", "dukaan:joining": "split" });

@@ -164,16 +164,33 @@ describe("stageChange", () => {
     }
   });
 
+  it("refuses to close the way in that the public knows, in either direction", () => {
+    const [split, fleet] = [
+      { ...old, stage: "split" },
+      { ...old, stage: "fleet" },
+    ];
+    for (const [from, to] of [
+      [split, fleet],
+      [fleet, split],
+    ] as const) {
+      const refusal = stageChange(from, to);
+      expect(refusal?.reason).toMatch(/way in would move from \w+-1 to \w+-1/);
+      expect(refusal?.remedy).toContain(`./dukaan evolve ${to.stage}`);
+      expect(stageChange(from, { ...to, token: changeToken(from, to) })).toBeUndefined();
+    }
+  });
+
   it("lets pass what moves no data", () => {
     expect(stageChange(old, old)).toBeUndefined();
     expect(
       stageChange(old, { ...old, addresses: { ...old.addresses, ash: "10.11.0.0/16" } }),
     ).toBeUndefined();
-    expect(stageChange({ ...old, stage: "split" }, { ...old, stage: "fleet" })).toBeUndefined();
+    expect(stageChange({ ...old, stage: "fleet" }, { ...old, stage: "replicas" })).toBeUndefined();
   });
 
   it.each([
     [{ stage: "split" }, /from droplet to split.*start empty/, /\.\/dukaan evolve split/],
+    [{ stage: "fleet" }, /from droplet to fleet.*start empty/, /\.\/dukaan evolve fleet/],
     [{ location: "nbg1" }, /hetzner\/fsn1 to hetzner\/nbg1.*deleted/, /second stack/],
     [{ provider: "aws" }, /hetzner\/fsn1 to aws\/fsn1/, /Put it back/],
     [{ image: "debian-13" }, /debian-12 to debian-13/, /\.\/dukaan rebuild/],

@@ -140,7 +140,7 @@ async function requireConsent(
 }
 
 function told(
-  { from, to, moves }: Evolution,
+  { from, to, moves, entry }: Evolution,
   { abort, finish }: EvolveOptions,
   {
     shop,
@@ -162,6 +162,11 @@ function told(
     ...(moves && lost === undefined
       ? [
           `The old database is kept on ${moves.from}, stopped. When nobody needs it: ./dukaan evolve ${to} --finish`,
+        ]
+      : []),
+    ...(entry
+      ? [
+          `The address of ${entry.from} leads to it as well. When nobody comes there any more: ./dukaan evolve ${to} --finish`,
         ]
       : []),
   ].join("\n");
