@@ -150,6 +150,28 @@ describe("the shop in a browser without JavaScript", () => {
   });
 });
 
+describe("what goes over the wire", () => {
+  it("is compressed by nginx, and not sent again while it is the same", async () => {
+    const { body } = await get(url);
+    const css = /href="(\/assets\/[^"]+\.css)"/.exec(body)?.[1] ?? "";
+    const headers = { "accept-encoding": "gzip" };
+    for (const [path, type] of [
+      ["/", "text/html"],
+      [css, "text/css"],
+    ] as const) {
+      const plain = await get(url + path);
+      const packed = await askTrusting(ca, url + path, { headers });
+      expect(packed.headers).toMatchObject({ "content-encoding": "gzip", vary: "Accept-Encoding" });
+      expect(packed.headers["content-type"]).toContain(type);
+      expect(packed.body.length).toBeLessThan(plain.body.length / 2);
+    }
+    const { etag = "" } = (await askTrusting(ca, url, { headers })).headers;
+    expect(etag).toMatch(/^W\//);
+    const again = await askTrusting(ca, url, { headers: { ...headers, "if-none-match": etag } });
+    expect([again.status, again.body]).toEqual([304, ""]);
+  });
+});
+
 describe("the other commands", () => {
   it("outputs: the same as JSON, without secrets", async () => {
     const result = await lab.dukaan("outputs", "--json");
@@ -178,6 +200,29 @@ describe("the other commands", () => {
       "SELECT slug FROM stores WHERE slug <> 'asha-sarees' ORDER BY id LIMIT 1",
     );
     expect((await get(`${url}/s/${slug}`)).status).toBe(200);
+  });
+
+  it("flag: stops writes and lets them go on, within a second and without a release; knows no other flag", async () => {
+    // A number that is none: refused, and nothing is changed, when it is looked at.
+    const write = async () => {
+      const { status, headers } = await askTrusting(ca, `${url}/login`, {
+        method: "POST",
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        body: "phone=1",
+      });
+      return [status, headers["retry-after"]];
+    };
+    expect(await write()).toEqual([422, undefined]);
+    const on = await lab.dukaan("flag", "on", "read_only", "--json");
+    expect(on, on.stderr).toMatchObject({ exitCode: 0 });
+    expect(JSON.parse(on.stdout)).toMatchObject({ changed: true });
+    await expect.poll(write).toEqual([503, "5"]);
+    expect((await get(`${url}/login`)).status).toBe(200);
+    expect((await lab.dukaan("flag", "off", "read_only")).stdout).toMatch(/^read_only +off/);
+    await expect.poll(write).toEqual([422, undefined]);
+    const unknown = await lab.dukaan("flag", "on", "read_onyl");
+    expect(unknown).toMatchObject({ exitCode: 2 });
+    expect(unknown.stderr).toContain("read_only");
   });
 
   it("local status, ssh and logs", async () => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { text } from "node:stream/consumers";
 import { Client } from "pg";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundleApi, type BundleManifest } from "../../apps/bundle.js";
 import { runStatement, startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "./postgres.js";
@@ -272,7 +273,7 @@ describe("server.mjs", () => {
     expect(await server.output).not.toMatch(/hunter2|AAAAAAAA/);
   });
 
-  test("finishes what it has begun after SIGTERM and takes nothing new", async () => {
+  test("finishes what it has begun after SIGTERM, takes nothing new, and tells what took long", async () => {
     const environment = await migratedEnvironment();
     const socket = environment["LISTEN_SOCKET"]!;
     await run("seed.mjs", environment, "--stores", "1", "--products", "1");
@@ -302,11 +303,19 @@ describe("server.mjs", () => {
     await expect
       .poll(() => get(socket, "/livez").catch((error: NodeJS.ErrnoException) => error.code))
       .toBe("ENOENT");
+    // A statement is slow from 250 ms on.
+    await sleep(300);
     await blocker.query("COMMIT");
     await blocker.end();
     expect(await order).toBe(201);
     await server.exited;
     expect(server.process.exitCode).toBe(0);
+    const output = await server.output;
+    const slow = output.split("\n").find((line) => line.includes('"slow statement"')) ?? "{}";
+    expect(JSON.parse(slow)).toMatchObject({ level: "warn", times: 1 });
+    expect(JSON.parse(slow).milliseconds).toBeGreaterThanOrEqual(250);
+    expect(JSON.parse(slow).statement).toMatch(/from "products".*for /);
+    expect(output).not.toContain("98765");
   });
 
   test("starts over the socket of a killed process, but not over one in use", async () => {
