@@ -155,14 +155,10 @@ describe("what goes over the wire", () => {
     const { body } = await get(url);
     const css = /href="(\/assets\/[^"]+\.css)"/.exec(body)?.[1] ?? "";
     const headers = { "accept-encoding": "gzip" };
-    for (const [path, type] of [
-      ["/", "text/html"],
-      [css, "text/css"],
-    ] as const) {
+    for (const path of ["/", css]) {
       const plain = await get(url + path);
       const packed = await askTrusting(ca, url + path, { headers });
       expect(packed.headers).toMatchObject({ "content-encoding": "gzip", vary: "Accept-Encoding" });
-      expect(packed.headers["content-type"]).toContain(type);
       expect(packed.body.length).toBeLessThan(plain.body.length / 2);
     }
     const { etag = "" } = (await askTrusting(ca, url, { headers })).headers;
