@@ -25,13 +25,18 @@ import { createLinuxHost } from "./machines/linux-host.js";
 import { withLock } from "./machines/lock.js";
 import { startTimeOf } from "./machines/pid-file.js";
 import { acquireSlot, releaseSlot, slotsInUse } from "./machines/slots.js";
+import { RecentLog } from "./page/recent-log.js";
 import { State } from "./state/database.js";
 import { StorageServer } from "./storage/server.js";
 
 /** What the parent hears over the IPC channel. */
 export type ServerMessage = { progress: string } | { ready: true } | { error: string; remedy: string };
 
-const logger = pino({ base: { pid: process.pid } });
+const recentLog = new RecentLog();
+const logger = pino(
+  { base: { pid: process.pid } },
+  pino.multistream([{ stream: process.stdout }, { stream: recentLog }]),
+);
 
 /** The parent stops listening once we are up, and may be gone earlier. */
 const tell = (message: ServerMessage, then?: () => void): void => {
@@ -139,6 +144,7 @@ async function start(
     reserved: new Set(await addressesInRealUse()),
     token,
     logger,
+    recentLog,
     listen: async (app) => {
       await app
         .listen({ host: "127.0.0.1", port })

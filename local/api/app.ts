@@ -5,6 +5,7 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyError,
   type FastifyInstance,
+  type FastifyReply,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -29,6 +30,7 @@ import { metricsRoutes } from "./metrics-routes.js";
 import { missingRoutes } from "./missing.js";
 import { networkActionRoutes } from "./network-actions.js";
 import { networkRoutes } from "./networks.js";
+import { openApiDocument, type DocumentedRoute } from "./openapi.js";
 import { placementGroupRoutes } from "./placement-groups.js";
 import { primaryIpActionRoutes } from "./primary-ip-actions.js";
 import { primaryIpRoutes } from "./primary-ips.js";
@@ -36,6 +38,8 @@ import { serverActionRoutes } from "./server-actions.js";
 import { serverNetworkRoutes } from "./server-networks.js";
 import { serverRoutes } from "./servers.js";
 import { sshKeyRoutes } from "./ssh-keys.js";
+import { pageRoutes } from "../page/routes.js";
+import type { RecentLog } from "../page/recent-log.js";
 import { volumeActionRoutes } from "./volume-actions.js";
 import { volumeRoutes } from "./volumes.js";
 import { zoneRrsetRoutes } from "./zone-rrsets.js";
@@ -49,6 +53,15 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Answered without a token: nothing of the state is in it. */
+    public?: boolean;
+    /** Only says what there is not. */
+    undocumented?: boolean;
+  }
+}
+
 export interface ApiOptions {
   cloud: Cloud;
   /** What clients send as `Authorization: Bearer …`. */
@@ -56,14 +69,24 @@ export interface ApiOptions {
   logger?: FastifyBaseLogger;
   /** Requests an hour; by default 100 times what Hetzner allows. */
   rateLimit?: number;
+  /** What the page shows of the log. */
+  recentLog?: RecentLog | undefined;
 }
 
-/** The API below /v1, not yet listening. */
-export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOptions): App {
+/** The API below /v1 and a page at /, not yet listening. */
+export function createApi({ cloud, token, logger, rateLimit = 360_000, recentLog }: ApiOptions): App {
   const app: App = Fastify({
     ...(logger ? { loggerInstance: logger } : { logger: false }),
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
+    // Names of zones and their record sets may be as long as names can be.
+    routerOptions: { maxParamLength: 255 },
+    // Paths that the router itself refuses: too long, or badly encoded.
+    frameworkErrors: (error, _request, reply) => {
+      const answer = toApiError(error);
+      const plain: FastifyReply = reply;
+      void plain.code(answer.status).send(answer.toBody());
+    },
   })
     .withTypeProvider<TypeBoxTypeProvider>()
     .setValidatorCompiler(compileSchema)
@@ -78,7 +101,8 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
     (v1, _options, done) => {
       const api = v1.withTypeProvider<TypeBoxTypeProvider>();
       const refuseRest = refuseOtherMethods(api);
-      for (const routes of [
+      const routes = documentRoutes(api);
+      for (const add of [
         actionRoutes,
         catalogRoutes,
         sshKeyRoutes,
@@ -106,14 +130,18 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000 }: ApiOpti
         zoneRoutes,
         zoneRrsetRoutes,
       ]) {
-        routes(api, cloud);
+        add(api, cloud);
       }
       missingRoutes(api);
+      api.get("/openapi.json", { config: { public: true, undocumented: true } }, () =>
+        openApiDocument(routes),
+      );
       refuseRest();
       done();
     },
     { prefix: "/v1" },
   );
+  pageRoutes(app, cloud, recentLog);
   return app;
 }
 
@@ -161,6 +189,7 @@ function refuseOtherMethods(app: App): () => void {
       app.route({
         method: others,
         url,
+        config: { undocumented: true },
         handler: ({ method }) => {
           throw refused("method_not_allowed", `${method} is not allowed here`, 405);
         },
@@ -169,11 +198,24 @@ function refuseOtherMethods(app: App): () => void {
   };
 }
 
+/** The routes that are added from now on, for the API's document. */
+function documentRoutes(app: App): DocumentedRoute[] {
+  const routes: DocumentedRoute[] = [];
+  app.addHook("onRoute", ({ routePath, method, schema, config }) => {
+    if (config?.undocumented) return;
+    for (const one of [method].flat()) {
+      if (one !== "HEAD") routes.push({ method: one, path: routePath, schema });
+    }
+  });
+  return routes;
+}
+
 function toApiError(error: FastifyError | ApiError): ApiError {
   if (error instanceof ApiError) return error;
   const { validation, statusCode, message } = error;
   if (validation) return fromSchemaErrors(validation);
   if (statusCode === 413) return refused("invalid_input", "the request body is too large (at most 1 MiB)");
+  if (statusCode === 414) return refused("not_found", "no path is that long", 404);
   if (statusCode !== undefined && statusCode < 500) {
     return new ApiError(statusCode, "invalid_input", message);
   }
@@ -186,6 +228,7 @@ function guard(app: App, token: string, limit: RateLimit): void {
   const expected = digest(`Bearer ${token}`);
   app.addHook("onRequest", (request, reply, done) => {
     void reply.header("X-Correlation-Id", request.id);
+    if (request.routeOptions.config.public) return done();
     const given = request.headers.authorization;
     // Digests have the same length: the comparison's time says nothing about the token.
     if (given === undefined || !timingSafeEqual(digest(given), expected)) {

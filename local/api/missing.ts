@@ -19,9 +19,9 @@ export function missingRoutes(app: App): void {
       throw unsupported(`the action ${action} is not supported by this local cloud`);
     });
   }
-  for (const url of ["/datacenters", "/datacenters/*"]) {
-    app.get(url, () => {
-      throw removed("https://docs.hetzner.cloud/changelog#2026-07-01-removing-datacenters");
-    });
-  }
+  const noDataCenters = (): never => {
+    throw removed("https://docs.hetzner.cloud/changelog#2026-07-01-removing-datacenters");
+  };
+  app.get("/datacenters", noDataCenters);
+  app.get("/datacenters/:id", { schema: { params: IdParams } }, noDataCenters);
 }

@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Host } from "../machines/host.js";
+import type { RecentLog } from "../page/recent-log.js";
 import { Actions } from "../state/actions.js";
 import type { State } from "../state/database.js";
 import { publicPool } from "./addresses.js";
@@ -25,6 +26,8 @@ export interface CloudOptions {
   token: string;
   logger: FastifyBaseLogger;
   rateLimit?: number;
+  /** What the page at / shows of the log. */
+  recentLog?: RecentLog;
   /** How often what runs is measured, in milliseconds. */
   sampleMs?: number;
   /** Called with the API before anything of the computer changes; requests wait until the cloud is up. */
@@ -49,6 +52,7 @@ export async function startCloud({
   logger,
   rateLimit,
   sampleMs,
+  recentLog,
   listen,
   hostIsUp,
 }: CloudOptions): Promise<RunningCloud> {
@@ -74,7 +78,7 @@ export async function startCloud({
     if (how !== "reboot" && !actions.isLocked(id)) setStatus(state, id, "off");
   });
   const up = Promise.withResolvers<void>();
-  const app = createApi({ cloud, token, logger, ...(rateLimit !== undefined && { rateLimit }) });
+  const app = createApi({ cloud, token, logger, recentLog, ...(rateLimit !== undefined && { rateLimit }) });
   app.addHook("preHandler", () => up.promise);
   await listen?.(app);
   try {

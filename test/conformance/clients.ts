@@ -29,7 +29,9 @@ export async function askWithGo(cloud: Cloud): Promise<Finding[]> {
 }
 
 /** Goes through a cloud with the official Python client, in an environment of its own in the cache. */
-export async function askWithPython(cloud: Cloud): Promise<Finding[]> {
+export async function askWithPython(
+  cloud: Cloud & Record<"PUBLIC_KEY" | "CERTIFICATE" | "PRIVATE_KEY", string>,
+): Promise<Finding[]> {
   const folder = join(import.meta.dirname, "python");
   return findings(
     await pythonWith(join(folder, "requirements.txt")),

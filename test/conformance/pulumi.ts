@@ -9,6 +9,8 @@ import { ensureToolchain } from "../../toolchain/index.js";
 export interface PluginStack {
   /** Runs Pulumi; what it printed. @param wish changes the program: `{ step: "two" }`. @throws with what it printed */
   pulumi(wish: object, ...command: string[]): Promise<string>;
+  /** Imports what the stack has into another one, as far as it goes by id alone. */
+  importAll(): Promise<{ types: string[]; failed: string[] }>;
   remove(): Promise<void>;
 }
 
@@ -68,8 +70,23 @@ new hcloud.LoadBalancerService("tcp", { loadBalancerId: balancer.id, protocol: "
 const target = { loadBalancerId: id(balancer), usePrivateIp: true };
 new hcloud.LoadBalancerTarget("server-target", { ...target, type: "server", serverId: id(server) }, { dependsOn: [balancerNetwork, inNetwork] });
 new hcloud.LoadBalancerTarget("label-target", { ...target, type: "label_selector", labelSelector: "step" }, { dependsOn: [balancerNetwork, inNetwork] });
-export const volumeId = volume.id;
+
+const attached = new hcloud.Firewall("attached", { rules: [] });
+new hcloud.FirewallAttachment("firewall-attachment", { firewallId: id(attached), labelSelectors: ["guarded=yes"] });
+new hcloud.Snapshot("snapshot", { serverId: id(server), description: labels.step, labels });
+const zone = new hcloud.Zone("zone", { name: wish.zone ?? "plugin.example", mode: "primary", ttl: two ? 700 : 600, labels });
+new hcloud.ZoneRrset("rrset", { zone: zone.name, name: "www", type: "A", ttl: two ? 120 : 60, records: [{ value: "203.0.113.9", comment: labels.step }] });
+new hcloud.ZoneRecord("record", { zone: zone.name, name: "api", type: "A", value: "203.0.113.10", comment: labels.step });
 `;
+
+/** What the plugin imports by something else than its id, or not at all. */
+const notById = new Set([
+  "hcloud:index/loadBalancerTarget:LoadBalancerTarget",
+  "hcloud:index/firewallAttachment:FirewallAttachment",
+  "hcloud:index/zoneRecord:ZoneRecord",
+  "hcloud:index/zoneRrset:ZoneRrset",
+  "hcloud:index/uploadedCertificate:UploadedCertificate",
+]);
 
 /** @param cloud where it is, as all clients take it */
 export async function pluginStack(cloud: Record<string, string>, secrets: object): Promise<PluginStack> {
@@ -79,6 +96,7 @@ export async function pluginStack(cloud: Record<string, string>, secrets: object
   const runtime = "runtime: { name: nodejs, options: { typescript: false } }";
   await writeFile(join(folder, "Pulumi.yaml"), `name: test\nmain: index.mjs\n${runtime}\n`);
   await symlink(join(projectRoot(), "node_modules"), join(folder, "node_modules"));
+  const { HCLOUD_ENDPOINT = "", HCLOUD_TOKEN = "" } = cloud;
   const toolchain = await ensureToolchain();
   const env = {
     ...toolchain.env,
@@ -98,10 +116,31 @@ export async function pluginStack(cloud: Record<string, string>, secrets: object
       if (exitCode !== 0) throw new Error(all);
       return all;
     },
+    async importAll() {
+      const exported: { deployment: { resources: { urn: string; type: string; id?: string }[] } } =
+        JSON.parse(await stack.pulumi({}, "stack", "export"));
+      const resources = exported.deployment.resources.filter(
+        ({ id, type }) => id !== undefined && type.startsWith("hcloud:") && !notById.has(type),
+      );
+      const file = join(folder, "imports.json");
+      const wanted = resources.map(({ urn, type, id }) => ({ type, name: urn.split("::").at(-1), id }));
+      await writeFile(file, JSON.stringify({ resources: wanted }));
+      await stack.pulumi({}, "stack", "init", "imported", "--no-select");
+      const other = ["--stack", "imported"];
+      for (const key of ["endpoint", "token"]) {
+        const value = key === "token" ? ["--secret", HCLOUD_TOKEN] : [HCLOUD_ENDPOINT];
+        await stack.pulumi({}, "config", "set", ...other, `hcloud:${key}`, ...value);
+      }
+      const options = ["--yes", "--generate-code=false", "--protect=false"];
+      const said = await stack.pulumi({}, "import", ...other, "--file", file, ...options).catch(String);
+      const types = [...new Set(wanted.map(({ type }) => type))];
+      const failed = said.split("\n").filter((line) => /error:/.test(line));
+      await stack.pulumi({}, "stack", "rm", ...other, "--yes", "--force");
+      return { types, failed };
+    },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
   await stack.pulumi({}, "stack", "init", "test");
-  const { HCLOUD_ENDPOINT = "", HCLOUD_TOKEN = "" } = cloud;
   await stack.pulumi({}, "config", "set", "hcloud:endpoint", HCLOUD_ENDPOINT);
   await stack.pulumi({}, "config", "set", "--secret", "hcloud:token", HCLOUD_TOKEN);
   return stack;

@@ -28,6 +28,12 @@ describe("requests that do not fit", () => {
     expect(problem(await cloud.get("/servers/1/unknown"))).toBe("404 not_found");
   });
 
+  test("a path that the router does not take", async () => {
+    expect(problem(await cloud.get(`/zones/${"a".repeat(300)}`))).toBe("404 not_found");
+    expect(problem(await cloud.get(`/zones/${"a".repeat(200)}`))).toBe("404 not_found");
+    expect(problem(await cloud.get("/zones/%"))).toBe("400 invalid_input");
+  });
+
   test("a method that the path does not have", async () => {
     expect(problem(await cloud.request("PATCH", "/servers"))).toBe("405 method_not_allowed");
     expect(problem(await cloud.delete("/servers"))).toBe("405 method_not_allowed");

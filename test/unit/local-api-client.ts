@@ -123,6 +123,11 @@ export class TestCloud {
     return { status: response.statusCode, headers: response.headers, body: answer };
   }
 
+  /** What is answered to someone without a token. */
+  async text(path: string): Promise<string> {
+    return (await this.cloud.app.inject({ method: "GET", url: `/v1${path}` })).body;
+  }
+
   readonly get = (path: string): Promise<Answer> => this.request("GET", path);
   readonly post = (path: string, body?: unknown): Promise<Answer> => this.request("POST", path, body);
   readonly put = (path: string, body: unknown): Promise<Answer> => this.request("PUT", path, body);

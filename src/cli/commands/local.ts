@@ -64,6 +64,7 @@ export async function localStatus(options: LocalOptions): Promise<void> {
     return;
   }
   process.stdout.write(`local cloud "${options.instance}" at ${status.endpoint} (process ${status.pid})\n`);
+  process.stdout.write(`  page, which asks for the token, at ${new URL("/", status.endpoint).href}\n`);
   if (status.objectStorage !== undefined)
     process.stdout.write(`  object storage (S3) at ${status.objectStorage}\n`);
   for (const server of status.servers) {

@@ -37,6 +37,8 @@ func checkActs() {
 	checkVolume(web, other)
 	checkFloatingIP(web, other)
 	checkLoadBalancer(web, network)
+	checkImage(web)
+	checkZone()
 	check("server: deleted with its networks", func() error {
 		for _, server := range []*hcloud.Server{web, other} {
 			result, _, err := client.Server.DeleteWithResult(ctx, server)

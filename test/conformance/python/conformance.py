@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import traceback
+from datetime import datetime, timedelta, timezone
 
 from hcloud import APIException, Client
 from hcloud.images import Image
@@ -21,6 +22,7 @@ from hcloud.load_balancers import (
 from hcloud.locations import Location
 from hcloud.networks import NetworkSubnet
 from hcloud.server_types import ServerType
+from hcloud.zones import ZoneRecord
 
 client = Client(token=os.environ["HCLOUD_TOKEN"], api_endpoint=os.environ["HCLOUD_ENDPOINT"], poll_interval=0.05)
 FSN1 = Location(name="fsn1")
@@ -190,6 +192,76 @@ def _():
     wait(balancer.delete())
     wait(made.delete())
     network.delete()
+
+
+@check("acts: an image of a server, and its metrics")
+def _():
+    made = server("py-image")
+    answer = made.create_image(description="golden", labels={"py": "image"})
+    answer.action.wait_until_finished()
+    image = client.images.get_by_id(answer.image.id)
+    assert image.status == "available" and image.created_from.id == made.id and image.type == "snapshot"
+    assert [one.id for one in client.images.get_all(label_selector="py=image")] == [image.id]
+    image.update(description="new")
+    wait(image.change_protection(delete=True))
+    refused("protected", image.delete)
+    wait(image.change_protection(delete=False))
+    copy = wait(client.servers.create("py-copy", ServerType(name="cx23"), Image(id=image.id), location=FSN1)).server
+    copy.reload()
+    assert copy.image.id == image.id
+    wait(copy.rebuild(Image(id=image.id)))
+    wait(made.enable_backup())
+    made.create_image(type="backup").action.wait_until_finished()
+    assert len(client.images.get_all(bound_to=[str(made.id)])) == 1
+    wait(made.disable_backup())
+    now = datetime.now(timezone.utc)
+    metrics = made.get_metrics(["cpu", "disk", "network"], now - timedelta(minutes=1), now, step=10).metrics
+    assert len(metrics.time_series) == 9
+    for refusal in (made.request_console, made.reset_password):
+        refused("unsupported_error", refusal)
+    for one in (made, copy):
+        wait(one.delete())
+    image.delete()
+
+
+@check("acts: an SSH key and a certificate")
+def _():
+    key = client.ssh_keys.create("py-key", os.environ["PUBLIC_KEY"], labels={"py": "key"})
+    refused("uniqueness_error", client.ssh_keys.create, "py-other", os.environ["PUBLIC_KEY"])
+    refused("invalid_input", client.ssh_keys.create, "py-other", "no key")
+    assert client.ssh_keys.get_by_fingerprint(key.fingerprint).id == key.id > 2**31
+    made = wait(
+        client.servers.create("py-key", ServerType(name="local-512"), Image(name="debian-12"), ssh_keys=[key])
+    ).server
+    wait(made.delete())
+    key.update(name="py-new", labels={})
+    assert client.ssh_keys.get_by_name("py-new").labels == {}
+    key.delete()
+    certificate = client.certificates.create("py-cert", os.environ["CERTIFICATE"], os.environ["PRIVATE_KEY"])
+    assert certificate.type == "uploaded" and certificate.domain_names == ["shop.example"]
+    refused("uniqueness_error", client.certificates.create, "py-cert", os.environ["CERTIFICATE"], os.environ["PRIVATE_KEY"])
+    refused("invalid_input", client.certificates.create, "py-bad", "x", "y")
+    refused("unsupported_error", client.certificates.create_managed, "py-managed", ["shop.example"])
+    certificate.update(name="py-new")
+    assert client.certificates.get_by_name("py-new").id == certificate.id
+    certificate.delete()
+
+
+@check("acts: a DNS zone")
+def _():
+    zone = wait(client.zones.create(name="py.example", mode="primary", ttl=600, labels={"py": "zone"})).zone
+    assert client.zones.get("py.example").id == zone.id
+    refused("uniqueness_error", client.zones.create, name="py.example", mode="primary")
+    rrset = wait(zone.create_rrset(name="www", type="A", records=[ZoneRecord(value="203.0.113.9")])).rrset
+    wait(zone.add_rrset_records(rrset, records=[ZoneRecord(value="203.0.113.10")]))
+    wait(zone.change_rrset_ttl(rrset, ttl=120))
+    found = zone.get_rrset("www", "A")
+    assert found.ttl == 120 and [one.value for one in found.records] == ["203.0.113.9", "203.0.113.10"]
+    refused("invalid_input", zone.create_rrset, name="bad", type="A", records=[ZoneRecord(value="::1")])
+    assert "203.0.113.10" in zone.export_zonefile().zonefile
+    wait(zone.delete_rrset(rrset))
+    assert len(zone.get_rrset_all()) == 2
+    wait(zone.delete())
 
 
 @check("lists: what never changes")

@@ -1,0 +1,117 @@
+/**
+ * Every operation of the real API, as "GET /servers/{id}": those of its own OpenAPI document
+ * (https://docs.hetzner.cloud/cloud.spec.json, 2026-07-08; 189 in all).
+ */
+export function realEndpoints(): string[] {
+  return [
+    "GET /actions",
+    "GET /actions/{id}",
+    "GET /pricing",
+    ...["datacenters", "isos", "load_balancer_types", "locations", "server_types"].flatMap((name) => [
+      `GET /${name}`,
+      `GET /${name}/{id}`,
+    ]),
+    ...["placement_groups", "ssh_keys"].flatMap((name) => plain(name)),
+    ...plain("images").filter((one) => one !== "POST /images"),
+    ...acted("images", ["change_protection"]),
+    ...plain("certificates"),
+    ...acted("certificates", ["retry"]),
+    ...plain("firewalls"),
+    ...acted("firewalls", ["apply_to_resources", "remove_from_resources", "set_rules"]),
+    ...plain("floating_ips"),
+    ...acted("floating_ips", ["assign", "change_dns_ptr", "change_protection", "unassign"]),
+    ...plain("primary_ips"),
+    ...acted("primary_ips", ["assign", "change_dns_ptr", "change_protection", "unassign"]),
+    ...plain("networks"),
+    ...acted("networks", [
+      "add_route",
+      "add_subnet",
+      "change_ip_range",
+      "change_protection",
+      "delete_route",
+      "delete_subnet",
+    ]),
+    ...plain("volumes"),
+    ...acted("volumes", ["attach", "change_protection", "detach", "resize"]),
+    ...plain("load_balancers"),
+    "GET /load_balancers/{id}/metrics",
+    ...acted("load_balancers", [
+      "add_service",
+      "add_target",
+      "attach_to_network",
+      "change_algorithm",
+      "change_dns_ptr",
+      "change_protection",
+      "change_type",
+      "delete_service",
+      "detach_from_network",
+      "disable_public_interface",
+      "enable_public_interface",
+      "remove_target",
+      "update_service",
+    ]),
+    ...plain("servers"),
+    "GET /servers/{id}/metrics",
+    ...acted("servers", [
+      "add_to_placement_group",
+      "attach_iso",
+      "attach_to_network",
+      "change_alias_ips",
+      "change_dns_ptr",
+      "change_protection",
+      "change_type",
+      "create_image",
+      "detach_from_network",
+      "detach_iso",
+      "disable_backup",
+      "disable_rescue",
+      "enable_backup",
+      "enable_rescue",
+      "poweroff",
+      "poweron",
+      "reboot",
+      "rebuild",
+      "remove_from_placement_group",
+      "request_console",
+      "reset",
+      "reset_password",
+      "shutdown",
+    ]),
+    ...plain("zones", "{id_or_name}"),
+    "GET /zones/{id_or_name}/zonefile",
+    ...acted(
+      "zones",
+      ["change_primary_nameservers", "change_protection", "change_ttl", "import_zonefile"],
+      "{id_or_name}",
+    ),
+    "GET /zones/{id_or_name}/rrsets",
+    "POST /zones/{id_or_name}/rrsets",
+    ...["GET", "PUT", "DELETE"].map((method) => `${method} ${rrset}`),
+    ...[
+      "add_records",
+      "change_protection",
+      "change_ttl",
+      "remove_records",
+      "set_records",
+      "update_records",
+    ].map((action) => `POST ${rrset}/actions/${action}`),
+  ];
+}
+
+const rrset = "/zones/{id_or_name}/rrsets/{rr_name}/{rr_type}";
+
+const plain = (name: string, key = "{id}"): string[] => [
+  `GET /${name}`,
+  `POST /${name}`,
+  `GET /${name}/${key}`,
+  `PUT /${name}/${key}`,
+  `DELETE /${name}/${key}`,
+];
+
+const acted = (name: string, actions: string[], key = "{id}"): string[] => [
+  `GET /${name}/actions`,
+  `GET /${name}/actions/{id}`,
+  `GET /${name}/${key}/actions`,
+  `GET /${name}/${key}/actions/{action_id}`,
+  ...actions.map((action) => `POST /${name}/${key}/actions/${action}`),
+];
