@@ -219,19 +219,8 @@ function toApiError(error: FastifyError | ApiError): ApiError {
   if (statusCode !== undefined && statusCode < 500) {
     return new ApiError(statusCode, "invalid_input", message);
   }
-  if (isDiskFull(error)) {
-    return refused(
-      "service_error",
-      "the local cloud cannot write its state: the disk of this computer is full; free some space on it",
-      503,
-    );
-  }
   return new ApiError(500, "server_error", "internal error; the local cloud's log says more");
 }
-
-/** SQLite's SQLITE_FULL, and SQLITE_IOERR_WRITE and _SHMSIZE, which a full disk causes as well. */
-const isDiskFull = (error: object): boolean =>
-  "errcode" in error && [13, 778, 4874].includes(Number(error.errcode));
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 

@@ -14,9 +14,7 @@ export class RateLimit {
   /** Counts one request; returns how many are left, negative when it was one too many. */
   take(): number {
     const at = this.now();
-    // A clock that was set back takes nothing away.
-    const elapsed = Math.max(0, at - this.#at);
-    this.#tokens = Math.min(this.perHour, this.#tokens + (elapsed * this.perHour) / 3_600_000);
+    this.#tokens = Math.min(this.perHour, this.#tokens + ((at - this.#at) * this.perHour) / 3_600_000);
     this.#at = at;
     if (this.#tokens < 1) return -1;
     this.#tokens -= 1;

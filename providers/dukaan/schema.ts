@@ -93,10 +93,11 @@ const resources: Record<string, ResourceSpec> = {
       image: string,
       addresses: mapOf(string),
       disks: mapOf(integer),
+      volumes: mapOf(integer),
       databaseLogins: listOf(integer),
       token: string,
     },
-    ["addresses", "disks", "databaseLogins", "token"],
+    ["addresses", "disks", "volumes", "databaseLogins", "token"],
     { stage: string },
   ),
   "dukaan:index:SshKey": resource("An Ed25519 key pair in OpenSSH's formats.", { comment: string }, [], {

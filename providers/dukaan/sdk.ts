@@ -39,6 +39,8 @@ export interface StageArgs {
   addresses?: pulumi.Input<Record<string, pulumi.Input<string>>>;
   /** Disks of the machines by name, in GB. */
   disks?: pulumi.Input<Record<string, pulumi.Input<number>>>;
+  /** Volumes by machine, in GB. */
+  volumes?: pulumi.Input<Record<string, pulumi.Input<number>>>;
   /** Allows one change; never stored. Set by `evolve` and `rebuild` alone. */
   token?: pulumi.Input<string>;
 }

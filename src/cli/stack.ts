@@ -78,7 +78,21 @@ export async function writtenSettings(stack: StackContext): Promise<Record<strin
   const { config = {} } = await readStackFile(stackFileInTree(stack.name));
   if (!stack.local || !existsSync(stack.configFile)) return config;
   const own = ownSettings((await readStackFile(stack.configFile)).config);
-  return { ...config, ...own, ...(await markedStage(stack.directory, config)) };
+  return {
+    ...config,
+    ...(await trialSettings(stack)),
+    ...own,
+    ...(await markedStage(stack.directory, config)),
+  };
+}
+
+/**
+ * What somebody tries on a local stack without touching the checkout: `settings.yaml` in the stack's folder, by full key
+ * as below `config:`. It wins over the checkout.
+ */
+async function trialSettings({ directory }: StackContext): Promise<Record<string, unknown>> {
+  const file = join(directory, "settings.yaml");
+  return existsSync(file) ? await readStackFile(file) : {};
 }
 
 /** The part of the local cloud's object storage that is no secret. */
@@ -103,6 +117,7 @@ export async function writeLocalConfig(
   const copy: StackFile = {
     config: {
       ...withoutSecrets(settings.config),
+      ...(await trialSettings(stack)),
       ...(await markedStage(stack.directory, settings.config ?? {})),
       "dukaan:local": true,
       ...ownSettings(earlier.config),

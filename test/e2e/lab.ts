@@ -1,5 +1,5 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -18,6 +18,8 @@ export interface Lab {
   pulumi: (...args: string[]) => Promise<{ exitCode: number; stdout: string; stderr: string }>;
   /** Sets a part of a setting with plain `pulumi`, which reads the value from its standard input. */
   configure: (path: string, value: string, ...options: string[]) => ReturnType<Lab["pulumi"]>;
+  /** Settings that this lab has in place of the checkout's, by full key; all of them. */
+  set: (settings: Record<string, unknown>) => Promise<void>;
   /** Where this lab keeps everything. */
   folder: string;
   /** The folder of the stack's state. */
@@ -51,8 +53,13 @@ export async function createLab(instance: string): Promise<Lab> {
     const result = await execa("pulumi", args, options);
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   };
+  const stateFolder = join(folder, "state", "lab");
   return {
     dukaan,
+    set: async (settings) => {
+      await mkdir(stateFolder, { recursive: true });
+      await writeFile(join(stateFolder, "settings.yaml"), JSON.stringify(settings));
+    },
     start: (...args) =>
       spawn(join(projectRoot, "dukaan"), args, {
         env: { ...process.env, ...env },
@@ -63,7 +70,7 @@ export async function createLab(instance: string): Promise<Lab> {
     configure: async (path, value, ...options) =>
       pulumi(["config", "set", "--path", path, ...options], value),
     folder,
-    stateFolder: join(folder, "state", "lab"),
+    stateFolder,
     remove: async () => {
       await dukaan("local", "down");
       await rm(folder, { recursive: true, force: true });

@@ -97,23 +97,6 @@ export class CrashCloud {
     this.#cloud = await startLocalCloud({ instance: this.name, onProgress: () => {} });
   }
 
-  /** Ends its process and starts it with more in its environment. */
-  async restartWith(environment: Record<string, string>): Promise<void> {
-    await this.kill();
-    const child = spawn(process.execPath, [program, "--instance", this.name, "--home", this.home], {
-      stdio: "ignore",
-      env: { ...process.env, ...environment },
-    });
-    child.unref();
-    const { pid } = child;
-    if (pid === undefined) throw new Error("the cloud's process does not start");
-    await until(async () => {
-      if (child.exitCode !== null) throw new Error(`the cloud's process ended with ${child.exitCode}`);
-      this.#cloud = { ...this.#running, pid };
-      return (await this.ask("GET", "/locations"))?.status === 200;
-    }, 60);
-  }
-
   async kill(): Promise<void> {
     await killed(this.pid);
   }

@@ -9,7 +9,6 @@ export interface World {
   floatingIps: Resource[];
   primaryIps: Resource[];
   balancers: Resource[];
-  snapshots: Resource[];
 }
 
 export async function worldOf(cloud: CrashCloud): Promise<World> {
@@ -21,21 +20,12 @@ export async function worldOf(cloud: CrashCloud): Promise<World> {
     floatingIps = [],
     primaryIps = [],
     balancers = [],
-    images = [],
   ] = await Promise.all(
-    [
-      "servers",
-      "networks",
-      "firewalls",
-      "volumes",
-      "floating_ips",
-      "primary_ips",
-      "load_balancers",
-      "images",
-    ].map((kind) => cloud.list(kind)),
+    ["servers", "networks", "firewalls", "volumes", "floating_ips", "primary_ips", "load_balancers"].map(
+      (kind) => cloud.list(kind),
+    ),
   );
-  const snapshots = images.filter(({ type }) => type === "snapshot");
-  return { servers, networks, firewalls, volumes, floatingIps, primaryIps, balancers, snapshots };
+  return { servers, networks, firewalls, volumes, floatingIps, primaryIps, balancers };
 }
 
 export interface Request {
@@ -94,14 +84,6 @@ export const operations: Record<string, (world: World) => Request | undefined> =
     server_type: type?.name === "local-512" ? "cx23" : "cx33",
     upgrade_disk: false,
   })),
-  create_image: ({ servers, snapshots }) => {
-    const server = snapshots.length < 2 ? pick(victims(servers)) : undefined;
-    return server && action(`/servers/${server.id}`, "create_image", { type: "snapshot" }, [server]);
-  },
-  delete_image: ({ snapshots }) => {
-    const image = snapshots.length < 2 ? undefined : pick(snapshots);
-    return image && { method: "DELETE", path: `/images/${image.id}`, touches: [image.id] };
-  },
   attach_to_network: ({ servers, networks }) => {
     const server = pick(victims(servers).filter((one) => networksOf(one).length === 0));
     const network = pick(networks);

@@ -1,7 +1,8 @@
 import * as fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { publicKey, TestCloud } from "../unit/local-api-client.js";
-import { type Json, spoil, spoiling } from "./api-requests.js";
+
+type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
 
 let cloud: TestCloud;
 /** Ids that exist, by what they are; texts of the templates below name them. */
@@ -173,15 +174,71 @@ const templates: [method: "POST" | "PUT", path: string, body: Json][] = [
   ["POST", "/certificates", { name: "new", type: "uploaded", certificate: "x", private_key: "y" }],
 ];
 
+const junk: fc.Arbitrary<Json> = fc.oneof(
+  fc.constantFrom<Json[]>(
+    "",
+    null,
+    0,
+    -1,
+    1,
+    1.5,
+    2 ** 60,
+    true,
+    [],
+    {},
+    [[]],
+    "10.0.0.0/8",
+    "255.255.255.255",
+    "::/0",
+  ),
+  fc.constantFrom<Json[]>(
+    "a".repeat(300),
+    "ünïcode",
+    "\u0000",
+    "'; DROP TABLE servers",
+    "__proto__",
+    "$on",
+    "$net",
+  ),
+  fc.string({ unit: "grapheme", maxLength: 8 }),
+  fc.array(fc.constantFrom("a", 1, null), { maxLength: 3 }),
+);
+
+/** Replaces, removes or adds what `choices` point at, deep in the body. */
+function spoil(body: Json, choices: readonly { at: number; how: number; by: Json }[]): Json {
+  const copy = structuredClone(body);
+  for (const { at, how, by: junkValue } of choices) {
+    const by = structuredClone(junkValue);
+    const places: (() => void)[] = [];
+    const visit = (node: Json): void => {
+      if (typeof node !== "object" || node === null) return;
+      for (const key of Object.keys(node)) {
+        places.push(() => {
+          if (Array.isArray(node)) node[Number(key)] = by;
+          else if (how === 0) delete node[key];
+          else if (how === 1) node[`${key}x`] = by;
+          else node[key] = by;
+        });
+        visit(Array.isArray(node) ? (node[Number(key)] ?? null) : (node[key] ?? null));
+      }
+    };
+    visit(copy);
+    places[at % Math.max(1, places.length)]?.();
+  }
+  return copy;
+}
+
 const filled = (text: string): string =>
   text.replaceAll(/"?\$([a-z]+)"?/g, (whole, name: string) => (name in ids ? String(ids[name]) : whole));
+
+const choice = fc.record({ at: fc.nat(1000), how: fc.nat(5), by: junk });
 
 test("whatever is asked, the answer is a proper one", async () => {
   const seen = new Set<number>();
   await fc.assert(
     fc.asyncProperty(
       fc.constantFrom(...templates),
-      fc.array(spoiling, { maxLength: 3 }),
+      fc.array(choice, { maxLength: 3 }),
       async ([method, path, body], choices) => {
         const text = filled(JSON.stringify(spoil(body, choices)));
         const answer = await cloud.request(method, filled(path), text);

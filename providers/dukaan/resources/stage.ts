@@ -9,6 +9,7 @@ type StageInputs = {
   image: string;
   addresses?: Record<string, string>;
   disks?: Record<string, number>;
+  volumes?: Record<string, number>;
   databaseLogins?: number[];
   token?: string;
 };

@@ -11,6 +11,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { askMachine, sshAccess } from "./ssh.js";
 
 interface RebuildOptions {
   stack: string;
@@ -30,6 +31,15 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
   const started = Date.now();
   const stack = await openStack(options.stack, options);
   requireConsent(stack, machine, options);
+  const settings = await requireSettings(stack);
+  const moving = settings.joining ?? settings.leaving;
+  if (moving !== undefined) {
+    throw new CliError(
+      "the database is on its way to another machine, and what each of them knows of that would be lost",
+      `Finish the move first, or undo it: ./dukaan evolve ${settings.joining ?? settings.stage} --help`,
+      ExitCode.refused,
+    );
+  }
   const progress: { session?: Session } = {};
   await runSteps(progress, [
     {
@@ -42,6 +52,7 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         const resources = (await exportState(pulumi)).deployment.resources ?? [];
         const urn = serverUrn(resources, machine);
         const token = await tokenFor(machine, stack, resources);
+        if (settings.databaseVolume !== undefined) await endDatabase(context.session, machine);
         await unprotect(context.session, (resource) => resource.urn === urn);
         await runOperation(pulumi, "up", report, [
           "--replace",
@@ -58,6 +69,15 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
   ]);
   const seconds = (Date.now() - started) / 1000;
   if (options.json) process.stdout.write(`${JSON.stringify({ machine, rebuilt: true, seconds })}\n`);
+}
+
+/** The volume is cut off from a running server otherwise, which costs a recovery. A server that is lost does not answer. */
+async function endDatabase(session: Session, machine: string): Promise<void> {
+  const access = await sshAccess(session);
+  const target = access.targets[machine];
+  if (target === undefined || !access.services["postgresql"]?.includes(machine)) return;
+  const stop = ["systemctl", "stop", "postgresql@15-main.service"];
+  await askMachine(access, target, stop, ["-o", "ConnectTimeout=5"]);
 }
 
 function requireConsent(stack: StackContext, machine: string, { yes, destroyData }: RebuildOptions): void {

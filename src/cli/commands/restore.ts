@@ -217,6 +217,8 @@ async function ensureMachine(session: Session, report: (message: string) => void
   await keepBundle();
   await runOperation(pulumi, "up", report);
   const [database] = (await sshAccess(session)).services["postgresql"] ?? [];
+  // What is on a volume outlives the server.
+  if ((await requireSettings(stack)).databaseVolume !== undefined) return false;
   return !left.some((urn) => urn.endsWith(`::${database}`));
 }
 

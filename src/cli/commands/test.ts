@@ -28,7 +28,6 @@ const testPackages = [
   { name: "postgresql-15", file: "/usr/lib/postgresql/15/bin/postgres" },
   { name: "pgbouncer", file: "/usr/sbin/pgbouncer" },
   { name: "chromium", file: "/usr/bin/chromium" },
-  { name: "libfaketime", file: "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1" },
   { name: "openssh-client", file: "/usr/bin/ssh" },
 ] as const;
 

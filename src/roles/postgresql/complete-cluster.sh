@@ -13,10 +13,14 @@ if [ -e /var/lib/dukaan/standby-begun ]; then exit 0; fi
 if [ -s "$data/PG_VERSION" ]; then
   # On a volume that was another server's, the files belong to the number that postgres had there.
   [ "$(stat --format=%U "$data")" = postgres ] || chown -R postgres:postgres /var/lib/postgresql
-  [ -e /etc/postgresql/15/main/pg_ctl.conf ] || {
-    rm -rf /etc/postgresql/15/main
-    pg_createcluster 15 main
-  }
+  if [ -e /etc/postgresql/15/main/pg_ctl.conf ]; then exit 0; fi
+  # pg_createcluster takes the data over, and wants to find configuration beside it, which the role replaces at once.
+  for name in postgresql pg_hba pg_ident; do
+    install -m 0600 -o postgres -g postgres "/usr/share/postgresql/15/$name.conf.sample" "$data/$name.conf"
+  done
+  # Of a process of the lost server.
+  rm -rf /etc/postgresql/15/main "$data/postmaster.pid"
+  pg_createcluster 15 main
   exit 0
 fi
 if [ -L /var/lib/dukaan/roles/postgresql/current ]; then

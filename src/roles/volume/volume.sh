@@ -1,7 +1,7 @@
 #!/bin/sh
 # volume check [FILE]: fails unless the volume that FILE names may be mounted where it says: it is attached, holds a file
 # system, and would hide no data. Nothing here ever makes a file system: the cloud has made it together with the volume.
-# volume grow: makes the file system as large as the volume, while it is used.
+# volume grow: makes the file system as large as the volume, while it is used where the kernel allows that.
 set -eu
 # shellcheck source=/dev/null # device, path
 . "${2:-/etc/dukaan/volume}"
@@ -27,7 +27,19 @@ check)
     exit 1
   fi
   ;;
-grow) resize2fs "$device" ;;
+grow)
+  if resize2fs "$device"; then exit 0; fi
+  # In a container the kernel may not allow it while the file system is used: then what uses it waits for a moment.
+  unit=$(systemd-escape --path --suffix=mount "$path")
+  users=$(systemctl list-units --plain --no-legend --state=active 'postgresql@*.service' | cut -d ' ' -f 1)
+  # Whoever needs the path is stopped with it.
+  systemctl stop "$unit"
+  failed=no
+  { e2fsck -f -p "$device" || [ $? -le 1 ]; } && resize2fs "$device" || failed=yes
+  # shellcheck disable=SC2086 # units, one a word
+  systemctl start "$unit" $users
+  [ "$failed" = no ]
+  ;;
 *)
   echo "unknown step $1" >&2
   exit 64
