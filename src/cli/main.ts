@@ -69,6 +69,14 @@ program
   .addOption(localOption())
   .option("--plan", "only say what would be made and moved, what the shop would notice, and how to go back")
   .addOption(
+    new Option("--format <format>", "of the plan; a picture shows before and after").choices([
+      "text",
+      "svg",
+      "mermaid",
+      "json",
+    ]),
+  )
+  .addOption(
     new Option(
       "--playbook <way>",
       "how the database moves: by a standby that takes over, or by the book: closed shop, dump, restore",

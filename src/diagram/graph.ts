@@ -27,11 +27,14 @@ export interface Box {
   size: string;
   /** Disks beside the machines' own, e.g. "120 GB volume each". */
   volume: string;
-  services: { name: string; stateful: boolean }[];
-  machines: { name: string; address: string; publicIpv4: boolean }[];
+  services: { name: string; stateful: boolean; moves?: boolean }[];
+  machines: { name: string; address: string; publicIpv4: boolean; mark?: Mark }[];
   /** What its services say to each other, and to the world. */
   inside: Label[];
 }
+
+/** In a picture of a change: it is made, or it is not needed any more. */
+export type Mark = "new" | "old";
 
 /** Everything between two boxes. */
 export interface Edge {

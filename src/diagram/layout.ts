@@ -22,8 +22,8 @@ export interface PlacedBox extends Rectangle {
   box: Box;
   /** Size and volume; beside the title when there is room, else below it. */
   size: Line[];
-  chips: (Rectangle & { name: string; stateful: boolean })[];
-  machines: (Rectangle & { name: string; address: string; publicIpv4: boolean })[];
+  chips: (Rectangle & Box["services"][number])[];
+  machines: (Rectangle & Box["machines"][number])[];
   inside: Line[];
 }
 

@@ -20,3 +20,11 @@ svg { font-family: Inter, system-ui, -apple-system, "Segoe UI", "Helvetica Neue"
   .machine { fill: #1c2940; stroke: #31415a; } .public { fill: #34d399; } .line { stroke: #8496ae; } .tip { fill: #8496ae; }
   .planned { fill: #4a3a0a; } .planned-text { fill: #fde68a; }
 }`;
+
+/** What a picture of a change has beside it. */
+export const changeStyle = `
+.machine.new { stroke: #047857; stroke-width: 2; } .machine.old { stroke: #b91c1c; stroke-width: 1.6; stroke-dasharray: 4 3; } .stateful.moves { stroke: #b45309; stroke-width: 2.4; }
+.mark-new { fill: #047857; font-weight: 650; } .mark-old { fill: #b91c1c; font-weight: 650; }
+@media (prefers-color-scheme: dark) {
+  .machine.new { stroke: #34d399; } .machine.old { stroke: #fca5a5; } .stateful.moves { stroke: #fbbf24; } .mark-new { fill: #34d399; } .mark-old { fill: #fca5a5; }
+}`;

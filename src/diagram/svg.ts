@@ -11,7 +11,7 @@ import {
   partiesOf,
   sizes,
 } from "./layout.js";
-import { style } from "./style.js";
+import { changeStyle, style } from "./style.js";
 import { textWidth, wrap } from "./text-width.js";
 
 /** A part of the page below the boxes. */
@@ -27,13 +27,57 @@ export function drawSvg(graph: Graph): string {
   const { edges, boxes, footer } = layOutGraph(graph);
   const regions = drawRegions(graph.regions, footer);
   const legend = drawFooter(graph, regions.bottom);
-  const height = Math.ceil(legend.bottom + page.margin);
-  return `${markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${page.width} ${height}" role="img" aria-label="${graph.title}: what runs where">
-<title>${graph.title}: what runs where</title>
-<style>${style}
+  const body = [
+    drawHeader(graph),
+    ...edges.map(drawEdge),
+    ...boxes.map(drawBox),
+    regions.drawn,
+    legend.drawn,
+  ];
+  return document(`${graph.title}: what runs where`, body.join(""), legend.bottom);
+}
+
+/**
+ * What is there before a change and after it, one below the other.
+ * @returns an SVG that stands by itself: no script, nothing to load
+ */
+export function drawChangeSvg(title: string, before: Graph, after: Graph): string {
+  const parts = [before, after].map((graph) => {
+    const { edges, boxes, height } = layOutGraph(graph);
+    return { drawn: [drawHeader(graph), ...edges.map(drawEdge), ...boxes.map(drawBox)].join(""), height };
+  });
+  const below = parts[0]!.height;
+  const legend = drawChangeLegend(below + parts[1]!.height + 24);
+  const body = markup`!${parts[0]!.drawn}<g transform="translate(0 ${round(below)})">
+!${parts[1]!.drawn}</g>
+!${legend.drawn}`;
+  return document(title, body, legend.bottom, style + changeStyle);
+}
+
+function document(title: string, body: string, bottom: number, styles = style): string {
+  const height = Math.ceil(bottom + page.margin);
+  return `${markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${page.width} ${height}" role="img" aria-label="${title}">
+<title>${title}</title>
+<style>${styles}
 </style>
 <rect class="page" width="${page.width}" height="${height}" rx="12"/>
-!${drawHeader(graph)}!${edges.map(drawEdge)}!${boxes.map(drawBox)}!${regions.drawn}!${legend.drawn}</svg>`}\n`;
+!${body}</svg>`}\n`;
+}
+
+function drawChangeLegend(top: number): Section {
+  const y = top + 10;
+  const x = page.margin;
+  const sample = (kind: string, left: number) =>
+    rectangle(kind, { x: left, y: y - 12, width: 24, height: 16 }, 6);
+  const drawn = [
+    sample("machine new", x),
+    text("small", { x: x + 32, y, text: "made" }),
+    sample("machine old", x + 90),
+    text("small", { x: x + 122, y, text: "not needed any more; kept until --finish" }),
+    sample("stateful moves", x + 380),
+    text("small", { x: x + 412, y, text: "moves, with its data" }),
+  ];
+  return { drawn: drawn.join(""), bottom: y };
 }
 
 function drawHeader({ title, subtitle, planned }: Graph): string {
@@ -54,17 +98,20 @@ function drawBox({ box, size, chips, machines, inside, ...place }: PlacedBox): s
 `;
 }
 
-function drawChip({ name, stateful, ...place }: PlacedBox["chips"][number]): string {
+function drawChip({ name, stateful, moves, ...place }: PlacedBox["chips"][number]): string {
   const { x, y } = place;
   const disk = `M${round(x + 10)} ${round(y + 8)}v6a4.5 2 0 0 0 9 0v-6a4.5 2 0 0 0 -9 0a4.5 2 0 0 0 9 0`;
   const kind = stateful ? "stateful" : "service";
-  return markup`!${rectangle(kind, place, 11)}!${stateful ? `${markup`<path class="disk" d="${disk}"/>`}\n` : ""}!${text(`${kind}-text`, { x: x + (stateful ? 24 : 10), y: y + 15, text: name })}`;
+  return markup`!${rectangle(moves ? `${kind} moves` : kind, place, 11)}!${stateful ? `${markup`<path class="disk" d="${disk}"/>`}\n` : ""}!${text(`${kind}-text`, { x: x + (stateful ? 24 : 10), y: y + 15, text: name })}`;
 }
 
-function drawMachine({ name, address, publicIpv4, ...place }: PlacedBox["machines"][number]): string {
+function drawMachine({ name, address, publicIpv4, mark, ...place }: PlacedBox["machines"][number]): string {
   const { x, y, width } = place;
   return [
-    rectangle("machine", place, 6),
+    rectangle(mark === undefined ? "machine" : `machine ${mark}`, place, 6),
+    mark === undefined
+      ? ""
+      : text(`small mark-${mark}`, { x: x + width - 9, y: y + 29, text: mark, anchor: "end" }),
     text("small strong", { x: x + 9, y: y + 15, text: name }),
     text("small", { x: x + 9, y: y + 29, text: address }),
     publicIpv4 ? dot(x + width - 11, y + 11) : "",

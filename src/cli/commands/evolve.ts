@@ -1,4 +1,6 @@
 import { createInterface } from "node:readline/promises";
+import { topologyOf } from "../../../stacks/index.js";
+import { drawChange, pictureOfChange } from "../../diagram/change.js";
 import { describeEvolution, type Evolution, planEvolution, type Playbook } from "../../evolve/plan.js";
 import type { Settings } from "../../settings/schema.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
@@ -21,6 +23,7 @@ interface EvolveOptions {
   stack: string;
   local?: boolean;
   plan?: boolean;
+  format?: "text" | "svg" | "mermaid" | "json";
   playbook?: Playbook;
   abort?: boolean;
   finish?: boolean;
@@ -42,9 +45,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   requireSameWay(settings, options);
   const evolution = planEvolution({ ...settings, stage: fromOf(settings, to) }, to, options.playbook);
   if (options.plan) {
-    process.stdout.write(
-      options.json ? `${JSON.stringify(evolution, undefined, 2)}\n` : describeEvolution(evolution),
-    );
+    process.stdout.write(drawPlan(evolution, settings, options));
     return;
   }
   const steps = stepsFor(evolution, settings, options);
@@ -76,6 +77,15 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
     return;
   }
   process.stdout.write(`\n${told(evolution, options, { shop, switched, carried, lost, seconds })}\n`);
+}
+
+function drawPlan(evolution: Evolution, settings: Settings, { json, format }: EvolveOptions): string {
+  const wanted = format ?? (json ? "json" : "text");
+  if (wanted === "text") return describeEvolution(evolution);
+  if (wanted === "json") return `${JSON.stringify(evolution, undefined, 2)}\n`;
+  const { joining: _joining, leaving: _leaving, playbook: _playbook, ...plain } = settings;
+  const at = (stage: Stage) => topologyOf({ ...plain, stage });
+  return drawChange[wanted](pictureOfChange(at(evolution.from), at(evolution.to)));
 }
 
 function stepsFor(evolution: Evolution, settings: Settings, options: EvolveOptions): Step<Progress>[] {
