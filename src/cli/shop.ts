@@ -41,7 +41,7 @@ export async function smokeTest(shop: ShopOutputs, timeoutSeconds = 15): Promise
   }
   throw new CliError(
     `the shop at ${shop.url} was not ready within ${timeoutSeconds} s: ${last}`,
-    "Look at the app's journal: ./dukaan ssh -- journalctl -u 'dukaan-api@*' -n 50",
+    "Look at the app's journal: ./dukaan ssh app-1 -- journalctl -u 'dukaan-api@*' -n 50",
   );
 }
 
@@ -52,7 +52,7 @@ function compareRelease(shop: ShopOutputs, body: string): void {
   throw new CliError(
     `the shop is open, but release ${release} serves it and not ${shop.release}: its server went back by itself`,
     [
-      "Why: ./dukaan ssh -- cat /opt/dukaan/releases/api/.failed",
+      "Why: ./dukaan ssh app-1 -- cat /opt/dukaan/releases/api/.failed",
       "Then deploy a corrected release with ./dukaan up, or stay at this one with ./dukaan rollback,",
       "or try the same one again with ./dukaan up --release latest.",
     ].join("\n"),

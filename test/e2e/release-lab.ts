@@ -30,12 +30,16 @@ export class ReleaseLab {
   readonly lab: Lab;
   url = "";
   private ca = "";
+  /** Machine → "root@203.0.113.10". */
+  private targets: Record<string, string> = {};
+  private databaseMachine = "";
 
-  static async create(name: string): Promise<ReleaseLab> {
+  /** @param options for the first `./dukaan up` */
+  static async create(name: string, ...options: string[]): Promise<ReleaseLab> {
     const made = new ReleaseLab(await createLab(name), await mkdtemp(join(tmpdir(), "dukaan-releases-")));
-    const first = await made.up();
-    made.url = first.url;
+    const first = await made.up(...options);
     made.ca = await readFile(first.ca, "utf8");
+    await made.locate();
     await made.lab.dukaan("seed", "--stores", "20", "--products", "50");
     return made;
   }
@@ -43,6 +47,19 @@ export class ReleaseLab {
   private constructor(lab: Lab, folder: string) {
     this.lab = lab;
     this.folder = folder;
+  }
+
+  /** Looks where the shop and its machines are, after they have changed. */
+  async locate(): Promise<void> {
+    const { stdout } = await this.lab.dukaan("outputs", "--json");
+    const outputs = JSON.parse(stdout) as {
+      url: string;
+      ssh: Record<string, string>;
+      services: Record<string, string[]>;
+    };
+    this.url = outputs.url;
+    this.targets = outputs.ssh;
+    this.databaseMachine = outputs.services["postgresql"]?.[0] ?? "";
   }
 
   async remove(): Promise<void> {
@@ -102,6 +119,19 @@ export class ReleaseLab {
     return report;
   }
 
+  /** The status of an answer to a request of its own. @param origin e.g. "https://203.0.113.10" */
+  async statusOf(origin: string, path = "/"): Promise<number> {
+    return await new Promise((resolve, reject) => {
+      const asking = request(`${origin}${path}`, { ca: this.ca, agent: false, timeout: 5000 }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode ?? 0);
+      });
+      asking.on("timeout", () => asking.destroy(new Error("no answer")));
+      asking.on("error", reject);
+      asking.end();
+    });
+  }
+
   /** The release that answers. */
   async served(): Promise<string> {
     const body = await new Promise<string>((resolve, reject) => {
@@ -116,13 +146,14 @@ export class ReleaseLab {
     return (JSON.parse(body) as { release: string }).release;
   }
 
-  /** Runs a script on the machine, its standard input after it. Without `./dukaan`, which asks Pulumi first. */
-  async onMachine(script: string, input = ""): Promise<string> {
+  /**
+   * Runs a script on a machine, its standard input after it. Without `./dukaan`, which asks Pulumi first.
+   * @param machine @default the database's
+   */
+  async onMachine(script: string, input = "", machine = this.databaseMachine): Promise<string> {
     const files = join(this.lab.stateFolder, "ssh");
     const options = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
-    const { stdout } = await execa("ssh", [...options, this.url.replace("https://", "root@"), script], {
-      input,
-    });
+    const { stdout } = await execa("ssh", [...options, this.targets[machine]!, script], { input });
     return stdout;
   }
 

@@ -1,56 +1,10 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import * as pulumi from "@pulumi/pulumi";
 import { provision } from "../../src/provision.js";
-import { parseSettings } from "../../src/settings/parse.js";
-import type { Settings } from "../../src/settings/schema.js";
+import { artifacts, backup, onThisComputer, outputsOf, settingsOf, short, stateful } from "./provisioned.js";
 import { type RecordedResource, recordResources } from "./record-resources.js";
 
-const artifacts = {
-  api: { directory: "/bundle", digest: "b".repeat(64) },
-  node: { archive: "/node.tar.gz", version: "24.21.0", digest: "c".repeat(64) },
-  modules: { archive: "/nowhere/sharp.tar.gz", digest: "ef".repeat(32) },
-};
-
-const secret = (what: string) => pulumi.secret(`SENTINEL ${what}`);
-
-/** What providers would answer, as far as others read it; secret where they make it secret. */
-function outputsOf(type: string, name: string): Record<string, unknown> {
-  switch (type) {
-    case "dukaan:index:SshKey":
-      return { publicKey: `ssh-ed25519 AAAA ${name}`, privateKey: secret(`key of ${name}`) };
-    case "dukaan:index:CertificateAuthority":
-    case "dukaan:index:Certificate":
-      return { certificate: `certificate of ${name}`, privateKey: secret(`key of ${name}`) };
-    case "dukaan:index:Role":
-      return { digest: `digest of ${name}` };
-    case "dukaan:index:Release":
-      return { digest: `digest of ${name}`, active: "0123456789ab" };
-    case "hcloud:index/primaryIp:PrimaryIp":
-      return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
-    case "random:index/randomPassword:RandomPassword":
-      return { result: secret(`password ${name}`) };
-    case "random:index/randomId:RandomId":
-      return { b64Std: "AAAAAAAAAAAAAAAAAAAAAA==" };
-    default:
-      return {};
-  }
-}
-
-function settingsOf(raw: Record<string, unknown>): Settings {
-  const { settings, problems } = parseSettings("test", { "hcloud:token": "t".repeat(64), ...raw });
-  if (!settings) throw new Error(JSON.stringify(problems));
-  return settings;
-}
-
-const backup = {
-  endpoint: "https://nbg1.your-objectstorage.com",
-  region: "nbg1",
-  bucket: "shop-backups",
-  accessKey: "SENTINEL-ACCESS-KEY",
-  secretKey: "SENTINEL-SECRET-KEY",
-};
 const images = { ...backup, bucket: "shop-images", secretKey: "SENTINEL-IMAGES-SECRET-KEY" };
-const local = settingsOf({ "hcloud:endpoint": "http://127.0.0.1:8470/v1", "dukaan:backup": backup });
+const local = settingsOf(onThisComputer);
 const real = settingsOf({
   "dukaan:operatorCidrs": ["198.51.100.7/32"],
   "dukaan:sms": { url: "https://sms.example.com/", secret: `whsec_SENTINEL${"A".repeat(32)}` },
@@ -64,14 +18,6 @@ const split = settingsOf({
   "dukaan:backup": backup,
   "dukaan:stage": "split",
 });
-
-/** Losing one of these loses data, or addresses that others rely on. (So does the passphrase of the backups.) */
-const stateful = [
-  "hcloud:index/network:Network",
-  "hcloud:index/networkSubnet:NetworkSubnet",
-  "hcloud:index/primaryIp:PrimaryIp",
-  "hcloud:index/server:Server",
-];
 
 let onLocal: RecordedResource[];
 let onReal: RecordedResource[];
@@ -301,10 +247,6 @@ describe("resources of stage droplet", () => {
 
 function serverOf(resources: RecordedResource[]): RecordedResource | undefined {
   return resources.find(({ type }) => type === "hcloud:index/server:Server");
-}
-
-function short(type: string): string {
-  return type.split(":").at(-1) ?? type;
 }
 
 /** Pulumi's wrapper of a secret on the wire. */

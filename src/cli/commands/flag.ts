@@ -2,7 +2,7 @@ import { hostname, userInfo } from "node:os";
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
-import { chooseMachine, noOpenSsh, sshAccess } from "./ssh.js";
+import { machinesRunning, noOpenSsh, sshAccess } from "./ssh.js";
 
 interface FlagOptions {
   stack: string;
@@ -40,7 +40,7 @@ export async function flag(
     );
   const session = await openSession(options);
   const access = await sshAccess(session);
-  const machine = chooseMachine(access, Object.keys(access.targets)[0]);
+  const [machine = ""] = Object.values(machinesRunning(access, "api"));
   const result = await execa("ssh", [...access.options, machine, "sh", "-s"], {
     input: remoteScript(action, name),
     reject: false,

@@ -28,7 +28,7 @@ export async function loginCode(options: { stack: string; local?: boolean; json?
   const answers = await Promise.all(
     Object.values(machinesRunning(access, "api")).map((target) => ask(access, target)),
   );
-  if (!answers.some((answer) => answer.startsWith("log\n"))) {
+  if (!answers.some((answer) => answer.split("\n")[0] === "log")) {
     throw new CliError(
       `the codes of stack ${options.stack} go out by SMS and are written down nowhere`,
       "Look at the phone; to have them logged instead, set dukaan:sms to log.",

@@ -1,0 +1,145 @@
+import { request } from "node:http";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { note, ReleaseLab } from "./release-lab.js";
+
+// A stack with one app server becomes a fleet, and the fleet changes, under 50 visits a second: no request may fail, and
+// every order must be there once. The tests build on one another. DUKAAN_LONG=1 goes all the way: to five app servers and
+// back to stage split.
+
+const long = process.env["DUKAAN_LONG"] === "1";
+
+let shop: ReleaseLab;
+/** Where the shop was at stage split. */
+let oldUrl: string;
+
+beforeAll(async () => {
+  shop = await ReleaseLab.create("fleet", "--stage", "split");
+  oldUrl = shop.url;
+});
+afterAll(() => shop?.remove());
+
+describe("the way from split to fleet", () => {
+  it("is not gone by up, which would close the old address", async () => {
+    const refused = await shop.lab.dukaan("up", "--stage", "fleet");
+    expect(refused).toMatchObject({ exitCode: 4 });
+    expect(refused.stderr).toContain("./dukaan evolve fleet");
+    expect(await shop.statusOf(oldUrl)).toBe(200);
+  });
+
+  it("fails no request, at the old address nor at the new one", async () => {
+    await shop.underLoad("split to fleet", () => succeeds("evolve", "fleet"));
+    await shop.locate();
+    expect(shop.url).not.toBe(oldUrl);
+    expect(await Promise.all([shop.statusOf(oldUrl), shop.statusOf(shop.url)])).toEqual([200, 200]);
+    await shop.underLoad("old address closed", () => succeeds("evolve", "fleet", "--finish"));
+    await expect(shop.statusOf(oldUrl)).rejects.toThrow();
+  });
+
+  it("ends at a balancer that redirects to HTTPS, and hands on who a visitor is and nothing that one claims", async () => {
+    const location = await redirectOf(`${shop.url.replace("https:", "http:")}/stores?q=1`);
+    expect(location).toBe(`${shop.url}/stores?q=1`);
+    expect(await shop.statusOf(shop.url, "/rotation")).toBe(404);
+    const lines = await shop.onMachine(
+      "journalctl --identifier nginx --lines 50 --output cat --no-pager",
+      "",
+      "app-1",
+    );
+    const clients = new Set([...lines.matchAll(/"client":"([^"]+)"/g)].map(([, address]) => address));
+    // This computer's, not the balancer's.
+    expect([...clients]).toEqual([expect.stringMatching(/^203\.0\.113\./)]);
+  });
+});
+
+describe("a release", () => {
+  it("goes from one server to the next, and an app server comes and goes, without a failed request", async () => {
+    await shop.build("good", (source) => `${source}\nconsole.error("a line more");\n`);
+    await shop.underLoad("release", async () => {
+      const { release, changes } = await shop.up();
+      expect(changes).toMatchObject({ update: 2 });
+      expect(await shop.served()).toBe(release);
+    });
+    expect(await releasesOn("app-1", "app-2")).toHaveLength(1);
+  });
+
+  it("that is bad stops at the first server, which goes back; the fleet serves on", async () => {
+    const before = await releasesOn("app-1", "app-2");
+    await shop.build("bad", (source) => `${source}\nsetTimeout(() => process.exit(1), 100);\n`);
+    await shop.underLoad("bad release", async () => {
+      const result = await shop.lab.dukaan("up");
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toMatch(/app-1-api: release .* (did not become ready|ended)/s);
+      expect(result.stderr).not.toContain("app-2-api");
+    });
+    expect(await releasesOn("app-1", "app-2")).toEqual(before);
+    await shop.build("good", (source) => `${source}\nconsole.error("a line more");\n`);
+  });
+});
+
+describe("the number of app servers", () => {
+  const scale = async (count: number) => {
+    await shop.lab.configure("dukaan:appServers", String(count));
+    const result = await shop.lab.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    expect(result, result.stdout).toMatchObject({ exitCode: 0 });
+  };
+
+  it("grows and shrinks by up alone, without a failed request", async () => {
+    const counts = long ? [5, 3, 2] : [3, 2];
+    for (const count of counts) {
+      const report = await shop.underLoad(`${count} app servers`, () => scale(count));
+      expect(report.failed).toBe(0);
+      const servers = await shop.onMachine("sed -n 's/^ *server //p' /etc/haproxy/haproxy.cfg", "", "edge-1");
+      expect(new Set(servers.split("\n").map((line) => line.split(" ")[0])).size).toBe(count);
+    }
+  });
+});
+
+describe("the balancer", () => {
+  it("takes a new certificate without a failed request", async () => {
+    const shown = () =>
+      shop.onMachine("openssl x509 -noout -serial -in /etc/haproxy/tls/public.pem", "", "edge-1");
+    const before = await shown();
+    await shop.underLoad("new certificate", async () => {
+      const urns = (await shop.lab.pulumi("stack", "--show-urns")).stdout;
+      const urn = /urn:\S+dukaan:index:Certificate::edge-1\b/.exec(urns)?.[0] ?? "";
+      const options = ["--yes", "--skip-preview", "--non-interactive", "--replace", urn];
+      const result = await shop.lab.pulumi("up", ...options);
+      expect(result, result.stdout).toMatchObject({ exitCode: 0 });
+    });
+    expect(await shown()).not.toBe(before);
+  });
+});
+
+it.runIf(long)("goes back to stage split without a failed request", async () => {
+  const before = shop.url;
+  await shop.underLoad("fleet to split", () => succeeds("evolve", "split"));
+  await shop.locate();
+  expect(shop.url).toBe(oldUrl);
+  expect(await shop.statusOf(before)).toBe(200);
+  await shop.underLoad("balancer removed", () => succeeds("evolve", "split", "--finish"));
+  await expect(shop.statusOf(before)).rejects.toThrow();
+});
+
+async function succeeds(...args: string[]): Promise<void> {
+  const result = await shop.lab.dukaan(...args);
+  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
+  note(`${args.join(" ")}: ${result.seconds.toFixed(1)} s`);
+}
+
+/** What is current on these machines, each release once. */
+async function releasesOn(...machines: string[]): Promise<string[]> {
+  const links = await Promise.all(
+    machines.map((machine) => shop.onMachine("readlink /opt/dukaan/releases/api/current", "", machine)),
+  );
+  return [...new Set(links.map((link) => link.trim()))];
+}
+
+function redirectOf(url: string): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    request(url, { agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.headers.location);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
