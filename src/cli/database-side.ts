@@ -9,7 +9,7 @@ export class MachineSilent extends CliError {
   constructor(readonly machine: string) {
     super(
       `${machine} does not answer`,
-      "Run the same command again: it switches on what is off, and goes on from there. If the machine is lost for good: docs/runbooks/evolve.md",
+      "Run the same command again: it switches on what is off, and goes on from there. If the machine is lost for good: --accept-data-loss; see docs/runbooks/evolve.md",
     );
     this.name = "MachineSilent";
   }

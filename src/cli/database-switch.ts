@@ -38,7 +38,7 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   const [old, next] = await Promise.all([source.status(), target.status()]);
   const step = nextStep(old, next);
   if (step.go === "lead") {
-    report("the database has moved already");
+    report(says.lead);
     await onPools(move, "lead", move.host);
     return { pausedMillis: 0, comparedMillis: 0 };
   }
@@ -53,12 +53,7 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   if (step.go !== "switch")
     throw refused(move, "why" in step ? step.why : `the database of ${target.machine} does not follow`);
 
-  report(says.compare);
-  const compared = await compareTables(move);
-  report(says.drain);
-  await source.step("drain");
-  // A standby that is behind is noticed before anybody waits for it.
-  await target.step("await", await source.step("position"), "20");
+  const compared = await prepare(move);
 
   await onPools(move, "arm", String(longestPauseSeconds));
   report(says.hold);
@@ -77,6 +72,32 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   report(says.lead);
   await onPools(move, "lead", move.host);
   return { ...compared, pausedMillis: performance.now() - started };
+}
+
+/**
+ * Everything that takes time, while the shop is open.
+ * @throws CliError with what the standby's PostgreSQL says, when it fell behind or down meanwhile
+ */
+async function prepare(move: Switch): Promise<Pick<Switched, "tables" | "comparedMillis">> {
+  const { source, target, report } = move;
+  try {
+    report(says.compare);
+    const compared = await compareTables(move);
+    report(says.drain);
+    await source.step("drain");
+    // A standby that is behind is noticed before anybody waits for it.
+    await target.step("await", await source.step("position"), "10");
+    return compared;
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    const said = await target.step("problem").catch(() => "");
+    if (said === "") throw error;
+    throw new CliError(
+      `${error.message}\nThe PostgreSQL of ${target.machine} says: ${said}`,
+      `${error.remedy} Nothing was moved, and the shop is not affected.`,
+      error.exitCode,
+    );
+  }
 }
 
 /** The old database was ended by an earlier run, which is gone. */

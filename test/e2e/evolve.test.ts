@@ -1,15 +1,11 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { MachineReport } from "../../src/diagnose/report.js";
-import { startLoad } from "../../src/load/load.js";
-import type { Report } from "../../src/load/report.js";
 import { verify } from "../../src/load/verify.js";
 import type { NetworkFinding } from "../../src/prove/judge.js";
-import { createLab, type Lab } from "./lab.js";
+import type { Lab } from "./lab.js";
+import { figures, MovingLab, note } from "./moving-lab.js";
 import { openInCloud } from "./network-holes.js";
 
 // A shop that is used moves its database to another machine and back: no order may be lost or doubled, no request may
@@ -17,46 +13,36 @@ import { openInCloud } from "./network-holes.js";
 
 const RATE = 100;
 
+let shop: MovingLab;
 let lab: Lab;
-let folder: string;
-let url: string;
-let ca: string;
-let caFile: string;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "dukaan-evolve-"));
-  lab = await createLab("evolve");
-  const up = JSON.parse(await succeeds("up", "--json")) as { url: string; ca: string };
-  ({ url, ca: caFile } = up);
-  ca = await readFile(up.ca, "utf8");
-  await succeeds("seed", "--stores", "20", "--products", "50");
+  shop = await MovingLab.create("evolve");
+  lab = shop.lab;
 });
-afterAll(async () => {
-  await lab?.remove();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(async () => shop?.remove());
 
 it("says what it would do, and does nothing", async () => {
-  const plan = await succeeds("evolve", "split", "--plan");
+  const plan = await shop.succeeds("evolve", "split", "--plan");
   expect(plan).toMatch(/makes +database-1/);
   expect(plan).toMatch(/moves +the database from app-1 to database-1/);
   const nothing = await lab.dukaan("evolve", "replicas");
   expect(nothing).toMatchObject({ exitCode: 2 });
   expect(nothing.stderr).toContain("stage replicas is not built yet");
-  expect((await outputs()).stage).toBe("droplet");
+  expect((await shop.outputs()).stage).toBe("droplet");
 });
 
 it("can be undone while the standby follows", async () => {
   // Ended hard as soon as the standby is there.
-  await killedAt("holding queries back", "evolve", "split");
-  await expect.poll(() => visit("/"), { timeout: 10_000 }).toBe(200);
+  await shop.killedAt("holding queries back", "evolve", "split");
+  await expect.poll(() => shop.visit("/"), { timeout: 10_000 }).toBe(200);
   const restored = await lab.dukaan("restore", "--latest", "--yes");
   expect(restored).toMatchObject({ exitCode: 4 });
   expect(restored.stderr).toContain("on its way to stage split");
-  await succeeds("evolve", "split", "--abort");
-  const { stage, services } = await outputs();
+  await shop.succeeds("evolve", "split", "--abort");
+  const { stage, services } = await shop.outputs();
   expect({ stage, on: services["postgresql"] }).toEqual({ stage: "droplet", on: ["app-1"] });
-  expect(await stateOf("app-1")).toBe("primary");
+  expect(await shop.stateOf("app-1")).toBe("primary");
   const again = await lab.dukaan("evolve", "split", "--abort");
   expect(again).toMatchObject({ exitCode: 4 });
   expect(again.stderr).toContain("nothing is on its way to split");
@@ -64,8 +50,8 @@ it("can be undone while the standby follows", async () => {
 
 describe("droplet → split", () => {
   it("moves the database under load without a failed request and without a lost order", async () => {
-    const report = await underLoad("split", async () => {
-      const told = JSON.parse(await succeeds("evolve", "split", "--json")) as {
+    const report = await shop.underLoad("split", RATE, async () => {
+      const told = JSON.parse(await shop.succeeds("evolve", "split", "--json")) as {
         stage: string;
         pausedMillis: number;
         tables: number;
@@ -78,16 +64,16 @@ describe("droplet → split", () => {
   });
 
   it("leaves one database that accepts writes, also after a reboot of the old one's machine", async () => {
-    expect([await stateOf("app-1"), await stateOf("database-1")]).toEqual(["fenced", "primary"]);
-    await onMachine("app-1", "systemctl start postgresql@15-main; systemctl reboot");
+    expect([await shop.stateOf("app-1"), await shop.stateOf("database-1")]).toEqual(["fenced", "primary"]);
+    await shop.onMachine("app-1", "systemctl start postgresql@15-main; systemctl reboot");
     await sleep(1000);
-    await expect.poll(() => visit("/"), { timeout: 60_000, interval: 500 }).toBe(200);
-    expect(await stateOf("app-1")).toBe("fenced");
-    expect(await onMachine("app-1", "pgrep -c postgres || true")).toBe("0");
-    expect(await visit("/readyz")).toBe(200);
+    await expect.poll(() => shop.visit("/"), { timeout: 60_000, interval: 500 }).toBe(200);
+    expect(await shop.stateOf("app-1")).toBe("fenced");
+    expect(await shop.onMachine("app-1", "pgrep -c postgres || true")).toBe("0");
+    expect(await shop.visit("/readyz")).toBe(200);
     const connections =
       "select count(*) > 0 and bool_and(ssl) from pg_stat_ssl join pg_stat_activity using (pid) where usename like 'shop%'";
-    expect(await database(connections)).toBe("t");
+    expect(await shop.database(connections)).toBe("t");
   });
 
   it("has nothing left to do, and stays where it is at the next up", async () => {
@@ -95,7 +81,17 @@ describe("droplet → split", () => {
     const up = await lab.dukaan("up");
     expect(up, up.stderr).toMatchObject({ exitCode: 0 });
     expect(up.stderr).toContain("no changes");
-    expect((await outputs()).stage).toBe("split");
+    expect((await shop.outputs()).stage).toBe("split");
+  });
+
+  it("changes the database's password without a failed request", async () => {
+    const logins = "select string_agg(rolname, ' ' order by rolname) from pg_roles where rolname ~ '^shop_'";
+    expect(await shop.database(logins)).toBe("shop_1");
+    const report = await shop.underLoad("rotated", RATE / 2, () =>
+      shop.succeeds("rotate", "database-password"),
+    );
+    note(`change of the password on stage split: ${figures(report)}`);
+    expect(await shop.database(logins)).toBe("shop_2");
   });
 
   it("lets pass what is declared and nothing else, and says so when it does not", async () => {
@@ -104,8 +100,8 @@ describe("droplet → split", () => {
     const closeInCloud = await openInCloud(lab, "lab-fsn1-database", 9200);
     const rule = "nft insert rule inet dukaan private";
     const stranger = "systemd-run -q -u stranger python3 -m http.server 8088";
-    await onMachine("app-1", `${rule} udp dport 5353 accept; ${stranger}`);
-    await onMachine("database-1", `${rule} tcp dport 5432 drop`);
+    await shop.onMachine("app-1", `${rule} udp dport 5353 accept; ${stranger}`);
+    await shop.onMachine("database-1", `${rule} tcp dport 5432 drop`);
     const { exitCode, findings } = await proveNetwork("--sample", "0");
     expect(exitCode).toBe(1);
     const found = findings.map(({ kind, from, to, side, what }) => [kind, from, to, side, ...what].join(" "));
@@ -119,8 +115,8 @@ describe("droplet → split", () => {
     );
 
     await closeInCloud();
-    await onMachine("app-1", "systemctl stop stranger; systemctl reload nftables");
-    await onMachine("database-1", "systemctl reload nftables");
+    await shop.onMachine("app-1", "systemctl stop stranger; systemctl reload nftables");
+    await shop.onMachine("database-1", "systemctl reload nftables");
     expect(await proveNetwork("--sample", "0")).toMatchObject({ exitCode: 0, findings: [] });
   });
 
@@ -139,13 +135,13 @@ describe("droplet → split", () => {
   });
 
   it("is restored from backups as the droplet was", async () => {
-    const before = await database("select count(*) from orders");
-    const restored = JSON.parse(await succeeds("restore", "--latest", "--yes", "--json")) as {
+    const before = await shop.database("select count(*) from orders");
+    const restored = JSON.parse(await shop.succeeds("restore", "--latest", "--yes", "--json")) as {
       aside: string;
     };
-    expect(await database("select count(*) from orders")).toBe(before);
-    await onMachine("database-1", `rm -r ${restored.aside}`);
-    await underLoad("restored", () => sleep(2000));
+    expect(await shop.database("select count(*) from orders")).toBe(before);
+    await shop.onMachine("database-1", `rm -r ${restored.aside}`);
+    await shop.underLoad("restored", RATE, () => sleep(2000));
   });
 });
 
@@ -154,31 +150,31 @@ describe("split → droplet", () => {
     const early = await lab.dukaan("evolve", "droplet");
     expect(early).toMatchObject({ exitCode: 4 });
     expect(early.stderr).toContain("./dukaan evolve split --finish");
-    await succeeds("evolve", "split", "--finish");
-    const journal = join(folder, "back.jsonl");
-    const load = await startLoad({ url, ca, rate: RATE / 4, journal });
+    await shop.succeeds("evolve", "split", "--finish");
+    const journal = join(shop.folder, "back.jsonl");
+    const load = await shop.startLoad(journal, RATE / 4);
     try {
-      await killedAt("holding queries back", "evolve", "droplet");
-      const states = [await stateOf("app-1"), await stateOf("database-1")];
+      await shop.killedAt("holding queries back", "evolve", "droplet");
+      const states = [await shop.stateOf("app-1"), await shop.stateOf("database-1")];
       expect(states.filter((state) => state === "primary").length, states.join()).toBeLessThanOrEqual(1);
       // An `up` by somebody who does not know of the move harms nothing.
       const meddling = await lab.dukaan("up");
       expect([0, 4], meddling.stderr).toContain(meddling.exitCode);
-      await succeeds("evolve", "droplet");
+      await shop.succeeds("evolve", "droplet");
     } finally {
       await load.stop();
     }
-    expect([await stateOf("app-1"), await stateOf("database-1")]).toEqual(["primary", "fenced"]);
-    const { findings, orders } = await verify(journal, database);
+    expect([await shop.stateOf("app-1"), await shop.stateOf("database-1")]).toEqual(["primary", "fenced"]);
+    const { findings, orders } = await verify(journal, (sql) => shop.database(sql));
     expect(findings).toEqual([]);
     expect(orders.placed).toBeGreaterThan(0);
   });
 
   it("removes the machine that nobody needs when it is told to", async () => {
-    await succeeds("evolve", "droplet", "--finish");
-    const { stage, addresses } = await outputs();
+    await shop.succeeds("evolve", "droplet", "--finish");
+    const { stage, addresses } = await shop.outputs();
     expect({ stage, machines: Object.keys(addresses) }).toEqual({ stage: "droplet", machines: ["app-1"] });
-    await underLoad("droplet", () => sleep(2000));
+    await shop.underLoad("droplet", RATE, () => sleep(2000));
     const up = await lab.dukaan("up");
     expect(up.stderr).toContain("no changes");
   });
@@ -188,99 +184,4 @@ async function proveNetwork(...options: string[]) {
   const { exitCode, stdout, stderr } = await lab.dukaan("prove", "network", "--json", ...options);
   expect([0, 1], stderr).toContain(exitCode);
   return { exitCode, ...(JSON.parse(stdout) as { proven: boolean; findings: NetworkFinding[] }) };
-}
-
-interface Outputs {
-  stage: string;
-  services: Record<string, string[]>;
-  addresses: Record<string, { ipv4: string }>;
-}
-
-async function outputs(): Promise<Outputs> {
-  return JSON.parse(await succeeds("outputs", "--json")) as Outputs;
-}
-
-async function succeeds(...args: string[]): Promise<string> {
-  const result = await lab.dukaan(...args);
-  expect(result, result.stderr).toMatchObject({ exitCode: 0 });
-  return result.stdout;
-}
-
-/** Runs a command and ends it with everything it started as soon as it says these words. */
-async function killedAt(words: string, ...args: string[]): Promise<void> {
-  const running = lab.start(...args);
-  const said = await new Promise<string>((resolve) => {
-    let text = "";
-    running.stderr.setEncoding("utf8").on("data", (part: string) => {
-      text += part;
-      if (text.includes(words)) resolve(text);
-    });
-    running.once("exit", () => resolve(text));
-  });
-  expect(said).toContain(words);
-  process.kill(-running.pid!, "SIGKILL");
-}
-
-/** What a machine's database is. */
-async function stateOf(machine: string): Promise<string> {
-  const status = await onMachine(machine, "/usr/local/lib/dukaan/database status");
-  return (JSON.parse(status) as { state: string }).state;
-}
-
-async function visit(path: string): Promise<number> {
-  const { stdout } = await execa(
-    "curl",
-    ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5", "--cacert", caFile, `${url}${path}`],
-    { reject: false },
-  );
-  return Number(stdout);
-}
-
-async function underLoad(name: string, work: () => Promise<unknown>): Promise<Report> {
-  const journal = join(folder, `${name}.jsonl`);
-  const load = await startLoad({ url, ca, rate: RATE, journal });
-  let report: Report;
-  try {
-    await sleep(1000);
-    await work();
-  } finally {
-    report = await load.stop();
-  }
-  expect(report.errors, JSON.stringify(report.firstFailures)).toEqual({});
-  const { findings, orders } = await verify(journal, database);
-  expect(findings).toEqual([]);
-  expect(orders.placed).toBe(report.orders.placed);
-  return report;
-}
-
-function figures({ requests, failed, latency: { p50, p99, max }, orders }: Report): string {
-  return `${failed} of ${requests} requests failed, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms, ${orders.placed} orders`;
-}
-
-function note(text: string): void {
-  process.stderr.write(`  ${text}\n`);
-}
-
-/** Asks the database, wherever it is. */
-async function database(sql: string): Promise<string> {
-  const machine = (await stateOf("app-1")) === "primary" ? "app-1" : "database-1";
-  return (
-    await onMachine(machine, `runuser -u postgres -- psql -qAtX shop -c "${sql.replaceAll('"', '\\"')}"`)
-  ).trim();
-}
-
-const addresses = new Map<string, string>();
-
-/** Without `./dukaan`, which asks Pulumi first: this is called often. */
-async function onMachine(machine: string, script: string): Promise<string> {
-  if (!addresses.has(machine)) {
-    for (const [name, { ipv4 }] of Object.entries((await outputs()).addresses)) addresses.set(name, ipv4);
-    await lab.dukaan("ssh", machine, "--", "true");
-  }
-  const files = join(lab.stateFolder, "ssh");
-  const options = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
-  const { stdout } = await execa("ssh", [...options, `root@${addresses.get(machine)}`, script], {
-    reject: false,
-  });
-  return stdout.trim();
 }

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { whyOverBudget } from "../../src/budget.js";
-import { requireBudget } from "../../src/cli/budget.js";
+import { requireBudget, requireBudgetToEvolve } from "../../src/cli/budget.js";
 import { ExitCode } from "../../src/cli/errors.js";
 import { overBudget } from "../../src/cost/budget.js";
+import { planEvolution } from "../../src/evolve/plan.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { topologyOf } from "../../stacks/index.js";
 import { pricing } from "./cost-prices.js";
@@ -80,5 +81,30 @@ describe("./dukaan up", () => {
   it("goes on within it, and without one", () => {
     expect(check({ "dukaan:serverType": "cx33", "dukaan:monthlyBudget": 9 })).not.toThrow();
     expect(check({ "dukaan:serverType": "cx33" })).not.toThrow();
+  });
+});
+
+describe("./dukaan evolve", () => {
+  it("is refused before it makes anything that is above the budget, also for the time of the move", () => {
+    const check = (monthlyBudget: number, raw: Record<string, unknown>) => () => {
+      const parsed = { ...base, ...raw, "dukaan:monthlyBudget": monthlyBudget };
+      const settings = parseSettings("prod", parsed).settings!;
+      requireBudgetToEvolve(
+        settings,
+        planEvolution(settings, settings.stage === "split" ? "droplet" : "split"),
+      );
+    };
+    // Two cx33 with an IPv4 each: 17.98 €. On the way back both are there until the move is finished.
+    const sizes = { "dukaan:serverType": "cx33", "dukaan:databaseServerType": "cx33" };
+    for (const stage of ["droplet", "split"]) {
+      expect(check(17, { ...sizes, "dukaan:stage": stage })).toThrow(
+        expect.objectContaining({
+          message: expect.stringMatching(/more than dukaan:monthlyBudget \(€17\)/),
+          remedy: expect.stringContaining("--over-budget"),
+          exitCode: ExitCode.refused,
+        }),
+      );
+      expect(check(19, { ...sizes, "dukaan:stage": stage })).not.toThrow();
+    }
   });
 });

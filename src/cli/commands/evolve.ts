@@ -4,7 +4,7 @@ import { drawChange, pictureOfChange } from "../../diagram/change.js";
 import { describeEvolution, type Evolution, planEvolution, type Playbook } from "../../evolve/plan.js";
 import type { Settings } from "../../settings/schema.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
-import { requireBudget } from "../budget.js";
+import { requireBudgetToEvolve } from "../budget.js";
 import type { Carried } from "../database-copy.js";
 import type { Switched } from "../database-switch.js";
 import { CliError, ExitCode } from "../errors.js";
@@ -49,10 +49,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
     return;
   }
   const steps = stepsFor(evolution, settings, options);
-  if (!options.overBudget && !options.abort && !options.finish) {
-    requireBudget({ ...settings, ...evolution.settings.during });
-    requireBudget({ ...settings, ...evolution.settings.after });
-  }
+  if (!options.overBudget && !options.abort && !options.finish) requireBudgetToEvolve(settings, evolution);
   await requireConsent(stack, evolution, options);
   const open: Step<Progress> = {
     title: "Tools and cloud",

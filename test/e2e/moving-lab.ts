@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { execa } from "execa";
+import { type Load, startLoad } from "../../src/load/load.js";
+import type { Report } from "../../src/load/report.js";
+import { verify } from "../../src/load/verify.js";
+import { createLab, type Lab } from "./lab.js";
+
+export interface Outputs {
+  stage: string;
+  services: Record<string, string[]>;
+  addresses: Record<string, { ipv4: string; private: string }>;
+}
+
+/** A lab whose shop is filled, and whose database moves between its machines. */
+export class MovingLab {
+  /** Journals of this test. */
+  readonly folder: string;
+  readonly lab: Lab;
+  url = "";
+  private ca = "";
+  private caFile = "";
+  private readonly addresses = new Map<string, string>();
+  private sshFiles: string[] = [];
+
+  static async create(name: string): Promise<MovingLab> {
+    const made = new MovingLab(await createLab(name), await mkdtemp(join(tmpdir(), `dukaan-${name}-`)));
+    const up = JSON.parse(await made.succeeds("up", "--json")) as { url: string; ca: string };
+    made.url = up.url;
+    made.caFile = up.ca;
+    made.ca = await readFile(up.ca, "utf8");
+    await made.succeeds("seed", "--stores", "20", "--products", "50");
+    return made;
+  }
+
+  private constructor(lab: Lab, folder: string) {
+    this.lab = lab;
+    this.folder = folder;
+  }
+
+  async remove(): Promise<void> {
+    await this.lab.remove();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async outputs(): Promise<Outputs> {
+    return JSON.parse(await this.succeeds("outputs", "--json")) as Outputs;
+  }
+
+  async succeeds(...args: string[]): Promise<string> {
+    const result = await this.lab.dukaan(...args);
+    assert.equal(result.exitCode, 0, result.stderr);
+    return result.stdout;
+  }
+
+  /** Runs a command; does something as soon as it says these words; waits for its end. */
+  async runUntil(
+    words: string,
+    then: (pid: number) => unknown,
+    ...args: string[]
+  ): Promise<{ exitCode: number | null; stderr: string }> {
+    const running = this.lab.start(...args);
+    let stderr = "";
+    const ended = new Promise<number | null>((resolve) => running.once("exit", resolve));
+    const said = new Promise<void>((resolve) => {
+      running.stderr.setEncoding("utf8").on("data", (part: string) => {
+        stderr += part;
+        if (stderr.includes(words)) resolve();
+      });
+      void ended.then(() => resolve());
+    });
+    await said;
+    assert.ok(stderr.includes(words), `it never said "${words}":\n${stderr}`);
+    await then(running.pid!);
+    return { exitCode: await ended, stderr };
+  }
+
+  /** Runs a command and ends it with everything it started as soon as it says these words. */
+  async killedAt(words: string, ...args: string[]): Promise<void> {
+    await this.runUntil(words, (pid) => process.kill(-pid, "SIGKILL"), ...args);
+  }
+
+  /** What a machine's database is; undefined where nobody answers. */
+  async stateOf(machine: string): Promise<string | undefined> {
+    const status = await this.onMachine(machine, "/usr/local/lib/dukaan/database status");
+    return status === "" ? undefined : (JSON.parse(status) as { state: string }).state;
+  }
+
+  async visit(path: string): Promise<number> {
+    const options = ["-s", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "5"];
+    const { stdout } = await execa("curl", [...options, "--cacert", this.caFile, `${this.url}${path}`], {
+      reject: false,
+    });
+    return Number(stdout);
+  }
+
+  startLoad(journal: string, rate: number): Promise<Load> {
+    return startLoad({ url: this.url, ca: this.ca, rate, journal });
+  }
+
+  /** Does something under load; fails when a request did, or when an order is not as it should be. */
+  async underLoad(name: string, rate: number, work: () => Promise<unknown>): Promise<Report> {
+    const journal = join(this.folder, `${name}.jsonl`);
+    const load = await this.startLoad(journal, rate);
+    let report: Report;
+    try {
+      await sleep(1000);
+      await work();
+    } finally {
+      report = await load.stop();
+    }
+    assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
+    await this.requireAllOrders(journal, report);
+    return report;
+  }
+
+  /** Every order that was acknowledged is there once, and nothing else is. */
+  async requireAllOrders(journal: string, report: Report): Promise<void> {
+    const { findings, orders } = await verify(journal, (sql) => this.database(sql));
+    assert.deepEqual(findings, []);
+    assert.equal(orders.placed, report.orders.placed);
+  }
+
+  /** Asks the database, wherever it is. */
+  async database(sql: string): Promise<string> {
+    const machine = (await this.stateOf("app-1")) === "primary" ? "app-1" : "database-1";
+    return this.onMachine(
+      machine,
+      `cd /; runuser -u postgres -- psql -qAtX shop -c "${sql.replaceAll('"', '\\"')}"`,
+    );
+  }
+
+  /** Whether a machine has been asked before, or the stack's outputs have been read since it is there. */
+  knows(machine: string): boolean {
+    return this.addresses.has(machine);
+  }
+
+  /** What a script prints there; empty when nobody answers. Without `./dukaan`, which asks Pulumi first: it is called often. */
+  async onMachine(machine: string, script: string): Promise<string> {
+    if (!this.addresses.has(machine)) await this.learnAddresses();
+    const { stdout } = await execa(
+      "ssh",
+      [...this.sshFiles, "-o", "ConnectTimeout=2", `root@${this.addresses.get(machine)}`, script],
+      { reject: false, stdin: "ignore" },
+    );
+    return stdout.trim();
+  }
+
+  /** New machines, and what a machine that was made anew shows. */
+  async learnAddresses(): Promise<void> {
+    const { addresses } = await this.outputs();
+    for (const [name, { ipv4 }] of Object.entries(addresses)) this.addresses.set(name, ipv4);
+    await this.lab.dukaan("ssh", "app-1", "--", "true");
+    const files = join(this.lab.stateFolder, "ssh");
+    this.sshFiles = ["-i", join(files, "key"), "-o", `UserKnownHostsFile=${join(files, "known_hosts")}`];
+  }
+}
+
+export function figures({ requests, failed, latency: { p50, p99, max }, orders }: Report): string {
+  return `${failed} of ${requests} requests failed, p50 ${p50} ms, p99 ${p99} ms, max ${max} ms, ${orders.placed} orders`;
+}
+
+export function note(text: string): void {
+  process.stderr.write(`  ${text}\n`);
+}
