@@ -102,7 +102,9 @@ export class LoadBalancers implements LoadBalancerHost {
     const changing = { id: station, addresses, leaving, attachments: [...attachments, ...former] };
     await records.writeBalancer(instance, changing);
     await this.#around.onWire();
+    // Without a process there is no connection to be kept, and who laid the cable may have been killed at it.
     const there =
+      (await this.#runs(spec.id)) &&
       namespaceExists(machineNamespace(instance, station)) &&
       (await interfaceExists(instance.world, machineLink(station)));
     if (!there) await plugIn(instance, station, addresses);
