@@ -40,7 +40,9 @@ export class Backups extends pulumi.ComponentResource {
   }
 
   private makeBackups({ machine, settings, database }: BackupsArgs): void {
-    const definition = backup({ settings, passphrase: this.passphrase, machine: machine.about });
+    // WAL that cannot be sent waits where the database is.
+    const where = { diskGB: machine.dataDiskGB };
+    const definition = backup({ settings, passphrase: this.passphrase, machine: where });
     machine.role(this, definition, [database]);
   }
 }

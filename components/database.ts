@@ -72,11 +72,11 @@ export class Database extends pulumi.ComponentResource {
   constructor(name: string, args: DatabaseArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Database", name, {}, options);
     this.about = args.machine.about;
-    const { name: machine, privateAddress } = this.about;
+    const { privateAddress } = this.about;
     const remote = clientsOf(args.topology, args.machine).length > 0;
     const { certificate: authority } = args.authority;
     this.endpoint = { host: remote ? privateAddress : "/run/postgresql", remote, authority };
-    this.sizing = databaseSizing(args.machine.about, !servicesOn(args.topology, machine).includes("api"));
+    this.sizing = sizingOf(args.machine, args.topology);
     const [first, ...others] = args.logins.map((number) =>
       this.makeLogin(`${name}-login-${number}`, `shop_${number}`),
     );
@@ -116,16 +116,13 @@ export class Database extends pulumi.ComponentResource {
       }),
     ).digest;
     for (const standby of followers) {
-      const dedicated = !servicesOn(topology, standby.about.name).includes("api");
+      const own = sizingOf(standby, topology);
       const definition = postgresql({
         ...common,
         sizing: {
-          ...databaseSizing(standby.about, dedicated),
+          ...own,
           // PostgreSQL 15, 27.4.5: a standby with fewer than its primary does not start.
-          maxConnections: Math.max(
-            this.sizing.maxConnections,
-            databaseSizing(standby.about, dedicated).maxConnections,
-          ),
+          maxConnections: Math.max(this.sizing.maxConnections, own.maxConnections),
         },
         network: this.makeNetwork(standby, args),
         follows: replicator && {
@@ -163,6 +160,12 @@ export class Database extends pulumi.ComponentResource {
       privateKey,
     };
   }
+}
+
+/** It shares its machine with the app, or has it to itself; its files may be on a volume. */
+function sizingOf({ about, dataDiskGB }: Machine, topology: Topology): DatabaseSizing {
+  const dedicated = !servicesOn(topology, about.name).includes("api");
+  return databaseSizing({ ...about, diskGB: dataDiskGB }, dedicated);
 }
 
 /** Private addresses from which the app connects to a machine's database; none where it is on the same machine. */

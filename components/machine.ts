@@ -42,6 +42,8 @@ export class Machine extends pulumi.ComponentResource {
   /** Its SSH host key: `ssh-ed25519 AAAA… comment`. */
   readonly hostKey: pulumi.Output<string>;
   readonly connection: ConnectionArgs;
+  /** Room where the database's files are, in GB: its volume's, else its own disk's. */
+  readonly dataDiskGB: number;
   /** Digest of the role `base`, or of the volume's after it, for what must follow. */
   readonly ready: pulumi.Output<string>;
   /** Where the database's files are kept when the machine has a volume; it outlives the server. */
@@ -51,6 +53,8 @@ export class Machine extends pulumi.ComponentResource {
   constructor(name: string, args: MachineArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Machine", name, {}, options);
     this.about = args.about;
+    const disk = args.topology.volumes.find(({ machine }) => machine === args.about.name);
+    this.dataDiskGB = disk?.sizeGB ?? args.about.diskGB;
     const ipv4 = this.makeAddress(args, "ipv4");
     const ipv6 = this.makeAddress(args, "ipv6");
     const hostKey = new SshKey(name, { comment: `host@${args.about.hostname}` }, { parent: this });

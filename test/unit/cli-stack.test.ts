@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openStack, stackEnvironment, withoutSecrets, writeLocalConfig } from "../../src/cli/stack.js";
+import {
+  openStack,
+  stackEnvironment,
+  withoutSecrets,
+  writeLocalConfig,
+  writtenSettings,
+} from "../../src/cli/stack.js";
 import { projectRoot } from "../../src/project.js";
 
 let folder: string;
@@ -64,6 +70,26 @@ describe("the configuration copy", () => {
     expect(second.config).toEqual({ ...first.config, "hcloud:endpoint": "http://127.0.0.1:8471/v1" });
     expect((await stat(stack.configFile)).mode & 0o777).toBe(0o600);
     expect(await readFile(join(projectRoot, "Pulumi.lab.yaml"), "utf8")).toBe(inTree);
+  });
+});
+
+describe("settings that are tried on a local stack", () => {
+  it("win over the checkout's for as long as they are there", async () => {
+    const stack = await openStack("lab");
+    const inCopy = async () => {
+      await writeLocalConfig(stack, "http://127.0.0.1:8470/v1", storage);
+      const { config } = parse(await readFile(stack.configFile, "utf8")) as {
+        config: Record<string, unknown>;
+      };
+      expect((await writtenSettings(stack))["dukaan:serverType"]).toBe(config["dukaan:serverType"]);
+      return [config["dukaan:serverType"], config["dukaan:databaseVolume"]];
+    };
+    expect(await inCopy()).toEqual(["local-512", undefined]);
+    const file = join(stack.directory, "settings.yaml");
+    await writeFile(file, "dukaan:serverType: cx23\ndukaan:databaseVolume: 20\n");
+    expect(await inCopy()).toEqual(["cx23", 20]);
+    await rm(file);
+    expect(await inCopy()).toEqual(["local-512", undefined]);
   });
 });
 

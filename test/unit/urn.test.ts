@@ -82,6 +82,11 @@ describe("a database on a volume", () => {
       "Environment / Region / Machine / Volume database-1-data",
       "Environment / Region / Machine / VolumeAttachment database-1-data",
     ]);
+    // Its files and the WAL that waits there have the volume's room, not that of the server's own disk.
+    const roleOf = (resources: RecordedResource[], name: string) =>
+      JSON.stringify(resources.find((one) => short(one.type) === "Role" && one.name === name)?.inputs);
+    expect(roleOf(recorded, "database-1-postgresql")).toContain("max_wal_size = 1000MB");
+    expect(roleOf(without, "database-1-postgresql")).toContain("max_wal_size = 500MB");
     const volumeOf = (resources: RecordedResource[]) =>
       added(resources).find(({ type }) => short(type) === "Volume");
     expect(volumeOf(recorded)).toMatchObject({
