@@ -72,8 +72,9 @@ export function registerOrderAdminRoutes(app: App, services: Services): void {
       });
     await refuseSearchWhenOff(filter);
     const release = slots.take(signedIn(request).merchantId);
-    // Also when the merchant goes away before the end.
+    // Also when the merchant goes away before the end, or is gone already.
     reply.raw.once("close", release);
+    if (reply.raw.destroyed) release();
     return reply
       .header("cache-control", "private, no-store")
       .header(
