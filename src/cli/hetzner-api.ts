@@ -71,15 +71,29 @@ export async function powerOn(access: HetznerAccess, server: CloudServer): Promi
   await untilRunning(access, server);
 }
 
+/** Cuts a server's power, and waits until it is off. @throws CliError when it does not within two minutes */
+export async function powerOff(access: HetznerAccess, server: CloudServer): Promise<void> {
+  await ask(access, "POST", `/servers/${server.id}/actions/poweroff`);
+  await untilStatus(access, server, "off");
+}
+
 /** Waits for a server that is being made or started. @throws CliError when it does not run within two minutes */
-export async function untilRunning(access: HetznerAccess, { id, name }: CloudServer): Promise<void> {
+export async function untilRunning(access: HetznerAccess, server: CloudServer): Promise<void> {
+  await untilStatus(access, server, "running");
+}
+
+async function untilStatus(
+  access: HetznerAccess,
+  { id, name }: CloudServer,
+  wanted: "running" | "off",
+): Promise<void> {
   const patience = Date.now() + 120_000;
   for (;;) {
     const { server } = (await ask(access, "GET", `/servers/${id}`)) as { server: CloudServer };
-    if (server.status === "running") return;
+    if (server.status === wanted) return;
     if (Date.now() > patience) {
       throw new CliError(
-        `server ${name} (${id}) is "${server.status}" and does not get to run`,
+        `server ${name} (${id}) is "${server.status}" and does not get to be "${wanted}"`,
         "Look at it in the cloud's console (local cloud: ./dukaan local logs). A server that never ran can be deleted; `./dukaan up` makes it anew.",
       );
     }

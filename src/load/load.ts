@@ -37,6 +37,10 @@ export interface LoadOptions {
 }
 
 export interface Load {
+  /** From when the times of samples count. */
+  startedAt: Date;
+  /** Requests that have ended up to now, as they ended. */
+  samples: readonly Sample[];
   /** Failed requests up to now. */
   failed(): number;
   /** No more visits; waits for those that are there (at most the timeout, and an order's repetitions). */
@@ -116,6 +120,8 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   timer = setTimeout(tick, next);
 
   return {
+    startedAt,
+    samples,
     failed: () => samples.filter(({ error }) => error !== undefined).length,
     async stop() {
       clearTimeout(timer);

@@ -32,8 +32,8 @@ export interface HaproxyArgs {
 }
 
 /**
- * HAProxy before the app servers: ends TLS, sends each request to the server with the fewest, looks at all of them four
- * times a second, and sends what may be repeated to another one when a server fails.
+ * HAProxy before the app servers: ends TLS, sends each request to the server with the fewest, looks at all of them every
+ * 150 ms, and sends what may be repeated to another one when a server fails.
  */
 export function haproxy(args: HaproxyArgs): RoleDefinition {
   const { machine, servers, port, certificate, privateKey } = args;

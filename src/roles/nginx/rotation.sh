@@ -1,5 +1,5 @@
 #!/bin/sh
-# Whether balancers send requests to this machine; they see it within a quarter of a second (balanced.conf).
+# Whether balancers send requests to this machine; they see it at their next look (balanced.conf).
 #
 #   leave SECONDS  no new ones, those under way are finished. Comes back by itself after so many seconds, unless `join`
 #                  comes first: whoever took it out may have died
