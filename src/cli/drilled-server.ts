@@ -81,16 +81,19 @@ export class DrilledServer {
       { reject: false, stdin: "ignore", buffer: false },
     );
     let last = 0;
-    void (async () => {
-      for await (const line of alive) last = Number(line) || last;
-    })().catch(() => undefined);
+    const heard = new Promise<void>((resolve) => {
+      const listen = async () => {
+        for await (const line of alive) {
+          last = Number(line) || last;
+          resolve();
+        }
+      };
+      listen().catch(() => undefined);
+    });
     try {
-      const deadline = Date.now() + 10_000;
-      while (last === 0) {
-        if (Date.now() > deadline)
-          throw new CliError("the server gives no sign of life", "Run ./dukaan up, which mends it.");
-        await sleep(20);
-      }
+      await Promise.race([heard, sleep(10_000, undefined, { ref: false })]);
+      if (last === 0)
+        throw new CliError("the server gives no sign of life", "Run ./dukaan up, which mends it.");
       this.#broken = "killed";
       await powerOff(this.#cloud, this.#server);
     } finally {

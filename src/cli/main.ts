@@ -1,5 +1,6 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { stages } from "../topology/stages.js";
+import { addDrillCommands } from "./drill-commands.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
 import { addLocalCommands } from "./local-commands.js";
@@ -162,25 +163,6 @@ program
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/diagnose.js")).diagnose(options));
 
-const drill = program
-  .command("drill")
-  .description("break something of a stack under load, bring it back, and report what that has cost")
-  .helpCommand(false);
-
-drill
-  .command("app-loss")
-  .description("lose an app server in every way there is, one after the other (stage fleet)")
-  .addOption(stackOption())
-  .addOption(localOption())
-  .option("--only <losses>", "comma-separated: killed, frozen, network, disk, errors, slow")
-  .option("--machine <name>", "the app server to lose; else the last one")
-  .option("--rate <n>", "visits a second", "200")
-  .option("--seconds <n>", "how long each loss lasts, and how long visitors go on after it", "12")
-  .option("--report <file>", "where the HTML report goes, the JSON beside it; else the stack's folder")
-  .option("--yes <stack>", "real clouds: the stack's name again, to say that it may be broken")
-  .addOption(jsonOption())
-  .action(async (options) => (await import("./commands/drill.js")).drillAppLoss(options));
-
 program
   .command("prove")
   .description(
@@ -235,6 +217,7 @@ program
   .command("test")
   .description("run every test, fast to slow; boots real machines, so it needs root")
   .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, alone, e2e")
+  .option("--drills", "drills in their long form: every loss, at 200 visits a second")
   .option("--long", "the long form of tests that have one: hours instead of minutes")
   .action(async (options) => (await import("./commands/test.js")).test(options));
 
@@ -289,6 +272,7 @@ program
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/cost.js")).cost(options));
 
+addDrillCommands(program);
 addLocalCommands(program);
 
 /** `ssh -- uptime` names no machine: what stands after the dashes is the command, whatever stands before them. */

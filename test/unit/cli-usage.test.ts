@@ -24,6 +24,7 @@ describe("./dukaan", () => {
       "env",
       "doctor",
       "test",
+      "drill",
       "local",
     ]) {
       expect(result.stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
@@ -39,6 +40,10 @@ describe("./dukaan", () => {
     [["seed", "--stores", "-3"], /--stores is "-3"/],
     [["seed", "--products", "many"], /--products is "many"/],
     [["test", "--only", "unit,e3e"], /--only names e3e/],
+    [["drill", "app-loss", "--only", "frozen,burnt"], /--only names "burnt"\n.*killed, frozen/],
+    [["drill", "app-loss", "--rate", "0"], /--rate is "0"\n.*from 1 to 2000/],
+    [["drill", "app-loss", "--seconds", "x"], /--seconds is "x"/],
+    [["drill", "shop-loss"], /unknown command 'shop-loss'/],
     [["plan", "--stack", "nosuch"], /there is no stack "nosuch"/],
     [["diagram", "--stack", "nosuch", "--stage", "kafka"], /there is no stack "nosuch"/],
     [["diagram", "--format", "png"], /'png' is invalid.*svg, mermaid, json/],
@@ -98,6 +103,15 @@ describe("./dukaan", () => {
       cwd: projectRoot,
     });
     expect(stdout).toBe("");
+  });
+
+  it("breaks nothing on a real cloud unless its name is said", async () => {
+    for (const options of [[], ["--yes", "staging"]]) {
+      const refused = await cli("drill", "app-loss", "--stack", "prod", "--only", "killed", ...options);
+      expect(refused.exitCode).toBe(4);
+      expect(refused.stderr).toContain("breaks one of its app servers (killed)");
+      expect(refused.stderr).toContain("--yes prod");
+    }
   });
 
   it("refuses to destroy a stack on a real cloud unless its name is said again", async () => {

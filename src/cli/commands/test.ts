@@ -60,9 +60,9 @@ interface Outcome {
 /**
  * Runs types, lint, format and every Vitest project, and prints one line of sums from their own reports. A failure
  * does not stop the rest, so that one run shows all there is to mend. `long`: tests that have a long form take it
- * (DUKAAN_LONG=1).
+ * (DUKAAN_LONG=1); `drills`: drills do (DUKAAN_DRILLS=1).
  */
-export async function test(options: { only?: string; long?: boolean }): Promise<void> {
+export async function test(options: { only?: string; long?: boolean; drills?: boolean }): Promise<void> {
   const chosen = choose(options.only);
   if (chosen.some((project) => needRoot.has(project)) && process.getuid?.() !== 0) {
     throw new CliError(
@@ -84,7 +84,7 @@ export async function test(options: { only?: string; long?: boolean }): Promise<
   add(await check("types", "node_modules/typescript/bin/tsc", ["--noEmit"]));
   add(await check("lint", "node_modules/oxlint/bin/oxlint", ["--deny-warnings"]));
   add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
-  for (const project of chosen) add(await runProject(project, options.long ?? false));
+  for (const project of chosen) add(await runProject(project, options));
 
   // Whoever reads only the end of a long log sees what failed.
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.join("\n")}\n`);
@@ -123,7 +123,10 @@ async function check(title: string, script: string, args: string[]): Promise<Out
   };
 }
 
-async function runProject(project: Project, long: boolean): Promise<Outcome> {
+async function runProject(
+  project: Project,
+  { long, drills }: { long?: boolean; drills?: boolean },
+): Promise<Outcome> {
   const started = Date.now();
   const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
   const file = join(folder, `${project}.json`);
@@ -145,7 +148,7 @@ async function runProject(project: Project, long: boolean): Promise<Outcome> {
       stdout: "inherit",
       stderr: "inherit",
       reject: false,
-      ...(long && { env: { DUKAAN_LONG: "1" } }),
+      env: { ...(long && { DUKAAN_LONG: "1" }), ...(drills && { DUKAAN_DRILLS: "1" }) },
     },
   );
   const report = await readFile(file, "utf8").then(
