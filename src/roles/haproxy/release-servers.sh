@@ -2,7 +2,7 @@
 # Waits, after servers have left the configuration, until no request is on its way to them: their machines may go then.
 # A reload is over at once, but the process before it serves its last requests, and knows the servers that have left.
 set -eu
-known=/run/haproxy/servers
+known=/var/lib/dukaan/balanced-servers
 now=$(sed -n 's/^ *server \([^ ]*\) .*/\1/p' /etc/haproxy/haproxy.cfg | sort -u)
 left=no
 if [ -f "$known" ]; then
