@@ -3,7 +3,7 @@ import { RandomPassword } from "@pulumi/random/randomPassword.js";
 import { Certificate, type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
-import { type BalancedArgs, nginx, type ServerCertificate } from "../src/roles/nginx/index.js";
+import { type BalancedArgs, nginx } from "../src/roles/nginx/index.js";
 import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
 import type { Settings } from "../src/settings/schema.js";
 import { poolSize } from "../src/topology/connections.js";
@@ -12,6 +12,7 @@ import { isEntry, type Topology } from "../src/topology/topology.js";
 import { balancedPort } from "../stacks/fleet.js";
 import type { Database } from "./database.js";
 import type { Machine } from "./machine.js";
+import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
 
 /** What of the app's environment is changed when somebody knows it, and never brought back with an earlier release. */
 const credentials = [
@@ -42,10 +43,10 @@ export interface AppServersArgs {
   /** The bundled app and the Node.js that runs it, on this computer. */
   artifacts: Artifacts;
   /**
-   * Tell browsers to use HTTPS only, for a year.
-   * @default false
+   * Certificates that browsers know, for the public's way in; they are then told to use HTTPS only, for a year.
+   * @default the stack's own authority signs
    */
-  strictTransport?: boolean;
+  certificates?: PublicCertificate | undefined;
 }
 
 /**
@@ -104,29 +105,15 @@ export class AppServers extends pulumi.ComponentResource {
   }
 
   private makeFront(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
+    const own = isEntry(args.topology, "nginx") ? ownCertificate(machine, args.authority, this) : undefined;
+    const issued = own && args.certificates?.on(machine, own, "nginx.service");
     const definition = nginx({
       cores: machine.about.cores,
-      public: isEntry(args.topology, "nginx") ? this.makePublicCertificate(machine, args) : undefined,
+      public: issued ?? own,
       balanced: this.makeWayForBalancers(machine, args),
-      strictTransport: args.strictTransport ?? false,
+      strictTransport: args.certificates !== undefined,
     });
-    return machine.role(this, definition).digest;
-  }
-
-  private makePublicCertificate(machine: Machine, { authority }: AppServersArgs): ServerCertificate {
-    const { about, ipv4, ipv6 } = machine;
-    return new Certificate(
-      about.name,
-      {
-        caCertificate: authority.certificate,
-        caPrivateKey: authority.privateKey,
-        commonName: about.dnsNames[0] ?? about.hostname,
-        dnsNames: [...about.dnsNames],
-        ipAddresses: [ipv4, ipv6].filter((address) => address !== undefined),
-        validityDays: 397,
-      },
-      { parent: this },
-    );
+    return machine.role(this, definition, [machine.ready, ...(issued ? [issued.ready] : [])]).digest;
   }
 
   private makeWayForBalancers(

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { Certificate, type CertificateAuthority } from "../providers/dukaan/sdk.js";
+import type { CertificateAuthority } from "../providers/dukaan/sdk.js";
 import { haproxy } from "../src/roles/haproxy/index.js";
 import { balancedPort } from "../stacks/fleet.js";
 import type { Machine } from "./machine.js";
+import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
 
 export interface LoadBalancerArgs {
   /** Where it runs. */
@@ -14,10 +15,10 @@ export interface LoadBalancerArgs {
   /** Digests of what serves: a server is asked when its release is there. */
   after: readonly pulumi.Input<string>[];
   /**
-   * Tell browsers to use HTTPS only, for a year.
-   * @default false
+   * Certificates that browsers know; they are then told to use HTTPS only, for a year.
+   * @default the stack's own authority signs
    */
-  strictTransport?: boolean;
+  certificates?: PublicCertificate | undefined;
 }
 
 /**
@@ -36,32 +37,16 @@ export class LoadBalancer extends pulumi.ComponentResource {
   }
 
   private makeBalancer(machine: Machine, args: LoadBalancerArgs): void {
-    const { certificate, privateKey } = this.makeCertificate(machine, args);
+    const own = ownCertificate(machine, args.authority, this);
+    const issued = args.certificates?.on(machine, own, "haproxy.service");
     const definition = haproxy({
       machine: machine.about,
       servers: args.servers.map(({ about }) => about),
       port: balancedPort,
       authority: args.authority.certificate,
-      certificate,
-      privateKey,
-      strictTransport: args.strictTransport ?? false,
+      public: issued ?? own,
+      strictTransport: args.certificates !== undefined,
     });
-    machine.role(this, definition, [machine.ready, ...args.after]);
-  }
-
-  private makeCertificate(machine: Machine, { authority }: LoadBalancerArgs): Certificate {
-    const { about, ipv4, ipv6 } = machine;
-    return new Certificate(
-      about.name,
-      {
-        caCertificate: authority.certificate,
-        caPrivateKey: authority.privateKey,
-        commonName: about.dnsNames[0] ?? about.hostname,
-        dnsNames: [...about.dnsNames],
-        ipAddresses: [ipv4, ipv6].filter((address) => address !== undefined),
-        validityDays: 397,
-      },
-      { parent: this },
-    );
+    machine.role(this, definition, [machine.ready, ...args.after, ...(issued ? [issued.ready] : [])]);
   }
 }

@@ -2,6 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { AppServers } from "../components/app-servers.js";
 import { Backups } from "../components/backups.js";
 import { Database } from "../components/database.js";
+import { PublicCertificate } from "../components/public-certificate.js";
 import { Environment } from "../components/environment.js";
 import { LoadBalancer } from "../components/load-balancer.js";
 import type { Machine } from "../components/machine.js";
@@ -80,6 +81,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     void pulumi.log.warn(
       "sign-in codes go to the app's log (dukaan:sms): whoever can read it can sign in as anybody",
     );
+  const certificates = makeCertificates(settings, environment);
   const app = new AppServers(
     "app",
     {
@@ -87,6 +89,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       topology,
       database,
       authority: environment.authority,
+      certificates,
       publicUrl: url,
       images: settings.images,
       sms: settings.sms,
@@ -95,7 +98,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     { parent: environment },
   );
 
-  if (balancers.length > 0) makeBalancer(balancers, servers, app, environment);
+  if (balancers.length > 0) makeBalancer(balancers, servers, app, certificates, environment);
 
   return {
     url,
@@ -121,10 +124,22 @@ function makeBalancer(
   machines: readonly Machine[],
   servers: readonly Machine[],
   { ready }: AppServers,
+  certificates: PublicCertificate | undefined,
   parent: Environment,
 ): LoadBalancer {
   const { authority } = parent;
-  return new LoadBalancer("balancer", { machines, servers, authority, after: ready }, { parent });
+  const args = { machines, servers, authority, certificates, after: ready };
+  return new LoadBalancer("balancer", args, { parent });
+}
+
+/** Certificates that browsers know, where there is a name for them. */
+function makeCertificates(
+  { acme, domain }: Settings,
+  parent: pulumi.Resource,
+): PublicCertificate | undefined {
+  return acme && domain !== undefined
+    ? new PublicCertificate("public", { settings: acme, domain }, { parent })
+    : undefined;
 }
 
 function makeBackups(

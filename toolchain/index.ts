@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { homeDirectory, homeEnvironment, isIntact } from "./home.js";
 import type { ToolReport } from "./inspect.js";
 import type { Report } from "./progress.js";
-import { pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
+import { pebble, pebbleDns, pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
 
 export { ToolchainError } from "./errors.js";
 export type { ToolReport } from "./inspect.js";
@@ -50,6 +50,13 @@ export async function ensureToolchain(options: { onProgress?: Report } = {}): Pr
  */
 export async function ensureVersitygw(options: { onProgress?: Report } = {}): Promise<string> {
   return ensureTool(versitygw, options);
+}
+
+/** Pebble, an ACME authority for tests, and its DNS server. @returns the paths of both executables */
+export async function ensurePebble(
+  options: { onProgress?: Report } = {},
+): Promise<{ pebble: string; dns: string }> {
+  return { pebble: await ensureTool(pebble, options), dns: await ensureTool(pebbleDns, options) };
 }
 
 /**

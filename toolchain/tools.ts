@@ -102,6 +102,25 @@ export const versitygw: Tool = {
   },
 };
 
+const pebbleModule = join(sources, "go", "pebble");
+
+/** An ACME authority for tests, and the DNS server that it asks for names. Neither is published for Debian. */
+export const pebble: Tool = {
+  title: "ACME test server pebble",
+  name: "pebble",
+  version: "2.8.0",
+  executable: "pebble",
+  build: { module: pebbleModule, package: "github.com/letsencrypt/pebble/v2/cmd/pebble" },
+  usually: "half a minute",
+};
+export const pebbleDns: Tool = {
+  ...pebble,
+  title: "DNS test server pebble-challtestsrv",
+  name: "pebble-challtestsrv",
+  executable: "pebble-challtestsrv",
+  build: { module: pebbleModule, package: "github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv" },
+};
+
 function plugin(name: string, version: string, usually: string): Tool {
   const arch = process.arch === "x64" ? "amd64" : process.arch;
   return {

@@ -128,6 +128,12 @@ const resources: Record<string, ResourceSpec> = {
     [],
     { certificate: string, privateKey: secretString, notAfter: string },
   ),
+  "dukaan:index:AcmeAccount": resource(
+    "The key of an account with an ACME authority (RSA, 2048 bits).",
+    { directory: string },
+    [],
+    { privateKey: secretString, thumbprint: string },
+  ),
   "dukaan:index:Role": resource(
     "Packages, users, files and services of one purpose on one machine.",
     {

@@ -125,6 +125,24 @@ export class Certificate extends pulumi.CustomResource {
   }
 }
 
+export interface AcmeAccountArgs {
+  /** Address of the authority's directory: another one is another account. */
+  directory: pulumi.Input<string>;
+}
+
+/** The key of an account with an ACME authority (RFC 8555). */
+export class AcmeAccount extends pulumi.CustomResource {
+  /** PKCS #8 PEM; secret. */
+  declare readonly privateKey: pulumi.Output<string>;
+  /** Of its public part (RFC 7638), in base64url; it stands in every answer to the authority's questions. */
+  declare readonly thumbprint: pulumi.Output<string>;
+
+  constructor(name: string, args: AcmeAccountArgs, options?: pulumi.CustomResourceOptions) {
+    const outputs = { privateKey: undefined, thumbprint: undefined };
+    super("dukaan:index:AcmeAccount", name, { ...args, ...outputs }, options);
+  }
+}
+
 export interface UserArgs {
   name: string;
   /** A user of the system: no ageing, a low id. @default true */

@@ -1,4 +1,5 @@
 import { request } from "node:https";
+import { rootCertificates } from "node:tls";
 import { CliError } from "./errors.js";
 
 /** The outputs of a stack that commands read. */
@@ -63,7 +64,8 @@ function get(url: string, ca: string | undefined): Promise<{ status: number; bod
   return new Promise((resolve, reject) => {
     const asking = request(
       url,
-      { ...(ca === undefined ? {} : { ca }), timeout: 5_000, agent: false },
+      // A public authority may have signed, or the stack's own one until then.
+      { ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }), timeout: 5_000, agent: false },
       (answer) => {
         let body = "";
         answer.setEncoding("utf8");

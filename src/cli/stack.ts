@@ -136,7 +136,8 @@ export async function writeLocalConfig(
 
 /**
  * What of a real stack's configuration may go to the local cloud: not the token, in the clear or encrypted, nothing
- * that is encrypted with the real stack's key, and not the way by which messages reach real phones.
+ * that is encrypted with the real stack's key, not the way by which messages reach real phones, and not the authority that
+ * signs for the real name.
  */
 export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return Object.fromEntries(
@@ -144,7 +145,7 @@ export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): 
       ([key, value]) =>
         key !== "hcloud:token" &&
         !isEncrypted(value) &&
-        (key !== "dukaan:sms" || config["dukaan:local"] === true),
+        (!["dukaan:sms", "dukaan:acme"].includes(key) || config["dukaan:local"] === true),
     ),
   );
 }

@@ -44,6 +44,7 @@ export const codes = [
   "unit-failed",
   "clock-wrong",
   "certificate-expires",
+  "certificate-unknown",
   "backup-paused",
   "backup-missing",
   "archiving-fails",

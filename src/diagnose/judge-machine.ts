@@ -128,22 +128,40 @@ function clock(offset: number): Found[] {
   ];
 }
 
-function certificate({ certificate: pem }: MachineReport, now: number): Found[] {
+const day = 86_400;
+
+function certificate({ certificate: pem, certificateBy }: MachineReport, now: number): Found[] {
   if (pem === undefined) return [];
-  let days: number;
+  const why = "`./dukaan ssh -- journalctl --unit dukaan-certificate --lines 50` says why no new one comes.";
+  if (certificateBy === "stand-in") {
+    return [
+      {
+        severity: "warning",
+        code: "certificate-unknown",
+        what: "The public sees a certificate that browsers do not know: the ACME authority has not signed one yet.",
+        evidence: ["it is the stack's own authority's, which stands in"],
+        remedy: [why, "The name has to lead to this machine, and port 80 has to be open to the world."],
+      },
+    ];
+  }
+  let left: number;
+  let lifetime: number;
   try {
-    days = (Date.parse(new X509Certificate(pem).validTo) / 1000 - now) / 86_400;
+    const { validFrom, validTo } = new X509Certificate(pem);
+    left = Date.parse(validTo) / 1000 - now;
+    lifetime = (Date.parse(validTo) - Date.parse(validFrom)) / 1000;
   } catch {
     return [];
   }
-  if (days >= 21) return [];
+  // One that lives for days is renewed within days: for it a share of its time counts. All are renewed with a third left.
+  if (left >= Math.min(14 * day, lifetime / 4)) return [];
   return [
     {
-      severity: days < 3 ? "critical" : "warning",
+      severity: left < Math.min(3 * day, lifetime / 10) ? "critical" : "warning",
       code: "certificate-expires",
-      what: days < 0 ? "The certificate has expired." : "The certificate expires soon.",
-      evidence: [`${days.toFixed(1)} days left`],
-      remedy: ["`./dukaan up` renews it."],
+      what: left < 0 ? "The certificate has expired." : "The certificate expires soon.",
+      evidence: [`${(left / day).toFixed(1)} days left`],
+      remedy: certificateBy === "acme" ? [why] : ["`./dukaan up` renews it."],
     },
   ];
 }

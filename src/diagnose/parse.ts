@@ -27,6 +27,7 @@ export function parseReport(output: string): MachineReport {
   const web = first(system, "web_sockets");
   const files = (first(system, "files")[0] ?? "").split(/\s+/).map(Number);
   const certificate = all(system, "certificate").map(([line]) => line ?? "");
+  const by = first(system, "certificate_by")[0];
   const ioPressure = all(system, "pressure_io").find(([kind]) => kind === "some")?.[1];
   const app = parseApp(before, after, seconds);
   const nginx = parseNginx(before, after, seconds);
@@ -72,6 +73,7 @@ export function parseReport(output: string): MachineReport {
       names: first(section("updates"), "pending")[1]?.trim() ?? "",
     },
     ...(certificate.length === 0 ? {} : { certificate: certificate.join("\n") }),
+    ...(by === "acme" || by === "stand-in" ? { certificateBy: by } : {}),
     units: all(services, "unit").map((fields) => {
       const of = Object.fromEntries(fields.map((field) => field.split(/=(.*)/s, 2) as [string, string]));
       const text = (name: string) => of[name] ?? "";

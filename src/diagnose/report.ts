@@ -24,8 +24,10 @@ export interface MachineReport {
   files: { used: number; limit: number };
   rebootRequired: boolean;
   pendingUpdates: { count: number; names: string };
-  /** PEM of nginx's certificate. */
+  /** PEM of the certificate that the public sees. */
   certificate?: string;
+  /** Who has signed it, where an ACME authority is to; absent: the stack's own authority, for good. */
+  certificateBy?: "acme" | "stand-in";
   units: UnitState[];
   failedUnits: string[];
   /** Absent: the app is not installed. "silent": it has a socket and does not answer. */

@@ -1,6 +1,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import { Errors } from "typebox/schema";
 import { defaultServerType } from "../topology/catalog.js";
+import { parseAcme } from "./acme.js";
 import { parseBackup, secretBackupSettings } from "./backup.js";
 import { parseImages } from "./images.js";
 import { parseCapacity } from "./capacity.js";
@@ -12,6 +13,9 @@ import { type Problem, type RawSettings, type Settings, settingsSchema } from ".
 type Outcome = { settings: Settings; problems?: undefined } | { problems: Problem[]; settings?: undefined };
 
 const everywhere = ["0.0.0.0/0", "::/0"];
+
+/** Settings with parts, each checked in a file of its own. */
+const structured: ReadonlySet<string> = new Set(["acme", "backup", "images", "capacity", "sms"]);
 
 const fields: Readonly<Record<string, FieldSchema>> = settingsSchema.properties;
 
@@ -53,7 +57,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
     // They have parts, some of them secret.
-    if (name === "backup" || name === "images" || name === "capacity" || name === "sms") continue;
+    if (structured.has(name)) continue;
     const given = raw[`dukaan:${name}`];
     const value = given === undefined ? schema.default : fromText(given, schema);
     if (value === undefined) continue;
@@ -68,7 +72,11 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
   const { images, problems: ofImages } = parseImages(raw["dukaan:images"], { local: cloud.local, backup });
   const { sms, problems: ofSms } = parseSms(raw["dukaan:sms"], { local: cloud.local });
-  problems.push(...ofBackup, ...ofCapacity, ...ofImages, ...ofSms);
+  const { acme, problems: ofAcme } = parseAcme(raw["dukaan:acme"], {
+    local: cloud.local,
+    named: raw["dukaan:domain"] !== undefined,
+  });
+  problems.push(...ofAcme, ...ofBackup, ...ofCapacity, ...ofImages, ...ofSms);
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
@@ -85,7 +93,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       local,
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
-      ...(domain === undefined || local ? {} : { domain }),
+      ...(domain === undefined || (local && !acme) ? {} : { domain }),
+      ...(acme && { acme }),
       sms,
       ...(backup && { backup }),
       ...(images && { images }),

@@ -1,6 +1,7 @@
 import type { XStatic } from "typebox/schema";
 import { images, locations, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
+import type { AcmeSettings } from "./acme.js";
 import type { BackupSettings } from "./backup.js";
 import type { BucketSettings } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
@@ -72,10 +73,14 @@ export const settingsSchema = {
     },
     domain: {
       description:
-        "Name under which the shop is reached; without one it is reached by address. Of no effect on the local cloud.",
+        "Name under which the shop is reached; without one it is reached by address. Of no effect on the local cloud, unless dukaan:acme is set.",
       type: "string",
       maxLength: 253,
       examples: ["shop.example.com"],
+    },
+    acme: {
+      description:
+        "Who signs the public's certificate, see ./acme.ts; or none. Without it Let's Encrypt does, for a shop with a domain on a real cloud.",
     },
     operatorCidrs: {
       description:
@@ -186,7 +191,7 @@ export const settingsSchema = {
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
 export type RawSettings = Omit<
   XStatic<typeof settingsSchema>,
-  "location" | "serverType" | "databaseServerType" | "backup" | "capacity" | "images" | "sms"
+  "location" | "serverType" | "databaseServerType" | "acme" | "backup" | "capacity" | "images" | "sms"
 > & {
   location: string;
   serverType?: string;
@@ -209,6 +214,8 @@ export interface Settings {
   publicIpv4: "all" | "entries";
   image: (typeof images)[number];
   domain?: string;
+  /** Absent: the stack's own authority signs the public's certificate. */
+  acme?: AcmeSettings;
   /** IPv4 and IPv6 ranges. */
   operatorCidrs: string[];
   operatorKeys: string[];

@@ -35,6 +35,7 @@ const good: Record<string, unknown> = {
     secretKey: "secret-key",
   },
   "dukaan:sms": { url: "https://sms.example.com/dukaan", secret: `whsec_${"A".repeat(40)}` },
+  "dukaan:acme": { directory: "https://acme.example.com/dir", email: "ops@example.com" },
   "dukaan:joining": "split",
   "dukaan:playbook": "book",
   "dukaan:databaseVolume": 20,
@@ -80,6 +81,17 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
       "a..b",
     ),
     fc.string({ maxLength: 20 }).map((text) => `${text}_`),
+  ),
+  acme: fc.oneof(
+    fc.integer(),
+    fc.constantFrom<unknown>(
+      "yes",
+      [],
+      { directory: "http://a.example/" },
+      { email: "ops" },
+      { key: "x" },
+      null,
+    ),
   ),
   operatorCidrs: fc.oneof(
     noList,

@@ -31,6 +31,7 @@ describe("the schema", () => {
       "SshKey",
       "CertificateAuthority",
       "Certificate",
+      "AcmeAccount",
       "Role",
       "Release",
     ]);

@@ -20,6 +20,8 @@ export function outputsOf(type: string, name: string): Record<string, unknown> {
     case "dukaan:index:CertificateAuthority":
     case "dukaan:index:Certificate":
       return { certificate: `certificate of ${name}`, privateKey: secret(`key of ${name}`) };
+    case "dukaan:index:AcmeAccount":
+      return { privateKey: secret(`key of ${name}`), thumbprint: "THUMBPRINT" };
     case "dukaan:index:Role":
       return { digest: `digest of ${name}` };
     case "dukaan:index:Release":

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { describe, expect, it } from "vitest";
+import { acme } from "../../src/roles/acme/index.js";
 import { projectRoot } from "../../src/project.js";
 import { archiveCommand, backup } from "../../src/roles/backup/index.js";
 import { api, nodeOptions } from "../../src/roles/api/index.js";
@@ -69,9 +70,15 @@ const roles: RoleDefinition[] = [
     servers: [{ name: "app-1", hostname: "lab-app-1", privateAddress: "10.10.2.10" }],
     port: 8443,
     authority: "PEM",
-    certificate: "PEM",
-    privateKey: "PEM",
+    public: { certificate: "PEM", privateKey: "PEM" },
     strictTransport: false,
+  }),
+  acme({
+    settings: { directory: "https://acme.example/dir", email: "ops@example.com", caCertificate: "PEM" },
+    domain: "shop.example.com",
+    accountKey: "KEY",
+    standIn: { certificate: "PEM", privateKey: "KEY" },
+    service: "nginx.service",
   }),
   api(machine),
   backup({
@@ -139,6 +146,7 @@ describe("roles", () => {
       );
     expect(scripts.map(({ path }) => path).toSorted()).toEqual([
       "/usr/local/lib/dukaan/backup-state",
+      "/usr/local/lib/dukaan/certificate",
       "/usr/local/lib/dukaan/check-pgbouncer",
       "/usr/local/lib/dukaan/complete-postgresql-cluster",
       "/usr/local/lib/dukaan/copy-database",

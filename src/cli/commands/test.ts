@@ -6,7 +6,12 @@ import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { ensureHostPackages } from "../../../local/image/host-packages.js";
 import { ensureImage } from "../../../local/image/image.js";
-import { ensureNodeRuntime, ensureToolchain, ensureVersitygw } from "../../../toolchain/index.js";
+import {
+  ensureNodeRuntime,
+  ensurePebble,
+  ensureToolchain,
+  ensureVersitygw,
+} from "../../../toolchain/index.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 
@@ -206,6 +211,7 @@ async function prepare(chosen: Project[]): Promise<void> {
     await ensureHostPackages(note);
     await ensureImage(note);
     await ensureVersitygw({ onProgress: note });
+    await ensurePebble({ onProgress: note });
   }
 }
 

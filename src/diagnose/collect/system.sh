@@ -36,6 +36,14 @@ printf 'half_open\t%s\n' "$(ss -Htn state syn-recv | wc -l)"
 printf 'files\t%s\n' "$(cat /proc/sys/fs/file-nr)"
 
 if [ -e /run/reboot-required ]; then echo "reboot_required"; fi
-if [ -r /etc/nginx/tls/server.pem ]; then
-  awk '/BEGIN/ { n++ } n == 1 { printf "certificate\t%s\n", $0 }' /etc/nginx/tls/server.pem
+# What the public sees: of the ACME authority or a stand-in for it, else of the stack's own. A key may stand behind it.
+issued=/var/lib/dukaan/certificate/current
+[ -d /etc/dukaan/acme ] || issued=/nowhere
+for file in $issued/chain.pem /etc/nginx/tls/server.pem /etc/haproxy/tls/public.pem; do
+  [ -r $file ] || continue
+  awk '/BEGIN CERTIFICATE/ { n++ } n == 1 { printf "certificate\t%s\n", $0 } /END CERTIFICATE/ { exit }' $file
+  break
+done
+if [ -d $issued ]; then
+  if [ -e $issued/issued ]; then echo "certificate_by	acme"; else echo "certificate_by	stand-in"; fi
 fi

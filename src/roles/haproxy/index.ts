@@ -1,5 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import { firstCertificate, type IssuedCertificate, publicCertificate } from "../acme/index.js";
+import type { ServerCertificate } from "../nginx/index.js";
 import type { Machine } from "../../topology/topology.js";
 import type { RoleDefinition } from "../role.js";
 
@@ -23,10 +25,8 @@ export interface HaproxyArgs {
   port: number;
   /** PEM of the authority that signs for the servers. */
   authority: pulumi.Input<string>;
-  /** What the public sees; PEM: the certificate, then its issuers. */
-  certificate: pulumi.Input<string>;
-  /** PEM. */
-  privateKey: pulumi.Input<string>;
+  /** What the public sees. */
+  public: ServerCertificate | IssuedCertificate;
   /** Tell browsers to come by HTTPS only, for a year. Not where the certificate is none that browsers know. */
   strictTransport: boolean;
 }
@@ -36,7 +36,8 @@ export interface HaproxyArgs {
  * 150 ms, and sends what may be repeated to another one when a server fails.
  */
 export function haproxy(args: HaproxyArgs): RoleDefinition {
-  const { machine, servers, port, certificate, privateKey } = args;
+  const { machine, servers, port } = args;
+  const issued = "thumbprint" in args.public;
   const root = { owner: "root", group: "root", mode: "0644" };
   // A connection with TLS, its buffers and its share of the kernel's takes up to 100 KB: at most a fifth of the memory.
   const maxConnections = Math.min(20_000, machine.memoryMiB * 2);
@@ -50,19 +51,22 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
     files: [
       {
         path: "/etc/haproxy/haproxy.cfg",
-        content: renderTemplate(`${here}/haproxy.cfg`, {
-          cores: machine.cores,
-          maxConnections,
-          strictTransport: args.strictTransport
-            ? 'http-response set-header Strict-Transport-Security "max-age=31536000"'
-            : "# no HSTS: browsers do not know the authority",
-          servers: servers
-            .map(
-              ({ name, hostname, privateAddress }) =>
-                `server ${name} ${privateAddress}:${port} verifyhost ${hostname}`,
-            )
-            .join("\n  "),
-        }),
+        content: publicWay(args.public).apply((way) =>
+          renderTemplate(`${here}/haproxy.cfg`, {
+            ...way,
+            cores: machine.cores,
+            maxConnections,
+            strictTransport: args.strictTransport
+              ? 'http-response set-header Strict-Transport-Security "max-age=31536000"'
+              : "# no HSTS: browsers do not know the authority",
+            servers: servers
+              .map(
+                ({ name, hostname, privateAddress }) =>
+                  `server ${name} ${privateAddress}:${port} verifyhost ${hostname}`,
+              )
+              .join("\n  "),
+          }),
+        ),
         ...root,
       },
       {
@@ -71,13 +75,7 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
         ...root,
       },
       { path: "/etc/haproxy/tls/authority.pem", content: args.authority, ...root },
-      {
-        path: "/etc/haproxy/tls/public.pem",
-        content: pulumi.all([certificate, privateKey]).apply((parts) => parts.join("\n")),
-        ...root,
-        mode: "0600",
-        secret: true,
-      },
+      ...("thumbprint" in args.public ? [] : [ownCertificate(args.public)]),
       {
         path: "/etc/systemd/system/haproxy.service.d/10-dukaan.conf",
         // A connection to the visitor and one to a server each.
@@ -93,7 +91,7 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
     ],
     validate: [["env", "DUKAAN_ROOT={root}", "haproxy", "-c", "-q", "-f", "{root}/etc/haproxy/haproxy.cfg"]],
     services: [{ name: "haproxy.service", enabled: true, onChange: "reload" }],
-    activate: [["/usr/local/lib/dukaan/release-servers"]],
+    activate: [["/usr/local/lib/dukaan/release-servers"], ...(issued ? [firstCertificate] : [])],
     // An answer of HAProxy itself: no app server may be there yet.
     checks: [
       {
@@ -102,4 +100,31 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
       },
     ],
   };
+}
+
+function ownCertificate({ certificate, privateKey }: ServerCertificate) {
+  return {
+    path: "/etc/haproxy/tls/public.pem",
+    content: pulumi.all([certificate, privateKey]).apply((parts) => parts.join("\n")),
+    owner: "root",
+    group: "root",
+    mode: "0600",
+    secret: true,
+  };
+}
+
+/** Which certificate the public sees, and how questions of the authority that signs it are answered (RFC 8555, 8.3). */
+function publicWay(
+  certificate: ServerCertificate | IssuedCertificate,
+): pulumi.Output<{ certificate: string; challenge: string }> {
+  if (!("thumbprint" in certificate)) {
+    return pulumi.output({
+      certificate: "${DUKAAN_ROOT}/etc/haproxy/tls/public.pem",
+      challenge: "# no ACME: the stack's own authority has signed",
+    });
+  }
+  return pulumi.output(certificate.thumbprint).apply((thumbprint) => ({
+    certificate: publicCertificate.both,
+    challenge: `http-request return status 200 content-type text/plain lf-string "%[path,field(4,/)].${thumbprint}" if { path_reg ^/\\.well-known/acme-challenge/[A-Za-z0-9_-]+$ } !{ ssl_fc }`,
+  }));
 }

@@ -1,5 +1,6 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import { firstCertificate, type IssuedCertificate, publicCertificate } from "../acme/index.js";
 import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/nginx";
@@ -27,7 +28,7 @@ export interface NginxArgs {
   /** One worker a core. */
   cores: number;
   /** The public's way in, ports 80 and 443. @default the public does not come here */
-  public?: ServerCertificate | undefined;
+  public?: ServerCertificate | IssuedCertificate | undefined;
   /** @default there are no balancers */
   balanced?: BalancedArgs | undefined;
   /** Tell browsers to come by HTTPS only, for a year. Not where the certificate is none that browsers know. */
@@ -84,16 +85,12 @@ export function nginx(args: NginxArgs): RoleDefinition {
         ...root,
         mode: "0755",
       },
-      ...(args.public
-        ? [
-            { path: "/etc/nginx/public.conf", content: renderTemplate(`${here}/public.conf`), ...root },
-            ...certificateFiles("server", args.public),
-          ]
-        : []),
+      ...(args.public ? publicFiles(args.public) : []),
       ...(balanced ? balancedFiles(balanced) : []),
     ],
     validate: [["nginx", "-t", "-q", "-c", "{root}/etc/nginx/nginx.conf"]],
     services: [{ name: "nginx.service", enabled: true, onChange: "reload" }],
+    activate: args.public && "thumbprint" in args.public ? [firstCertificate] : [],
     // An answer of nginx itself: the app may not be there yet.
     checks: [
       {
@@ -105,6 +102,28 @@ export function nginx(args: NginxArgs): RoleDefinition {
 }
 
 const unitFolder = "/etc/systemd/system/nginx.service.d";
+
+function publicFiles(
+  certificate: ServerCertificate | IssuedCertificate,
+): NonNullable<RoleDefinition["files"]> {
+  const path = "/etc/nginx/public.conf";
+  if (!("thumbprint" in certificate)) {
+    const content = renderTemplate(`${here}/public.conf`, {
+      challenge: "# no ACME: the stack's own authority has signed",
+      certificate: "tls/server.pem",
+      privateKey: "tls/server.key",
+    });
+    return [{ path, content, ...root }, ...certificateFiles("server", certificate)];
+  }
+  const content = pulumi.output(certificate.thumbprint).apply((thumbprint) =>
+    renderTemplate(`${here}/public.conf`, {
+      challenge: renderTemplate(`${here}/challenge.conf`, { thumbprint }).trimEnd(),
+      certificate: publicCertificate.chain,
+      privateKey: publicCertificate.key,
+    }),
+  );
+  return [{ path, content, ...root }];
+}
 
 function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]> {
   const { address, port, balancers } = args;
