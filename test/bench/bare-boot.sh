@@ -2,10 +2,12 @@
 # The least that boots a machine from the base image: an overlay, a namespace, a cable, systemd-nspawn. No limits, no
 # disk, no firewall, no /proc of its own. Prints the seconds until SSH answers; the local cloud is measured against it.
 #
-#   bare-boot.sh IMAGE    (root; e.g. ~/.cache/dukaan/images/debian-12-…)
+#   bare-boot.sh IMAGE [INDEX]    (root; e.g. ~/.cache/dukaan/images/debian-12-…; those that run at once: 0, 1, … 62)
 set -euo pipefail
 image=$1
-name=dkbare$$ folder=$(mktemp -d) server=198.18.77.2 # a range for benchmarks (RFC 2544)
+index=${2:-0}
+# a range for benchmarks (RFC 2544)
+name=dkbare$$ folder=$(mktemp -d) gateway=198.18.77.$((4 * index + 1)) server=198.18.77.$((4 * index + 2))
 
 cleanup() {
   [ -z "${machine:-}" ] || kill -KILL -- "-$machine" 2>/dev/null || true
@@ -26,7 +28,7 @@ echo '#cloud-config' >"$folder/seed/user-data"
 mount -t overlay "$name" -o "lowerdir=$image/root,upperdir=$folder/upper,workdir=$folder/work" "$folder/root"
 ip netns add "$name"
 ip link add "$name" type veth peer name eth0 netns "$name"
-ip address add 198.18.77.1/30 dev "$name"
+ip address add "$gateway/30" dev "$name"
 ip link set "$name" up
 ip -n "$name" link set lo up
 ip -n "$name" address add "$server/30" dev eth0
