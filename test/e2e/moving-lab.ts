@@ -22,12 +22,14 @@ export class MovingLab {
   readonly lab: Lab;
   url = "";
   private ca = "";
-  private caFile = "";
+  caFile = "";
   private readonly addresses = new Map<string, string>();
   private sshFiles: string[] = [];
 
-  static async create(name: string): Promise<MovingLab> {
+  /** @param settings in place of the checkout's */
+  static async create(name: string, settings: Record<string, unknown> = {}): Promise<MovingLab> {
     const made = new MovingLab(await createLab(name), await mkdtemp(join(tmpdir(), `dukaan-${name}-`)));
+    await made.lab.set(settings);
     const up = JSON.parse(await made.succeeds("up", "--json")) as { url: string; ca: string };
     made.url = up.url;
     made.caFile = up.ca;

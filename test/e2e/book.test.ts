@@ -1,0 +1,103 @@
+import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { saysByBook as says } from "../../src/evolve/plan.js";
+import { verify } from "../../src/load/verify.js";
+import { figures, MovingLab, note } from "./moving-lab.js";
+import { askTrusting } from "./trusting-request.js";
+
+// The database goes to a server of its own by the book's way, onto a volume, while buyers come: whoever comes while the
+// shop is closed is told so, and no order is lost. Then its server is made anew. The tests build on one another.
+
+const BY_BOOK = ["evolve", "split", "--playbook", "book"] as const;
+
+let moving: MovingLab;
+
+beforeAll(async () => {
+  moving = await MovingLab.create("book", { "dukaan:databaseVolume": 10 });
+});
+afterAll(async () => {
+  await moving?.remove();
+});
+
+const states = async () => [await moving.stateOf("app-1"), await moving.stateOf("database-1")];
+
+it("goes back by itself when the database cannot be copied", async () => {
+  const cut =
+    "nft add table inet cut; nft 'add chain inet cut input { type filter hook input priority -10; }'; nft add rule inet cut input tcp dport 5432 drop";
+  const { exitCode, stderr } = await moving.runUntil(
+    says.shut,
+    () => moving.onMachine("app-1", cut),
+    ...BY_BOOK,
+  );
+  await moving.onMachine("app-1", "nft delete table inet cut");
+  expect(exitCode, stderr).toBe(1);
+  expect(stderr).toContain("going back to the old database");
+  expect(await moving.visit("/")).toBe(200);
+  expect(await states()).toEqual(["primary", "reserved"]);
+  const otherWay = await moving.lab.dukaan("evolve", "split", "--playbook", "standby");
+  expect(otherWay).toMatchObject({ exitCode: 2 });
+  expect(otherWay.stderr).toContain("goes by --playbook book");
+});
+
+it("loses no order, also when it is killed in the middle and called again", async () => {
+  const journal = join(moving.folder, "book.jsonl");
+  const load = await moving.startLoad(journal, 25);
+  let report;
+  try {
+    await sleep(1000);
+    await moving.killedAt(says.copy, ...BY_BOOK);
+    // Nobody accepts a write, and whoever comes is told when to come back; health is another question.
+    expect(await states()).toEqual(["read-only", "reserved"]);
+    const ca = await readFile(moving.caFile, "utf8");
+    const { status, headers, body } = await askTrusting(ca, `${moving.url}/`);
+    expect({ status, wait: headers["retry-after"], type: headers["content-type"] }).toEqual({
+      status: 503,
+      wait: "30",
+      type: "text/html",
+    });
+    expect(body).toContain("Closed for a moment");
+    expect(await moving.visit("/readyz")).toBe(200);
+    expect(await moving.lab.dukaan("up")).toMatchObject({ exitCode: 4 });
+    const told = JSON.parse(await moving.succeeds(...BY_BOOK, "--json")) as {
+      closedMillis: number;
+      tables: number;
+    };
+    expect(told.tables).toBeGreaterThan(5);
+    note(`by the book: the second run had the shop closed for ${told.closedMillis.toFixed(0)} ms`);
+    await sleep(1000);
+  } finally {
+    report = await load.stop();
+  }
+  note(`by the book: ${figures(report)}`);
+  expect(Object.keys(report.errors)).toEqual(["status 503"]);
+  expect(await states()).toEqual(["fenced", "primary"]);
+  const { findings, orders } = await verify(journal, (sql) => moving.database(sql));
+  expect(findings).toEqual([]);
+  expect(orders.placed).toBeGreaterThan(0);
+  // Backups of the new database go on where those of the old one ended.
+  expect(await moving.succeeds("backup", "--list")).toMatch(/on; WAL last sent[\s\S]*full/);
+});
+
+it("keeps the data on its volume when the server is made anew, and makes it larger in use", async () => {
+  const refused = await moving.lab.dukaan("rebuild", "database-1", "--yes");
+  expect(refused).toMatchObject({ exitCode: 4 });
+  await moving.succeeds("evolve", "split", "--finish");
+  const before = await moving.database("select count(*), sum(total_paise) from orders");
+  expect(before).toMatch(/^[1-9]\d*\|/);
+  await moving.succeeds("rebuild", "database-1", "--yes");
+  await moving.learnAddresses();
+  expect(await moving.database("select count(*), sum(total_paise) from orders")).toBe(before);
+  const size = async () =>
+    Number(await moving.onMachine("database-1", "df --output=size -B1G /var/lib/postgresql | tail -n 1"));
+  expect(await size()).toBeLessThanOrEqual(10);
+  await moving.lab.set({ "dukaan:databaseVolume": 12 });
+  await moving.succeeds("up");
+  expect(await size()).toBeGreaterThan(10);
+  await moving.lab.set({ "dukaan:databaseVolume": 11 });
+  const smaller = await moving.lab.dukaan("up");
+  expect(smaller.exitCode).not.toBe(0);
+  expect(smaller.stderr).toContain("would shrink from 12 to 11 GB");
+  expect(await moving.visit("/")).toBe(200);
+});
