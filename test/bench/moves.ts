@@ -67,7 +67,7 @@ const head = [
   "database",
   "way",
   "waits or is closed",
-  "of which compared before, or copied",
+  "before that compared, or of that copied",
   "whole command",
   "load",
 ];
