@@ -43,7 +43,7 @@ export interface Load {
   samples: readonly Sample[];
   /** Failed requests up to now. */
   failed(): number;
-  /** No more visits; waits for those that are there (at most the timeout, and an order's repetitions). */
+  /** No more visits; waits for those that are there (at most the timeout, and an order's repetitions). Once; later it says the same. */
   stop(): Promise<Report>;
 }
 
@@ -119,31 +119,34 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   };
   timer = setTimeout(tick, next);
 
+  const end = async (): Promise<Report> => {
+    clearTimeout(timer);
+    const seconds = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(cpuAtStart);
+    await Promise.all(visits);
+    client.close();
+    town.journal?.close();
+    const { placed, refused, unknown } = town.orders;
+    return {
+      url,
+      startedAt: startedAt.toISOString(),
+      seconds: Math.round(seconds * 10) / 10,
+      rate: { wanted: rate, arrived: Math.round((arrived / seconds) * 10) / 10 },
+      ...summarize(samples, startedAt, seconds),
+      orders: { placed, refused, unknown },
+      generator: {
+        latestMs: Math.round(latestMs * 10) / 10,
+        cpu: Math.round(((user + system) / 1e6 / seconds) * 1000) / 1000,
+        resent: client.resent,
+      },
+    };
+  };
+  let ended: Promise<Report> | undefined;
+
   return {
     startedAt,
     samples,
     failed: () => samples.filter(({ error }) => error !== undefined).length,
-    async stop() {
-      clearTimeout(timer);
-      const seconds = (performance.now() - start) / 1000;
-      const { user, system } = process.cpuUsage(cpuAtStart);
-      await Promise.all(visits);
-      client.close();
-      town.journal?.close();
-      const { placed, refused, unknown } = town.orders;
-      return {
-        url,
-        startedAt: startedAt.toISOString(),
-        seconds: Math.round(seconds * 10) / 10,
-        rate: { wanted: rate, arrived: Math.round((arrived / seconds) * 10) / 10 },
-        ...summarize(samples, startedAt, seconds),
-        orders: { placed, refused, unknown },
-        generator: {
-          latestMs: Math.round(latestMs * 10) / 10,
-          cpu: Math.round(((user + system) / 1e6 / seconds) * 1000) / 1000,
-          resent: client.resent,
-        },
-      };
-    },
+    stop: () => (ended ??= end()),
   };
 }
