@@ -25,6 +25,8 @@ export class NameJobs {
       const zones = this.#wanted();
       const wanted = JSON.stringify(zones);
       if (wanted === this.#published) return;
+      // What was refused may be on the disk already: whatever comes next is written anew.
+      this.#published = "";
       await this.#cloud.host.names.set(zones);
       this.#published = wanted;
     });

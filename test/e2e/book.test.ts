@@ -16,6 +16,8 @@ let moving: MovingLab;
 
 beforeAll(async () => {
   moving = await MovingLab.create("book", { "dukaan:databaseVolume": 10 });
+  // What breaks something must not be late.
+  await moving.learnAddresses();
 });
 afterAll(async () => {
   await moving?.remove();

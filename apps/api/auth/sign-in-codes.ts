@@ -14,8 +14,8 @@ const ATTEMPTS = 5;
 
 const HOUR = 60 * 60;
 
-// A person mistypes the number or waits in vain for a message a few times. Counted by
-// address too, so that a stranger at another one does not use up what they need.
+// A person mistypes the number or waits in vain for a message a few times. Counted by address too, so that a stranger at
+// one address does not use up what they need; one with two can (decision 11).
 const CODES_PER_NUMBER_AND_ADDRESS: readonly RateLimit[] = [
   { name: "codes by number and address", burst: 3, everySeconds: 5 * 60 },
   { name: "codes by number, address and day", burst: 10, everySeconds: (24 * HOUR) / 10 },

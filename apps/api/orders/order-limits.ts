@@ -2,8 +2,8 @@ import type { Transaction } from "kysely";
 import type { RateLimit, RateLimits } from "../auth/rate-limits.js";
 import type { Tables } from "../database/tables.js";
 
-// Cash on delivery costs whoever orders nothing, so without these a single visitor could empty a shop's shelves and bury its
-// merchant in orders that nobody wants.
+// Cash on delivery costs whoever orders nothing, so without these a single visitor could bury a shop's merchant in orders that
+// nobody wants. They do not bound what one order takes: a stock that is held back comes back when the order is cancelled.
 
 /** Nobody is asked to prove a number here, so this holds up mistakes and moods, and whoever uses somebody else's number. */
 const ORDERS_PER_PHONE: RateLimit = { name: "orders by store and phone", burst: 10, everySeconds: 10 * 60 };

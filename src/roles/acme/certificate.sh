@@ -31,6 +31,12 @@ put() {
   find "$place" -mindepth 1 -maxdepth 1 -type d ! -name "$(basename "$new")" -exec rm -r {} +
 }
 
+# For the same name: browsers that were told to insist on a certificate of a public authority would take no stand-in.
+is_good() {
+  [ "$(cut -d ' ' -f 1 "$place/current/issued" 2>/dev/null)" = "$domain" ] &&
+    openssl x509 -in "$place/current/chain.pem" -noout -checkend 0 >/dev/null
+}
+
 is_wanted() { [ "$(cat "$place/current/issued" 2>/dev/null)" = "$wanted" ]; }
 
 moment() { date --date "$(openssl x509 -in "$place/current/chain.pem" -noout "$1" | cut -d = -f 2)" +%s; }
@@ -49,16 +55,43 @@ renew() {
   ask() { dehydrated --config "$settings/dehydrated.conf" --privkey "$work/account.pem" --no-lock "$@"; }
   ask --register --accept-terms
   ask --cron --force --domain "$domain"
+  : >"$work/reload"
   put "$work/certs/$domain/fullchain.pem" "$work/certs/$domain/privkey.pem" "$wanted"
   rm -r "$work/certs"
-  systemctl try-reload-or-restart '{{service}}'
+  show
+  rm -f "$work/failures"
 }
 
+# The server shows the new one. Noted before, so that the next run does it when this one does not get there.
+show() {
+  systemctl try-reload-or-restart '{{service}}'
+  rm -f "$work/reload"
+}
+
+# Authorities stop listening to whoever fails for days (letsencrypt.org/docs/rate-limits): after two hours of failures once
+# an hour, after a day every six.
+is_time() {
+  failures=$(cat "$work/failures" 2>/dev/null || echo 0)
+  pause=0
+  [ "$failures" -lt 8 ] || pause=3500
+  [ "$failures" -lt 32 ] || pause=21500
+  [ "$pause" -eq 0 ] || [ $(($(date +%s) - $(stat --format=%Y "$work/failures"))) -ge "$pause" ]
+}
+
+# Not waiting for a run that waits for its authority.
+if [ "$1" = stand-in ] && is_good; then exit 0; fi
 exec 9>"$work/lock"
 flock --timeout 240 9
 case $1 in
-stand-in) is_wanted || put "$settings/stand-in.pem" "$settings/stand-in.key" ;;
-when-due) if is_due; then renew; fi ;;
+stand-in) is_good || put "$settings/stand-in.pem" "$settings/stand-in.key" ;;
+when-due)
+  [ ! -e "$work/reload" ] || show
+  if is_due && is_time; then
+    echo $((failures + 1)) >"$work/failures.new"
+    mv "$work/failures.new" "$work/failures"
+    renew
+  fi
+  ;;
 renew) renew ;;
 *)
   echo "unknown step $1" >&2

@@ -51,7 +51,7 @@ export function acme({ settings, domain, accountKey, standIn, service }: AcmeArg
         content: renderTemplate(`${here}/dehydrated.conf`, {
           directory,
           email,
-          trust: caCertificate === undefined ? "" : "CURL_OPTS='--cacert /etc/dukaan/acme/authority.pem'",
+          trust: caCertificate === undefined ? "" : " --cacert /etc/dukaan/acme/authority.pem",
         }),
         ...root,
       },
