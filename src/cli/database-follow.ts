@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DatabaseStatus, nextStep } from "../evolve/databases.js";
 import type { Side, Steps } from "./database-side.js";
@@ -22,8 +23,14 @@ export async function putBack({ source, target, pools, report }: Follow): Promis
   const old = await source.status();
   if (old.state !== "fenced") return false;
   if (nextStep(old, await target.status()).go !== "put back") return true;
+  // A run that is ending it at this very moment is waited for; from then on it is ours to undo.
+  const run = randomBytes(8).toString("hex");
+  await source.step("adopt", run, old.by);
+  const [now, next] = [await source.status(), await target.status()];
+  if (now.state !== "fenced") return false;
+  if (nextStep(now, next).go !== "put back") return true;
   report(`${source.machine} was being ended by a run that was cut off: putting it back`);
-  await source.step("unfence", old.by);
+  await source.step("unfence", run);
   await Promise.all(pools.map((pool) => pool.step("resume")));
   return false;
 }

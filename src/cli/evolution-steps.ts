@@ -38,7 +38,8 @@ export function moveSteps(evolution: Evolution, settings: Settings): Step<Progre
       ExitCode.refused,
     );
   }
-  if (settings.leaving !== undefined && settings.stage !== to) {
+  // Cut off while its last settings were written, a move goes on.
+  if (settings.leaving !== undefined && settings.stage !== to && settings.joining !== to) {
     throw new CliError(
       `what was kept of stage ${settings.leaving} is still there`,
       `Remove it first: ./dukaan evolve ${settings.stage} --finish`,
@@ -178,9 +179,16 @@ export function abortSteps(evolution: Evolution, settings: Settings): Step<Progr
         const { source, target } = sides;
         // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
         // accept writes again. A server that the cloud no longer has cannot take over.
-        if ((await hasServer(session!, target.machine)) && (await hasDatabase(access, target.machine)))
-          await target.step("forget");
+        const there = await hasServer(session!, target.machine);
+        if (there && (await hasDatabase(access, target.machine))) await target.step("forget");
         const status = await source.status();
+        if (!there && status.state === "fenced" && settings.databaseVolume !== undefined) {
+          throw new CliError(
+            `the server ${target.machine} is gone, but not its volume: its database may have taken over, and hold orders`,
+            `Make the server anew on its volume with plain pulumi up (./dukaan env), then ./dukaan evolve ${to}.`,
+            ExitCode.refused,
+          );
+        }
         if (status.state === "fenced") await source.step("unfence", status.by);
         if (evolution.playbook === "book") await reopen(sides);
       },
@@ -196,6 +204,13 @@ export function finishSteps(evolution: Evolution, settings: Settings): Step<Prog
     {
       title: moves ? `The old database of ${moves.from} is removed` : `Nothing of ${from} has data`,
       run: async ({ session }, _report, retitle) => {
+        if (settings.joining !== undefined) {
+          throw new CliError(
+            `the stack is on its way to ${settings.joining}`,
+            `Finish the move first: ./dukaan evolve ${settings.joining}`,
+            ExitCode.refused,
+          );
+        }
         if (settings.stage !== to || settings.leaving === undefined) {
           if (settings.stage === to && (await serversBeside(session!, settings)).length > 0) {
             retitle("An earlier run was cut off while it removed what was kept");

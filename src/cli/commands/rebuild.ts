@@ -52,13 +52,19 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         const resources = (await exportState(pulumi)).deployment.resources ?? [];
         const urn = serverUrn(resources, machine);
         const token = await tokenFor(machine, stack, resources);
-        if (settings.databaseVolume !== undefined) await endDatabase(context.session, machine);
+        if (settings.databaseVolume !== undefined) await turnDatabase("stop", context.session, machine);
         await unprotect(context.session, (resource) => resource.urn === urn);
-        await runOperation(pulumi, "up", report, [
-          "--replace",
-          urn,
-          ...(token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]),
-        ]);
+        try {
+          await runOperation(pulumi, "up", report, [
+            "--replace",
+            urn,
+            ...(token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]),
+          ]);
+        } catch (error) {
+          // Refused before anything was done to the server, its database goes on.
+          if (settings.databaseVolume !== undefined) await turnDatabase("start", context.session, machine);
+          throw error;
+        }
       },
     },
     {
@@ -72,12 +78,16 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
 }
 
 /** The volume is cut off from a running server otherwise, which costs a recovery. A server that is lost does not answer. */
-async function endDatabase(session: Session, machine: string): Promise<void> {
+async function turnDatabase(to: "stop" | "start", session: Session, machine: string): Promise<void> {
   const access = await sshAccess(session);
   const target = access.targets[machine];
   if (target === undefined || !access.services["postgresql"]?.includes(machine)) return;
-  const stop = ["systemctl", "stop", "postgresql@15-main.service"];
-  await askMachine(access, target, stop, ["-o", "ConnectTimeout=5"]);
+  await askMachine(
+    access,
+    target,
+    ["systemctl", to, "postgresql@15-main.service"],
+    ["-o", "ConnectTimeout=5"],
+  );
 }
 
 function requireConsent(stack: StackContext, machine: string, { yes, destroyData }: RebuildOptions): void {

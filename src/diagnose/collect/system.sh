@@ -39,7 +39,7 @@ if [ -e /run/reboot-required ]; then echo "reboot_required"; fi
 # What the public sees: of the ACME authority or a stand-in for it, else of the stack's own. A key may stand behind it.
 issued=/var/lib/dukaan/certificate/current
 [ -d /etc/dukaan/acme ] || issued=/nowhere
-for file in $issued/chain.pem /etc/nginx/tls/server.pem /etc/haproxy/tls/public.pem; do
+for file in $issued/chain.pem /etc/nginx/tls/server.pem /etc/nginx/tls/balanced.pem /etc/haproxy/tls/public.pem; do
   [ -r $file ] || continue
   awk '/BEGIN CERTIFICATE/ { n++ } n == 1 { printf "certificate\t%s\n", $0 } /END CERTIFICATE/ { exit }' $file
   break

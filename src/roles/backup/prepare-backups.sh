@@ -57,16 +57,20 @@ is_successor() {
   last=$(as_postgres pgbackrest --stanza=shop info --output=json | grep -o '"system-id":[0-9]*' | tail -n 1)
   [ "$last" = "\"system-id\":$(cat "$state/successor-of")" ]
 }
-take_over() { as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade; }
+take_over() {
+  as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade
+  taken_over=yes
+}
 
 install -d -m 0750 -o postgres -g postgres "$state"
+taken_over=no
 ensure_bucket
 if ensure_repository || { is_successor && take_over; }; then
   rm -f "$state/successor-of"
   rm -f "$state/paused"
   as_postgres touch "$state/archiving"
-  # The first one, or one that was cut off.
-  if ! as_postgres pgbackrest --stanza=shop info --output=json | grep -q '"label"'; then
+  # The first one, or one that was cut off. Those of the database before are of no use to its successor's WAL.
+  if [ "$taken_over" = yes ] || ! as_postgres pgbackrest --stanza=shop info --output=json | grep -q '"label"'; then
     systemctl start --no-block dukaan-backup@full.service
   fi
 else

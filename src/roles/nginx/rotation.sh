@@ -16,8 +16,13 @@ disarm() {
 case $1 in
 leave)
   disarm
-  systemd-run --quiet --collect --unit="$timer" --on-active="$2" --timer-property=AccuracySec=1s "$0" join
   : >"$out"
+  # Refused while the machine shuts down, which takes the mark with it.
+  systemd-run --quiet --collect --unit="$timer" --on-active="$2" --timer-property=AccuracySec=1s "$0" join ||
+    [ "$(systemctl is-system-running || true)" = stopping ] || {
+    rm -f "$out"
+    exit 1
+  }
   # Until balancers have looked, also one that just begins to.
   sleep 0.8
   ;;

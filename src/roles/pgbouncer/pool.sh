@@ -20,15 +20,15 @@ console() {
   timeout "$longest" runuser -u postgres -- "$psql" --no-psqlrc --quiet --host=/run/pgbouncer --port=6432 \
     --username=pgbouncer --dbname=pgbouncer "$@"
 }
-is_paused() {
-  console --command='show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { paused = $(NF - 1) + 0 } END { exit !paused }'
-}
+# 1 or 0; nothing when it does not answer.
+paused() { console --command='show databases' | awk -F'|' '$1 ~ /^ *shop *$/ { print $(NF - 1) + 0 }'; }
+is_paused() { [ "$(paused)" = 1 ]; }
 disarm() {
   systemctl stop "$watchdog.timer" 2>/dev/null || true
   systemctl reset-failed "$watchdog.service" 2>/dev/null || true
 }
 # It refuses to resume what is not paused.
-resume() { console "$@" --command='resume shop' 2>/dev/null || ! is_paused; }
+resume() { console --command='resume shop' 2>/dev/null || [ "$(paused)" = 0 ]; }
 
 case $1 in
 arm)
@@ -51,7 +51,8 @@ lead)
   chown --reference="$configuration" "$configuration.new"
   chmod --reference="$configuration" "$configuration.new"
   mv "$configuration.new" "$configuration"
-  resume --command=reload
+  console --command=reload
+  resume
   disarm
   ;;
 resume)

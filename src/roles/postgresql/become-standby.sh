@@ -17,7 +17,7 @@ as_postgres() { runuser -u postgres -- "$@"; }
 ask() { as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname=postgres --command="$1"; }
 
 if [ "${2:-}" = anew ] && [ ! -e "$begun" ]; then
-  if [ -e /var/lib/dukaan/postgresql-promoted ] || [ ! -e "$data/standby.signal" ]; then
+  if [ -e /var/lib/postgresql/dukaan-promoted ] || [ ! -e "$data/standby.signal" ]; then
     echo "the database of this machine is no standby, or was asked to take over: it is not overwritten" >&2
     exit 1
   fi
@@ -52,4 +52,4 @@ until [ "$(ask 'select pg_is_in_recovery()' 2>/dev/null)" = t ]; do
   sleep 0.2
 done
 : >"$copied"
-rm -f "$begun" /var/lib/dukaan/postgresql-promoted
+rm -f "$begun" /var/lib/postgresql/dukaan-promoted

@@ -5,7 +5,7 @@
 set -eu
 data=/var/lib/postgresql/15/main
 
-if [ -e /var/lib/dukaan/postgresql-fenced ]; then
+if [ -e /var/lib/postgresql/dukaan-fenced ]; then
   echo "The database of this machine was ended because its data has moved to another one. Finish that: ./dukaan evolve" >&2
   exit 1
 fi

@@ -20,13 +20,13 @@ data=/var/lib/postgresql/15/main
 unit=postgresql@15-main.service
 files=/etc/dukaan/postgresql
 backups=/var/lib/dukaan/backup
-fence=/var/lib/dukaan/postgresql-fenced
+fence=/var/lib/postgresql/dukaan-fenced
 # Of the old database.
 closed=/var/lib/dukaan/postgresql-read-only
 # Of the new one: it waits for a copy, and which run made the last; it has one that holds everything; it is in use.
 reserved=/var/lib/dukaan/postgresql-reserved
 accepted=/var/lib/dukaan/postgresql-accepted
-asked=/var/lib/dukaan/postgresql-promoted
+asked=/var/lib/postgresql/dukaan-promoted
 
 fail() {
   echo "$*" >&2
@@ -40,7 +40,7 @@ mark() { # file, text
   printf %s "$2" >"$1.new"
   sync "$1.new"
   mv -f "$1.new" "$1"
-  sync /var/lib/dukaan
+  sync "$(dirname "$1")"
 }
 # One run at a time: what a killed one has started goes on until it is done.
 take_turns() {

@@ -21,9 +21,10 @@ cd / # postgres may not be where we were called from
 data=/var/lib/postgresql/15/main
 binaries=/usr/lib/postgresql/15/bin
 unit=postgresql@15-main.service
-fence=/var/lib/dukaan/postgresql-fenced
+# With the data, on a volume that may get another server.
+fence=/var/lib/postgresql/dukaan-fenced
 # A standby was asked to take over: from then on it may do so at any time.
-asked=/var/lib/dukaan/postgresql-promoted
+asked=/var/lib/postgresql/dukaan-promoted
 # It is read-only while it is copied; it is to become a copy; it has become one that holds everything. See copy-database.
 closed=/var/lib/dukaan/postgresql-read-only
 reserved=/var/lib/dukaan/postgresql-reserved
@@ -152,7 +153,7 @@ fence)
   # Before it ends: from here on nothing starts it again.
   printf %s "$2" >"$fence.new"
   mv "$fence.new" "$fence"
-  sync "$fence" /var/lib/dukaan
+  sync "$fence" /var/lib/postgresql
   # A fast shutdown, as `systemctl stop` asks for in a tenth of a second more: standbys get everything up to its last record.
   if postmaster=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) && kill -INT "$postmaster" 2>/dev/null; then
     deadline=$(($(date +%s) + 4))
@@ -170,7 +171,7 @@ adopt)
   [ "$(cat "$fence")" = "$3" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
   printf %s "$2" >"$fence.new"
   mv "$fence.new" "$fence"
-  sync "$fence" /var/lib/dukaan
+  sync "$fence" /var/lib/postgresql
   ;;
 unfence)
   alone
@@ -181,7 +182,7 @@ unfence)
     as_postgres "$binaries/pg_ctl" stop --pgdata="$data" --mode=immediate --silent
   fi
   rm -f "$fence"
-  sync /var/lib/dukaan
+  sync /var/lib/postgresql
   systemctl start "$unit" 9>&-
   ;;
 await) await "$2" "${3:-3}" ;;
@@ -191,7 +192,7 @@ promote)
   install -d -m 0750 -o postgres -g postgres "$backups"
   as_postgres touch "$backups/archiving"
   : >"$asked"
-  sync "$asked" /var/lib/dukaan
+  sync "$asked" /var/lib/postgresql
   # Its own way to wait looks ten times a second only.
   ask "do \$\$
     declare deadline timestamptz := clock_timestamp() + interval '30 s';
