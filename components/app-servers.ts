@@ -106,7 +106,9 @@ export class AppServers extends pulumi.ComponentResource {
 
   private makeFront(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
     const own = isEntry(args.topology, "nginx") ? ownCertificate(machine, args.authority, this) : undefined;
-    const issued = own && args.certificates?.on(machine, own, "nginx.service");
+    // The name leads to the first one alone, and authorities count what they sign for a name.
+    const named = machine === args.machines[0] ? own : undefined;
+    const issued = named && args.certificates?.on(machine, named, "nginx.service");
     const definition = nginx({
       cores: machine.about.cores,
       public: issued ?? own,
