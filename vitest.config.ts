@@ -12,8 +12,8 @@ const project = (name: string, options: { serial?: boolean; workers?: number; ti
 });
 
 // From fast to slow; each project is a folder of test/. `local`, `alone` and `e2e` boot real machines and need root.
-// `alone` compares the whole computer before and after. In `e2e` each file has a local cloud of its own, and much of its
-// time is waiting: two at a time, of the four that fit on a computer.
+// `alone` compares the whole computer before and after, or wants all of it for a load. In `e2e` each file has a local
+// cloud of its own, and much of its time is waiting: two at a time, of the four that fit on a computer.
 export default defineConfig({
   test: {
     projects: [

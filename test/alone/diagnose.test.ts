@@ -6,7 +6,7 @@ import type { Code, Finding } from "../../src/diagnose/finding.js";
 import type { MachineReport } from "../../src/diagnose/report.js";
 import { HttpClient } from "../../src/load/http-client.js";
 import { startLoad } from "../../src/load/load.js";
-import { createLab, type Lab } from "./lab.js";
+import { createLab, type Lab } from "../e2e/lab.js";
 
 // A real droplet, really broken, one thing at a time: diagnose names it first, and is content again after the repair.
 
