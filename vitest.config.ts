@@ -7,6 +7,8 @@ const project = (name: string, options: { serial?: boolean; workers?: number; ti
     testTimeout: options.timeout ?? 10_000,
     hookTimeout: options.timeout ?? 10_000,
     fileParallelism: !options.serial,
+    // How soon something comes about on a busy computer is not what these tests are about.
+    expect: { poll: { timeout: 30_000 } },
     ...(options.workers !== undefined && { maxWorkers: options.workers }),
   },
 });

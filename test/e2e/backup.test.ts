@@ -122,6 +122,12 @@ describe("when the server is lost with its disk", () => {
   });
 });
 
+it("wait for one another", async () => {
+  const before = (await list()).backups.length;
+  await onMachine("systemctl start dukaan-backup@full.service dukaan-backup@diff.service");
+  expect((await list()).backups).toHaveLength(before + 2);
+});
+
 it("leave their secrets in no argument, log or state", async () => {
   const passphrase = await lab.pulumi("stack", "output", "backupPassphrase", "--show-secrets");
   expect(passphrase.stdout.trim()).toMatch(/^\w{48}$/);
@@ -137,10 +143,12 @@ it("leave their secrets in no argument, log or state", async () => {
   expect((await search(lab.stateFolder, join(local, "server.log"), join(local, "state.db"))).stdout).toBe("");
 
   // Arguments of everything that runs while a backup is made.
+  const seenEnough = "/run/seen-enough";
   const watching = onMachine(
-    `for i in $(seq 45); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; sleep 0.1; done`,
+    `for i in $(seq 600); do cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '; test ! -e ${seenEnough} || break; sleep 0.1; done`,
   );
   await succeeds("backup");
+  await onMachine(`touch ${seenEnough}`);
   const seen = await watching;
   expect(seen).toContain("pgbackrest --stanza=shop --log-level-console=info backup --type=diff");
   const written = await onMachine(

@@ -53,8 +53,6 @@ it("costs nobody a read, sends no write twice, and loses no order, whichever way
   expect(sum(({ failed }) => failed)).toBeLessThanOrEqual(
     Math.max(3, 0.005 * sum((each) => each.firstSecond)),
   );
-  // Reads were sent again, so that writes were not says something.
-  expect(sum(({ logged }) => logged.readsRepeated)).toBeGreaterThan(0);
   expect(await readFile(page, "utf8")).toContain("<svg");
 });
 

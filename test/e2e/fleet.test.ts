@@ -46,9 +46,7 @@ describe("the way from split to fleet", () => {
     );
     // The machine itself asks for /metrics, to see that nobody gets them.
     const visits = lines.split("\n").filter((line) => !line.includes('"path":"/metrics"'));
-    const clients = new Set(
-      visits.flatMap((line) => [...line.matchAll(/"client":"([^"]+)"/g)]).map(([, address]) => address),
-    );
+    const clients = new Set(visits.flatMap((line) => /"client":"([^"]+)"/.exec(line)?.slice(1) ?? []));
     // This computer's, not the balancer's.
     expect([...clients]).toEqual([expect.stringMatching(/^203\.0\.113\./)]);
   });
