@@ -1,4 +1,4 @@
-import type { Random } from "./random.js";
+import type { Random } from "../../apps/api/seed/random.js";
 
 /** How visitors arrive: independently of each other, as people do, or in even steps. */
 export type Distribution = "poisson" | "even";

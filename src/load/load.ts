@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { sampleStore } from "../../apps/api/seed/catalogue.js";
+import { seededRandom } from "../../apps/api/seed/random.js";
 import { arrivals, type Distribution } from "./arrivals.js";
 import { readStores } from "./catalogue.js";
 import { HttpClient, NoAnswer } from "./http-client.js";
 import { Journal } from "./journal.js";
-import { seededRandom, weighted } from "./random.js";
+import { weighted } from "./choice.js";
 import { summarize, type Report, type Sample } from "./report.js";
 import { visit, type Asker, type Town, type VisitKind } from "./visits.js";
 

@@ -1,7 +1,8 @@
 import type { Product, Store } from "./catalogue.js";
 import type { Answer, Ask } from "./http-client.js";
 import { buyerName, type Journal, type Line } from "./journal.js";
-import { popular, type Random } from "./random.js";
+import type { Random } from "../../apps/api/seed/random.js";
+import { popular } from "./choice.js";
 
 /** What a visitor comes for. */
 export type VisitKind = "catalogue" | "product" | "cart" | "order";

@@ -272,18 +272,9 @@ async function proportionalMemory(): Promise<Record<string, number>> {
 
 /** Switches the server off and on through the cloud's API. */
 async function powerSwitch(): Promise<(action: "poweroff" | "poweron") => Promise<void>> {
-  const env = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  const ask = async (path: string, method = "GET") => {
-    const answer = await fetch(`${env["HCLOUD_ENDPOINT"]}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}` },
-    });
-    expect(answer.ok, `${method} ${path}: ${answer.status}`).toBe(true);
-    return (await answer.json()) as { servers: { id: number }[] };
-  };
-  const { servers } = await ask("/servers");
+  const { servers } = await lab.cloud<{ servers: { id: number }[] }>("GET", "/servers");
   return async (action) => {
-    await ask(`/servers/${servers[0]!.id}/actions/${action}`, "POST");
+    await lab.cloud("POST", `/servers/${servers[0]!.id}/actions/${action}`);
     await sleep(1500);
   };
 }

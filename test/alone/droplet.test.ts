@@ -278,23 +278,18 @@ describe("plain pulumi", () => {
 
 describe("./dukaan down", () => {
   it("leaves the cloud where another stack has servers on it", async () => {
-    const env = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-    const ask = (method: string, path: string, body?: object) =>
-      fetch(`${env["HCLOUD_ENDPOINT"]}${path}`, {
-        method,
-        headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}`, "content-type": "application/json" },
-        ...(body && { body: JSON.stringify(body) }),
-      });
     const labels = { "dukaan-stack": "other" };
     const server = { name: "other-app-1", server_type: "local-512", image: "debian-12", labels };
-    const made = await ask("POST", "/servers", { ...server, start_after_create: false });
-    const { server: other } = (await made.json()) as { server: { id: number } };
+    const { server: other } = await lab.cloud<{ server: { id: number } }>("POST", "/servers", {
+      ...server,
+      start_after_create: false,
+    });
     const refused = await lab.dukaan("down");
     expect(refused, refused.stderr).toMatchObject({ exitCode: 4 });
     expect(refused.stderr).toContain("another stack has servers there: other-app-1");
-    const left = (await (await ask("GET", "/servers")).json()) as { servers: { name: string }[] };
-    expect(left.servers.map(({ name }) => name)).toEqual(["other-app-1"]);
-    await ask("DELETE", `/servers/${other.id}`);
+    const { servers } = await lab.cloud<{ servers: { name: string }[] }>("GET", "/servers");
+    expect(servers.map(({ name }) => name)).toEqual(["other-app-1"]);
+    await lab.cloud("DELETE", `/servers/${other.id}`);
   });
 
   it("leaves nothing on the computer, and can be repeated", async () => {

@@ -240,22 +240,10 @@ async function now(): Promise<string> {
 
 /** As an accident: behind Pulumi's back, with its disk. */
 async function deleteServer(): Promise<void> {
-  const authorization = `Bearer ${env["HCLOUD_TOKEN"]}`;
-  const endpoint = env["HCLOUD_ENDPOINT"];
-  const answer = await fetch(`${endpoint}/servers`, { headers: { authorization } });
-  const { servers } = (await answer.json()) as { servers: { id: number }[] };
-  expect(servers).toHaveLength(1);
-  const deleted = await fetch(`${endpoint}/servers/${servers[0]!.id}`, {
-    method: "DELETE",
-    headers: { authorization },
-  });
-  expect(deleted.status).toBe(200);
-  await expect
-    .poll(
-      async () =>
-        (await fetch(`${endpoint}/servers/${servers[0]!.id}`, { headers: { authorization } })).status,
-    )
-    .toBe(404);
+  const servers = async () => (await lab.cloud<{ servers: { id: number }[] }>("GET", "/servers")).servers;
+  const [server] = await servers();
+  await lab.cloud("DELETE", `/servers/${server!.id}`);
+  await expect.poll(servers).toEqual([]);
 }
 
 /** Where the local cloud keeps its objects: bucket/key. */

@@ -14,7 +14,6 @@ let lab: Lab;
 let address: string;
 let config: string;
 let settings: string;
-let api: (path: string, method?: string, body?: object) => Promise<Answer>;
 
 interface Answer {
   servers?: { id: number; name: string; status: string }[];
@@ -32,16 +31,6 @@ beforeAll(async () => {
   await lab.pulumi("version");
   config = join(lab.stateFolder, "project", "Pulumi.lab.yaml");
   settings = await readFile(config, "utf8");
-  const env = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  api = async (path, method = "GET", body) => {
-    const answer = await fetch(`${env["HCLOUD_ENDPOINT"]}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}`, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as Answer;
-  };
 });
 afterAll(() => lab?.remove());
 
@@ -57,6 +46,7 @@ async function onMachine(command: string): Promise<string> {
   return result.stdout.trim();
 }
 
+const api = (path: string, method = "GET", body?: object) => lab.cloud<Answer>(method, path, body);
 const server = async () => (await api("/servers")).servers![0]!;
 
 describe("who gets in", () => {

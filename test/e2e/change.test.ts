@@ -116,7 +116,10 @@ describe("./dukaan rebuild", () => {
     const urn = (await stateText()).match(/urn:[^"]*server:Server::app-1/)![0];
     const shield = await lab.pulumi("state", "protect", urn, "--yes", "--non-interactive");
     expect(shield, shield.stderr).toMatchObject({ exitCode: 0 });
-    await api("POST", `/servers/${server.id}/actions/change_protection`, { delete: true, rebuild: true });
+    await lab.cloud("POST", `/servers/${server.id}/actions/change_protection`, {
+      delete: true,
+      rebuild: true,
+    });
     const watch = watchArguments();
     const rebuilt = await lab.dukaan("rebuild", "app-1", "--yes", "--json");
     commands = [...(await watch.stop())].join("\n");
@@ -248,22 +251,8 @@ async function setServerType(name: string): Promise<void> {
   await writeFile(config, text.replace(/dukaan:serverType: .*/, `dukaan:serverType: ${name}`));
 }
 
-async function api(method: string, path: string, body?: object): Promise<unknown> {
-  const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  const answer = await fetch(`${environment["HCLOUD_ENDPOINT"]}${path}`, {
-    method,
-    headers: {
-      authorization: `Bearer ${environment["HCLOUD_TOKEN"]}`,
-      "content-type": "application/json",
-    },
-    ...(body && { body: JSON.stringify(body) }),
-  });
-  expect(answer.ok, `${method} ${path}: ${answer.status}`).toBe(true);
-  return answer.json();
-}
-
 async function theServer(): Promise<typeof server> {
-  const { servers } = (await api("GET", "/servers")) as { servers: (typeof server)[] };
+  const { servers } = await lab.cloud<{ servers: (typeof server)[] }>("GET", "/servers");
   expect(servers).toHaveLength(1);
   return servers[0]!;
 }

@@ -189,7 +189,7 @@ describe("an old database that is lost for good", () => {
     const early = await shop.lab.dukaan("evolve", "droplet", "--accept-data-loss");
     expect(early).toMatchObject({ exitCode: 4 });
     expect(early.stderr).toContain("nothing needs to be lost");
-    await ask("DELETE", `/servers/${await serverId("database-1")}`);
+    await shop.lab.cloud("DELETE", `/servers/${await serverId("database-1")}`);
     const lost = await shop.lab.dukaan("evolve", "droplet");
     expect(lost).toMatchObject({ exitCode: 1 });
     expect(lost.stderr).toMatch(/database-1 does not answer[^]*--accept-data-loss/);
@@ -243,25 +243,14 @@ function watchWriters() {
   };
 }
 
-let cloud: Record<string, string> | undefined;
-
-async function ask(method: string, path: string): Promise<Record<string, unknown>> {
-  cloud ??= JSON.parse((await shop.lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  const answer = await fetch(`${cloud["HCLOUD_ENDPOINT"]}${path}`, {
-    method,
-    headers: { authorization: `Bearer ${cloud["HCLOUD_TOKEN"]}` },
-  });
-  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status}`);
-  return (await answer.json()) as Record<string, unknown>;
-}
-
 async function serverId(machine: string): Promise<number> {
-  const { servers } = (await ask("GET", `/servers?name=lab-${machine}`)) as { servers: { id: number }[] };
+  const path = `/servers?name=lab-${machine}`;
+  const { servers } = await shop.lab.cloud<{ servers: { id: number }[] }>("GET", path);
   return servers[0]!.id;
 }
 
 async function powerOff(machine: string): Promise<void> {
-  await ask("POST", `/servers/${await serverId(machine)}/actions/poweroff`);
+  await shop.lab.cloud("POST", `/servers/${await serverId(machine)}/actions/poweroff`);
 }
 
 /** The cloud's address is looked up before: it changes when the cloud is started anew, and asking takes seconds. */
@@ -277,7 +266,6 @@ async function occupy(machine: string): Promise<void> {
 
 function killCloud(): void {
   process.kill(cloudProcess, "SIGKILL");
-  cloud = undefined;
 }
 
 async function cutNetwork(): Promise<void> {

@@ -20,6 +20,8 @@ export interface Lab {
   configure: (path: string, value: string, ...options: string[]) => ReturnType<Lab["pulumi"]>;
   /** Settings that this lab has in place of the checkout's, by full key; all of them. */
   set: (settings: Record<string, unknown>) => Promise<void>;
+  /** Asks the API of the lab's cloud, as somebody might behind Pulumi's back. @throws Error when it refuses */
+  cloud: <Answer = unknown>(method: string, path: string, body?: object) => Promise<Answer>;
   /** Where this lab keeps everything. */
   folder: string;
   /** The folder of the stack's state. */
@@ -47,9 +49,35 @@ export async function createLab(instance: string): Promise<Lab> {
     };
   };
   let printed: Record<string, string> | undefined;
-  const pulumi = async (args: string[], input: string) => {
+  const environment = async () => {
     printed ??= JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
-    const options = { cwd: projectRoot, env: printed, preferLocal: false, reject: false, input } as const;
+    return printed;
+  };
+  const cloud: Lab["cloud"] = async <Answer>(method: string, path: string, body?: object) => {
+    const ask = async () => {
+      const { HCLOUD_ENDPOINT, HCLOUD_TOKEN } = await environment();
+      return fetch(`${HCLOUD_ENDPOINT}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${HCLOUD_TOKEN}`, "content-type": "application/json" },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    };
+    // A cloud that was killed is somewhere else when it is back.
+    const answer = await ask().catch(() => {
+      printed = undefined;
+      return ask();
+    });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return (await answer.json()) as Answer;
+  };
+  const pulumi = async (args: string[], input: string) => {
+    const options = {
+      cwd: projectRoot,
+      env: await environment(),
+      preferLocal: false,
+      reject: false,
+      input,
+    } as const;
     const result = await execa("pulumi", args, options);
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   };
@@ -69,6 +97,7 @@ export async function createLab(instance: string): Promise<Lab> {
     pulumi: async (...args) => pulumi(args, ""),
     configure: async (path, value, ...options) =>
       pulumi(["config", "set", "--path", path, ...options], value),
+    cloud,
     folder,
     stateFolder,
     remove: async () => {

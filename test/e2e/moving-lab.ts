@@ -2,11 +2,10 @@ import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { type Load, startLoad } from "../../src/load/load.js";
 import type { Report } from "../../src/load/report.js";
-import { verify } from "../../src/load/verify.js";
+import { faultless, requireAllOrders } from "./faultless.js";
 import { createLab, type Lab } from "./lab.js";
 
 export interface Outputs {
@@ -105,25 +104,13 @@ export class MovingLab {
 
   /** Does something under load; fails when a request did, or when an order is not as it should be. */
   async underLoad(name: string, rate: number, work: () => Promise<unknown>): Promise<Report> {
-    const journal = join(this.folder, `${name}.jsonl`);
-    const load = await this.startLoad(journal, rate);
-    let report: Report;
-    try {
-      await sleep(1000);
-      await work();
-    } finally {
-      report = await load.stop();
-    }
-    assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
-    await this.requireAllOrders(journal, report);
-    return report;
+    const load = { url: this.url, ca: this.ca, rate, journal: join(this.folder, `${name}.jsonl`) };
+    return faultless(load, (sql) => this.database(sql), work);
   }
 
   /** Every order that was acknowledged is there once, and nothing else is. */
   async requireAllOrders(journal: string, report: Report): Promise<void> {
-    const { findings, orders } = await verify(journal, (sql) => this.database(sql));
-    assert.deepEqual(findings, []);
-    assert.equal(orders.placed, report.orders.placed);
+    await requireAllOrders(journal, report, (sql) => this.database(sql));
   }
 
   /** Asks the database, wherever it is. */

@@ -87,19 +87,13 @@ export async function createPebble(
 
 /** @returns its public address, when it runs */
 async function createServer(lab: Lab, name: string): Promise<string> {
-  const env = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-  const ask = async (path: string, body?: object) => {
-    const answer = await fetch(`${env["HCLOUD_ENDPOINT"]}${path}`, {
-      headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}`, "content-type": "application/json" },
-      ...(body && { method: "POST", body: JSON.stringify(body) }),
-    });
-    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
-    return (await answer.json()) as {
-      server: { id: number; status: string; public_net: { ipv4: { ip: string } } };
-    };
-  };
-  const { server } = await ask("/servers", { name, server_type: "local-512", image: "debian-12" });
-  const status = async () => (await ask(`/servers/${server.id}`)).server.status;
+  type Made = { server: { id: number; status: string; public_net: { ipv4: { ip: string } } } };
+  const { server } = await lab.cloud<Made>("POST", "/servers", {
+    name,
+    server_type: "local-512",
+    image: "debian-12",
+  });
+  const status = async () => (await lab.cloud<Made>("GET", `/servers/${server.id}`)).server.status;
   while ((await status()) !== "running") await sleep(250);
   return server.public_net.ipv4.ip;
 }

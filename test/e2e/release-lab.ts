@@ -4,12 +4,10 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { projectRoot } from "../../src/project.js";
-import { startLoad } from "../../src/load/load.js";
 import type { Report } from "../../src/load/report.js";
-import { verify } from "../../src/load/verify.js";
+import { faultless } from "./faultless.js";
 import { createLab, type Lab } from "./lab.js";
 
 /** Visits a second. */
@@ -96,25 +94,13 @@ export class ReleaseLab {
     work: () => Promise<void>,
     options: { busy?: boolean } = {},
   ): Promise<Report> {
-    const journal = join(this.folder, `${name}.jsonl`);
-    const load = await startLoad({ url: this.url, ca: this.ca, rate: RATE, journal });
-    let report: Report;
-    try {
-      await sleep(1000);
-      await work();
-    } finally {
-      report = await load.stop();
-    }
-    assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
-    assert.equal(report.failed, 0);
+    const load = { url: this.url, ca: this.ca, rate: RATE, journal: join(this.folder, `${name}.jsonl`) };
+    const report = await faultless(load, (sql) => this.database(sql), work);
     assert.ok(report.rate.arrived > RATE * 0.8, `${report.rate.arrived} visits a second arrived`);
     assert.ok(
       options.busy || report.generator.cpu < 1 / 3,
       `the generator took ${report.generator.cpu} of a core`,
     );
-    const { findings, orders } = await verify(journal, (sql) => this.database(sql));
-    assert.deepEqual(findings, []);
-    assert.equal(orders.placed, report.orders.placed);
     note(`${name}: ${figures(report)}`);
     return report;
   }

@@ -9,7 +9,8 @@ import { arrivals } from "../../src/load/arrivals.js";
 import { reportPage } from "../../src/load/html.js";
 import { type Entry, Journal, readJournal } from "../../src/load/journal.js";
 import { startLoad, type LoadOptions } from "../../src/load/load.js";
-import { seededRandom, weighted } from "../../src/load/random.js";
+import { seededRandom } from "../../apps/api/seed/random.js";
+import { weighted } from "../../src/load/choice.js";
 import { percentile } from "../../src/load/report.js";
 
 const cleanUps: (() => unknown)[] = [];

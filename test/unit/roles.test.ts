@@ -172,9 +172,12 @@ describe("roles", () => {
     const unused = readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && !entry.name.endsWith(".ts"))
       .filter(({ name, parentPath }) => {
-        const definition = readFileSync(join(parentPath, "index.ts"), "utf8");
+        const definitions = readdirSync(parentPath)
+          .filter((beside) => beside.endsWith(".ts"))
+          .map((beside) => readFileSync(join(parentPath, beside), "utf8"))
+          .join("\n");
         return (
-          !definition.includes(`/${name}\``) && !definition.includes(`program("${name.replace(".sh", "")}"`)
+          !definitions.includes(`/${name}\``) && !definitions.includes(`program("${name.replace(".sh", "")}"`)
         );
       })
       .map(({ name }) => name);

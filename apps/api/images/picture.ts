@@ -36,16 +36,7 @@ export function thumbnail(
     candidates += `${largest > 0 ? ", " : ""}${folder}${each}.webp ${each}w`;
     largest = each;
   }
-  return html`<picture
-    ><source type="image/webp" srcset="${candidates}" sizes="${sizes}" />
-    <img
-      src="${folder}${largest}.jpg"
-      width="${width}"
-      height="${height}"
-      alt="${alt}"
-      !${lazy ? 'loading="lazy"' : ""}
-      decoding="async"
-  /></picture>`;
+  return markup({ width, height, alt }, candidates, html`src="${folder}${largest}.jpg"`, sizes, lazy);
 }
 
 /**
@@ -61,12 +52,22 @@ export function pictureElement(
   const set = (format: keyof typeof FORMATS) =>
     widths.map((each) => `${imagePath(digest, each, format)} ${each}w`).join(", ");
   const fallback = imagePath(digest, widths[Math.min(1, widths.length - 1)] ?? width, "jpg");
+  const jpeg = html`src="${fallback}" srcset="${set("jpg")}" sizes="${sizes}"`;
+  return markup({ width, height, alt }, set("webp"), jpeg, sizes, lazy);
+}
+
+/** @param jpeg attributes that say where the JPEG is, escaped */
+function markup(
+  { width, height, alt }: Pick<ProductImage, "width" | "height" | "alt">,
+  webp: string,
+  jpeg: string,
+  sizes: string,
+  lazy: boolean,
+): string {
   return html`<picture
-    ><source type="image/webp" srcset="${set("webp")}" sizes="${sizes}" />
+    ><source type="image/webp" srcset="${webp}" sizes="${sizes}" />
     <img
-      src="${fallback}"
-      srcset="${set("jpg")}"
-      sizes="${sizes}"
+      !${jpeg}
       width="${width}"
       height="${height}"
       alt="${alt}"

@@ -1,3 +1,5 @@
+import { seededRandom } from "./random.js";
+
 /** A store of the sample data; the same index always gives the same store. */
 export interface SampleStore {
   slug: string;
@@ -97,7 +99,7 @@ export const GIANT_STORE: SampleStore = { slug: "giant-bazaar", name: "Giant Baz
 
 /** The product at a position (from 0) of a store. */
 export function sampleProduct(storeSlug: string, storeIndex: number, position: number): SampleProduct {
-  const random = mulberry32(hash(`${storeSlug}/${position}`));
+  const random = seededRandom(hash(`${storeSlug}/${position}`));
   const { things, kinds, rupees } = trade(storeIndex === GIANT_INDEX ? position : storeIndex);
   const pick = (words: readonly string[]): string => words[Math.floor(random() * words.length)]!;
   const [low, high] = rupees;
@@ -120,15 +122,4 @@ function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const byte of Buffer.from(text)) value = Math.imul(value ^ byte, 0x01000193);
   return value >>> 0;
-}
-
-/** A small pseudo-random generator (Tommy Ettinger's mulberry32): equal seeds give equal numbers in [0, 1). */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

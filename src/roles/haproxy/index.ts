@@ -3,6 +3,7 @@ import { renderTemplate } from "../../template.js";
 import { firstCertificate, type IssuedCertificate, publicCertificate } from "../acme/index.js";
 import type { ServerCertificate } from "../nginx/index.js";
 import type { Machine } from "../../topology/topology.js";
+import { pausePage } from "../nginx/pause-page.js";
 import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/haproxy";
@@ -71,7 +72,7 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
       },
       {
         path: "/etc/haproxy/unavailable.html",
-        content: renderTemplate("src/roles/nginx/unavailable.html"),
+        content: pausePage("unavailable"),
         ...root,
       },
       { path: "/etc/haproxy/tls/authority.pem", content: args.authority, ...root },

@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
 import { firstCertificate, type IssuedCertificate, publicCertificate } from "../acme/index.js";
+import { pausePage } from "./pause-page.js";
 import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/nginx";
@@ -71,12 +72,12 @@ export function nginx(args: NginxArgs): RoleDefinition {
       },
       {
         path: "/etc/nginx/pages/unavailable.html",
-        content: renderTemplate(`${here}/unavailable.html`),
+        content: pausePage("unavailable"),
         ...root,
       },
       {
         path: "/etc/nginx/pages/maintenance.html",
-        content: renderTemplate(`${here}/maintenance.html`),
+        content: pausePage("maintenance"),
         ...root,
       },
       {

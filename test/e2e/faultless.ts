@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type LoadOptions, startLoad } from "../../src/load/load.js";
+import type { Report } from "../../src/load/report.js";
+import { verify } from "../../src/load/verify.js";
+
+/**
+ * Does something while the shop is visited; fails when a request did, or when an order is not as it should be.
+ * @param database asks the shop's database once the load has ended
+ */
+export async function faultless(
+  load: LoadOptions & { journal: string },
+  database: (sql: string) => Promise<string>,
+  work: () => Promise<unknown>,
+): Promise<Report> {
+  const running = await startLoad(load);
+  let report: Report;
+  try {
+    await sleep(1000);
+    await work();
+  } finally {
+    report = await running.stop();
+  }
+  assert.deepEqual(report.errors, {}, JSON.stringify(report.firstFailures));
+  assert.equal(report.failed, 0);
+  await requireAllOrders(load.journal, report, database);
+  return report;
+}
+
+/** Every order that was acknowledged is there once, and nothing else is. */
+export async function requireAllOrders(
+  journal: string,
+  report: Report,
+  database: (sql: string) => Promise<string>,
+): Promise<void> {
+  const { findings, orders } = await verify(journal, database);
+  assert.deepEqual(findings, []);
+  assert.equal(orders.placed, report.orders.placed);
+}
