@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
-import { Certificate, type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
+import { type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { type BalancedArgs, nginx } from "../src/roles/nginx/index.js";
@@ -11,6 +11,7 @@ import { addressesOf } from "../src/topology/firewall.js";
 import { isEntry, type Topology } from "../src/topology/topology.js";
 import { balancedPort } from "../stacks/fleet.js";
 import type { Database } from "./database.js";
+import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
 import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
 
@@ -32,8 +33,10 @@ export interface AppServersArgs {
   /** Says whether the public comes to them, or balancers do. */
   topology: Topology;
   database: Database;
-  /** Signs the certificates of nginx. */
+  /** Signs what nginx shows to the public. */
   authority: CertificateAuthority;
+  /** Signs what nginx shows to balancers. */
+  internalAuthority: CertificateAuthority;
   /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
   publicUrl: pulumi.Input<string>;
   /** Where pictures are; absent: there are none. */
@@ -55,7 +58,7 @@ export interface AppServersArgs {
  * requests with it that it was answering; while the database is away the app answers 503.
  *
  * @example
- * new AppServers("app", { machines, topology, database, authority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
+ * new AppServers("app", { machines, topology, database, authority, internalAuthority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
   private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
@@ -120,23 +123,11 @@ export class AppServers extends pulumi.ComponentResource {
 
   private makeWayForBalancers(
     { about }: Machine,
-    { topology, authority }: AppServersArgs,
+    { topology, internalAuthority }: AppServersArgs,
   ): BalancedArgs | undefined {
     const balancers = addressesOf(topology, about, ["haproxy"], ["nginx"]);
     if (balancers.length === 0) return undefined;
-    const { certificate, privateKey } = new Certificate(
-      `${about.name}-balanced`,
-      {
-        caCertificate: authority.certificate,
-        caPrivateKey: authority.privateKey,
-        // HAProxy holds the name against it; it is no name of the DNS.
-        commonName: about.hostname,
-        dnsNames: [],
-        ipAddresses: [about.privateAddress],
-        validityDays: 397,
-      },
-      { parent: this },
-    );
+    const { certificate, privateKey } = internalCertificate(about, "balanced", internalAuthority, this);
     return { address: about.privateAddress, port: balancedPort, balancers, certificate, privateKey };
   }
 

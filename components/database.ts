@@ -1,12 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomId } from "@pulumi/random/randomId.js";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
-import { Certificate, type CertificateAuthority } from "../providers/dukaan/sdk.js";
+import type { CertificateAuthority } from "../providers/dukaan/sdk.js";
 import { type DatabaseLogin, type DatabaseNetwork, postgresql } from "../src/roles/postgresql/index.js";
 import { scramVerifier } from "../src/roles/postgresql/scram.js";
 import { type DatabaseSizing, databaseSizing } from "../src/roles/postgresql/sizing.js";
 import { addressesOf } from "../src/topology/firewall.js";
 import { type Machine as AboutMachine, type Topology, servicesOn } from "../src/topology/topology.js";
+import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
 
 export interface DatabaseArgs {
@@ -18,7 +19,7 @@ export interface DatabaseArgs {
   standbys?: readonly Machine[];
   /** Machines with a database that waits for a dump of this one. @default none */
   copies?: readonly Machine[];
-  /** Signs the certificate with which it shows itself to other machines. */
+  /** Signs the certificate with which it shows itself to other machines: the stack's internal one. */
   authority: CertificateAuthority;
   /**
    * Numbers of those who may log in, each with a password of its own; the first is the app's. Another number is another
@@ -137,19 +138,8 @@ export class Database extends pulumi.ComponentResource {
   }
 
   private makeNetwork(machine: Machine, { topology, authority }: DatabaseArgs): DatabaseNetwork {
-    const { name, hostname, privateAddress } = machine.about;
-    const { certificate, privateKey } = new Certificate(
-      `${name}-postgresql`,
-      {
-        caCertificate: authority.certificate,
-        caPrivateKey: authority.privateKey,
-        commonName: hostname,
-        dnsNames: [],
-        ipAddresses: [privateAddress],
-        validityDays: 397,
-      },
-      { parent: this },
-    );
+    const { privateAddress } = machine.about;
+    const { certificate, privateKey } = internalCertificate(machine.about, "postgresql", authority, this);
     return {
       address: privateAddress,
       clients: clientsOf(topology, machine),

@@ -5,6 +5,7 @@ import type { Platform } from "../src/platform/platform.js";
 import { hetzner } from "../src/platform/hetzner/index.js";
 import { hetznerProvider } from "../src/platform/hetzner/provider.js";
 import type { Settings } from "../src/settings/schema.js";
+import { privateRanges } from "../src/topology/addresses.js";
 import { guarded } from "../src/topology/guard.js";
 import type { Topology } from "../src/topology/topology.js";
 import type { Machine } from "./machine.js";
@@ -33,8 +34,10 @@ export class Environment extends pulumi.ComponentResource {
   readonly regions: Readonly<Record<string, Region>>;
   /** Logs in to every machine as root. */
   readonly deployKey: SshKey;
-  /** Signs certificates for machines that no public authority can see. */
+  /** Signs what the public sees where no public authority does. */
   readonly authority: CertificateAuthority;
+  /** Signs what machines show one another. Nothing that the public knows the shop by is part of it, so it stays. */
+  readonly internalAuthority: CertificateAuthority;
 
   constructor(name: string, args: EnvironmentArgs) {
     // Filled in when the guard is there; until then nothing can depend on it.
@@ -48,6 +51,7 @@ export class Environment extends pulumi.ComponentResource {
     later.guard = this.makeGuard(args);
     this.deployKey = this.makeDeployKey(args);
     this.authority = this.makeAuthority(args);
+    this.internalAuthority = this.makeInternalAuthority(args);
     this.regions = this.makeRegions(args);
     this.registerOutputs({});
   }
@@ -82,7 +86,7 @@ export class Environment extends pulumi.ComponentResource {
 
   /** Whoever trusts it trusts it for this stack's names alone: with its key nobody can pose as a bank. */
   private makeAuthority({ settings, topology }: EnvironmentArgs): CertificateAuthority {
-    const privateRanges = topology.regions.map(({ range }) => range);
+    const ranges = topology.regions.map(({ range }) => range);
     return new CertificateAuthority(
       "authority",
       {
@@ -91,7 +95,22 @@ export class Environment extends pulumi.ComponentResource {
         // Without a domain there are only addresses; no name at all ends in "invalid" (RFC 2606).
         permittedDnsDomains: [settings.domain ?? "invalid"],
         // Which addresses a real cloud gives is not known before.
-        ...(settings.local && { permittedIpRanges: [...documentationRanges, ...privateRanges] }),
+        ...(settings.local && { permittedIpRanges: [...documentationRanges, ...ranges] }),
+      },
+      { parent: this },
+    );
+  }
+
+  /** For private addresses alone, wherever a stack's networks are: neither a domain nor a region makes it anew. */
+  private makeInternalAuthority({ topology }: EnvironmentArgs): CertificateAuthority {
+    return new CertificateAuthority(
+      "internal",
+      {
+        commonName: `Dukaan ${topology.stack} internal`,
+        // A new one cannot be trusted everywhere at the same moment: it is to be a rare event.
+        validityDays: 7300,
+        permittedDnsDomains: ["invalid"],
+        permittedIpRanges: [...privateRanges],
       },
       { parent: this },
     );

@@ -10,8 +10,10 @@ export interface LoadBalancerArgs {
   machines: readonly Machine[];
   /** The app servers that it hands requests to. */
   servers: readonly Machine[];
-  /** Signs its certificate, and those of the servers. */
+  /** Signs what the public sees. */
   authority: CertificateAuthority;
+  /** Signs what the servers show. */
+  internalAuthority: CertificateAuthority;
   /** Digests of what serves: a server is asked when its release is there. */
   after: readonly pulumi.Input<string>[];
   /**
@@ -27,7 +29,7 @@ export interface LoadBalancerArgs {
  * cannot be reached until `up` has made it anew.
  *
  * @example
- * new LoadBalancer("balancer", { machines, servers, authority, after: app.ready }, { parent: environment });
+ * new LoadBalancer("balancer", { machines, servers, authority, internalAuthority, after: app.ready }, { parent: environment });
  */
 export class LoadBalancer extends pulumi.ComponentResource {
   constructor(name: string, args: LoadBalancerArgs, options: pulumi.ComponentResourceOptions) {
@@ -43,7 +45,7 @@ export class LoadBalancer extends pulumi.ComponentResource {
       machine: machine.about,
       servers: args.servers.map(({ about }) => about),
       port: balancedPort,
-      authority: args.authority.certificate,
+      authority: args.internalAuthority.certificate,
       public: issued ?? own,
       strictTransport: args.certificates !== undefined,
     });

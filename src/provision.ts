@@ -70,7 +70,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       standbys: machinesFor("postgresql-standby"),
       copies: machinesFor("postgresql-copy"),
       topology,
-      authority: environment.authority,
+      authority: environment.internalAuthority,
       logins: settings.databaseLogins,
       archiveCommand: settings.backup && archiveCommand,
     },
@@ -89,6 +89,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       topology,
       database,
       authority: environment.authority,
+      internalAuthority: environment.internalAuthority,
       certificates,
       publicUrl: url,
       images: settings.images,
@@ -127,8 +128,8 @@ function makeBalancer(
   certificates: PublicCertificate | undefined,
   parent: Environment,
 ): LoadBalancer {
-  const { authority } = parent;
-  const args = { machines, servers, authority, certificates, after: ready };
+  const { authority, internalAuthority } = parent;
+  const args = { machines, servers, authority, internalAuthority, certificates, after: ready };
   return new LoadBalancer("balancer", args, { parent });
 }
 

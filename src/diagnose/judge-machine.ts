@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { type Circumstances, type Found, mebibytes, percent } from "./finding.js";
-import type { MachineReport } from "./report.js";
+import type { MachineCertificate, MachineReport } from "./report.js";
 
 /** Disks, memory, clock, certificate, updates: what the machine itself lacks. */
 export function judgeMachine(report: MachineReport, { clockOffsetSeconds, now }: Circumstances): Found[] {
@@ -9,7 +9,7 @@ export function judgeMachine(report: MachineReport, { clockOffsetSeconds, now }:
     ...memory(report),
     ...files(report),
     ...clock(clockOffsetSeconds),
-    ...certificate(report, now),
+    ...report.certificates.flatMap((each) => certificate(each, now)),
     ...upkeep(report),
   ];
 }
@@ -130,10 +130,9 @@ function clock(offset: number): Found[] {
 
 const day = 86_400;
 
-function certificate({ certificate: pem, certificateBy }: MachineReport, now: number): Found[] {
-  if (pem === undefined) return [];
+function certificate({ file, pem, by }: MachineCertificate, now: number): Found[] {
   const why = "`./dukaan ssh -- journalctl --unit dukaan-certificate --lines 50` says why no new one comes.";
-  if (certificateBy === "stand-in") {
+  if (by === "stand-in") {
     return [
       {
         severity: "warning",
@@ -153,15 +152,17 @@ function certificate({ certificate: pem, certificateBy }: MachineReport, now: nu
   } catch {
     return [];
   }
-  // One that lives for days is renewed within days: for it a share of its time counts. All are renewed with a third left.
-  if (left >= Math.min(14 * day, lifetime / 4)) return [];
+  // One that lives for days is renewed within days: for it a share of its time counts. All are due with a third left; an
+  // ACME authority's are renewed then by themselves, the others only when somebody runs `up`.
+  const late = by === "acme" ? Math.min(14 * day, lifetime / 4) : Math.min(60 * day, lifetime / 6);
+  if (left >= late) return [];
   return [
     {
       severity: left < Math.min(3 * day, lifetime / 10) ? "critical" : "warning",
       code: "certificate-expires",
-      what: left < 0 ? "The certificate has expired." : "The certificate expires soon.",
-      evidence: [`${(left / day).toFixed(1)} days left`],
-      remedy: certificateBy === "acme" ? [why] : ["`./dukaan up` renews it."],
+      what: left < 0 ? "A certificate has expired." : "A certificate expires soon.",
+      evidence: [`${file}: ${(left / day).toFixed(1)} days left`],
+      remedy: by === "acme" ? [why] : ["`./dukaan up` renews it."],
     },
   ];
 }

@@ -1,4 +1,12 @@
-import type { AppUse, CpuUse, Latency, MachineReport, PostgresqlUse, ProcessUse } from "./report.js";
+import type {
+  AppUse,
+  CpuUse,
+  Latency,
+  MachineCertificate,
+  MachineReport,
+  PostgresqlUse,
+  ProcessUse,
+} from "./report.js";
 
 /** Lines of one collector: their first word, then their fields. */
 type Section = string[][];
@@ -26,8 +34,6 @@ export function parseReport(output: string): MachineReport {
   const load = (first(system, "load")[0] ?? "").split(" ").map(Number);
   const web = first(system, "web_sockets");
   const files = (first(system, "files")[0] ?? "").split(/\s+/).map(Number);
-  const certificate = all(system, "certificate").map(([line]) => line ?? "");
-  const by = first(system, "certificate_by")[0];
   const ioPressure = all(system, "pressure_io").find(([kind]) => kind === "some")?.[1];
   const app = parseApp(before, after, seconds);
   const nginx = parseNginx(before, after, seconds);
@@ -72,8 +78,7 @@ export function parseReport(output: string): MachineReport {
       count: number(section("updates"), "pending"),
       names: first(section("updates"), "pending")[1]?.trim() ?? "",
     },
-    ...(certificate.length === 0 ? {} : { certificate: certificate.join("\n") }),
-    ...(by === "acme" || by === "stand-in" ? { certificateBy: by } : {}),
+    certificates: parseCertificates(system),
     units: all(services, "unit").map((fields) => {
       const of = Object.fromEntries(fields.map((field) => field.split(/=(.*)/s, 2) as [string, string]));
       const text = (name: string) => of[name] ?? "";
@@ -105,6 +110,19 @@ export function parseReport(output: string): MachineReport {
     ...(info === undefined ? {} : { backupInfo: info }),
     backupsPaused: has(section("backup"), "paused"),
   };
+}
+
+/** A line that names the file, then those of its first certificate. */
+function parseCertificates(section: Section): MachineCertificate[] {
+  const found: MachineCertificate[] = [];
+  for (const [word, text = "", file = ""] of section) {
+    const last = found.at(-1);
+    if (word === "certificate") {
+      const by = text === "acme" || text === "stand-in" ? text : "stack";
+      found.push({ file, pem: "", by });
+    } else if (word === "certificate_line" && last) last.pem += `${text}\n`;
+  }
+  return found;
 }
 
 function all(section: Section, word: string): string[][] {

@@ -1,3 +1,11 @@
+/** A certificate on a machine. */
+export interface MachineCertificate {
+  file: string;
+  pem: string;
+  /** Who has signed it: the ACME authority; one of the stack until that one does; one of the stack, for good. */
+  by: "acme" | "stand-in" | "stack";
+}
+
 /** What a machine said of itself, by the collectors of ./collect. Numbers are as measured; nothing is judged yet. */
 export interface MachineReport {
   /** Seconds since 1970 by the machine's own clock. */
@@ -24,10 +32,8 @@ export interface MachineReport {
   files: { used: number; limit: number };
   rebootRequired: boolean;
   pendingUpdates: { count: number; names: string };
-  /** PEM of the certificate that the public sees. */
-  certificate?: string;
-  /** Who has signed it, where an ACME authority is to; absent: the stack's own authority, for good. */
-  certificateBy?: "acme" | "stand-in";
+  /** Every certificate that is shown or trusted there. */
+  certificates: MachineCertificate[];
   units: UnitState[];
   failedUnits: string[];
   /** Absent: the app is not installed. "silent": it has a socket and does not answer. */

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js";
-import { contains } from "../topology/addresses.js";
+import { contains, privateRanges } from "../topology/addresses.js";
 import { defaultServerType, location, serverType, serverTypes } from "../topology/catalog.js";
 import { mostAppServersOf } from "../topology/connections.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
@@ -19,8 +19,6 @@ export interface Candidate {
 }
 
 type Rule = (candidate: Candidate) => Problem[];
-
-const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
 
 /** Everything that the schema cannot say. Each rule is skipped while a setting that it reads is wrong in itself. */
 export const rules: readonly Rule[] = [

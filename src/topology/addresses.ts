@@ -29,6 +29,9 @@ export const machinesPerTier = 241;
 
 const firstHost = 10;
 
+/** RFC 1918: where a stack's networks can be. */
+export const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] as const;
+
 /**
  * The range of a region: the stack's first /16, moved on by the region's number.
  * @param first e.g. "10.10.0.0/16"

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Finding } from "../../src/diagnose/finding.js";
 import { createLab, type Lab } from "./lab.js";
 import { createPebble, type Pebble } from "./pebble.js";
+import { visitAgainAndAgain } from "./visits.js";
 
 // A shop with a name gets its certificate from an ACME authority by itself, and keeps it good. The authority (pebble) is on
 // a server of its own and comes to the shop's port 80 from outside. The tests build on one another.
@@ -71,7 +72,8 @@ it("answers the authority's questions on port 80, and sends everybody else to HT
 it("is renewed in time, not before, and not lost when the authority is, without a failed request", async () => {
   await onMachine("/usr/local/lib/dukaan/certificate renew");
   const first = await shownNow();
-  const load = visitAgainAndAgain();
+  // Each over a connection of its own.
+  const load = visitAgainAndAgain(async () => (await get("/readyz")).status);
   await onMachine("systemctl start dukaan-certificate");
   expect((await shown()).serialNumber).toBe(first.serialNumber);
 
@@ -153,28 +155,6 @@ async function plain(path: string) {
     asking.on("error", reject);
     asking.end();
   });
-}
-
-/** Twenty visits a second, each over a connection of its own. */
-function visitAgainAndAgain() {
-  const failures: string[] = [];
-  const visits: Promise<void>[] = [];
-  const visit = async () => {
-    try {
-      const { status } = await get("/readyz");
-      if (status !== 200) failures.push(`status ${status}`);
-    } catch (error) {
-      failures.push(String(error));
-    }
-  };
-  const timer = setInterval(() => visits.push(visit()), 50);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await Promise.all(visits);
-      return { visits: visits.length, failures };
-    },
-  };
 }
 
 async function findings(): Promise<string[]> {

@@ -1,6 +1,8 @@
 import { request } from "node:http";
+import { request as secureRequest } from "node:https";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { note, ReleaseLab } from "./release-lab.js";
+import { visitAgainAndAgain } from "./visits.js";
 
 // A stack with one app server becomes a fleet, and the fleet changes, under 50 visits a second: no request may fail, and
 // every order must be there once. The tests build on one another. DUKAAN_LONG=1 goes all the way: to five app servers and
@@ -116,6 +118,32 @@ describe("the balancer", () => {
   });
 });
 
+describe("a domain", () => {
+  const up = async () => {
+    const result = await shop.lab.pulumi("up", "--yes", "--skip-preview", "--non-interactive");
+    expect(result, result.stdout).toMatchObject({ exitCode: 0 });
+  };
+
+  it("costs those nothing who come by the address, though another authority signs for them", async () => {
+    const subject = () =>
+      shop.onMachine("openssl x509 -noout -subject -in /etc/dukaan/acme/stand-in.pem", "", "edge-1");
+    const load = visitAgainAndAgain(() => statusUnverified(shop.url));
+    await shop.lab.configure("dukaan:domain", "shop.example.com");
+    // No one answers there: what stands in is signed by the stack's own authority, made anew for the name.
+    await shop.lab.configure("dukaan:acme.directory", "https://192.0.2.1/directory");
+    await up();
+    const { visits, failures } = await load.stop();
+    expect(failures).toEqual([]);
+    expect(visits).toBeGreaterThan(50);
+    expect(await subject()).toContain("shop.example.com");
+    note(`a domain: none of ${visits} visits failed`);
+    if (!long) return;
+    await shop.lab.pulumi("config", "rm", "dukaan:domain");
+    await shop.lab.pulumi("config", "rm", "dukaan:acme");
+    await up();
+  });
+});
+
 it.runIf(long)("goes back to stage split without a failed request", async () => {
   const before = shop.url;
   await shop.underLoad("fleet to split", () => succeeds("evolve", "split"));
@@ -141,6 +169,21 @@ async function releasesOn(...machines: string[]): Promise<string[]> {
     machines.map((machine) => shop.onMachine("readlink /opt/dukaan/releases/api/current", "", machine)),
   );
   return [...new Set(links.map((link) => link.trim()))];
+}
+
+/** Whoever has signed: the shop's authority is another one meanwhile. */
+function statusUnverified(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options = { agent: false, rejectUnauthorized: false, timeout: 20_000 };
+    const asking = secureRequest(url, options, (answer) => {
+      answer.resume();
+      answer.on("end", () => resolve(answer.statusCode ?? 0));
+      answer.on("error", reject);
+    });
+    asking.on("timeout", () => asking.destroy(new Error("no answer within 20 s")));
+    asking.on("error", reject);
+    asking.end();
+  });
 }
 
 function redirectOf(url: string): Promise<string | undefined> {

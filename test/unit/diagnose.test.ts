@@ -4,7 +4,6 @@ import { describe, expect, it } from "vitest";
 import { codes, inOrder } from "../../src/diagnose/finding.js";
 import { judge, unreachable } from "../../src/diagnose/judge.js";
 import type { MachineReport } from "../../src/diagnose/report.js";
-import { createAuthority } from "../../providers/dukaan/x509.js";
 import { projectRoot } from "../../src/project.js";
 
 const now = 1_800_000_000;
@@ -26,6 +25,7 @@ const calm: MachineReport = {
   disks: [{ path: "/", totalKiB: 10_000_000, freeKiB: 9_000_000, inodes: 600_000, inodesFree: 590_000 }],
   web: { sockets: 3, busiestPeer: "198.51.100.7", busiestPeerSockets: 2, halfOpen: 0 },
   nginxFull: 0,
+  certificates: [],
   files: { used: 900, limit: 100_000 },
   rebootRequired: false,
   pendingUpdates: { count: 0, names: "" },
@@ -61,13 +61,6 @@ const calm: MachineReport = {
   errors: [],
   appErrors: [],
 };
-
-/** PEM of a certificate with so much of its life left. */
-async function certificateOf(lifetimeDays: number, leftDays: number): Promise<string> {
-  const issuedAt = (now + (leftDays - lifetimeDays) * 86_400) * 1000;
-  const request = { commonName: "shop", validityDays: lifetimeDays, now: issuedAt };
-  return (await createAuthority(request)).certificate;
-}
 
 function latency(p50: number) {
   return { p50, p99: p50 * 2, count: 50 };
@@ -218,35 +211,6 @@ describe("what is judged", () => {
       found({ databaseLatency: { query: latency(9.4), connect: latency(connect) } })[0]?.what;
     expect(words(8.8)).toContain("far away");
     expect(words(0.2)).toContain("however small");
-  });
-
-  describe("the certificate", () => {
-    const judged = async (lifetimeDays: number, leftDays: number, by?: "acme" | "stand-in") =>
-      codesOf({
-        certificate: await certificateOf(lifetimeDays, leftDays),
-        ...(by && { certificateBy: by }),
-      });
-
-    it("two weeks before its end, or with a quarter of a shorter life left", async () => {
-      expect(await judged(90, 15)).toEqual([]);
-      expect(await judged(90, 13)).toEqual(["warning certificate-expires"]);
-      expect(await judged(90, 2)).toEqual(["critical certificate-expires"]);
-      expect(await judged(90, -1)).toEqual(["critical certificate-expires"]);
-      expect(await judged(6, 2, "acme")).toEqual([]);
-      expect(await judged(6, 1.4, "acme")).toEqual(["warning certificate-expires"]);
-      expect(await judged(6, 0.5, "acme")).toEqual(["critical certificate-expires"]);
-    });
-
-    it("says where to look for one that an ACME authority signs", async () => {
-      const certificate = await certificateOf(90, 5);
-      expect(found({ certificate, certificateBy: "acme" })[0]?.remedy.join()).toContain("dukaan-certificate");
-      expect(found({ certificate })[0]?.remedy.join()).toContain("./dukaan up");
-    });
-
-    it("that stands in for one", async () => {
-      expect(await judged(397, 300, "stand-in")).toEqual(["warning certificate-unknown"]);
-      expect(await judged(397, 300)).toEqual([]);
-    });
   });
 
   it("a clock that differs, in either direction", () => {

@@ -116,6 +116,7 @@ describe("resources of stage droplet", () => {
         "Environment / Backups / Role app-1-backup",
         "Environment / Backups backups",
         "Environment / CertificateAuthority authority",
+        "Environment / CertificateAuthority internal",
         "Environment / Database / Certificate app-1-postgresql",
         "Environment / Database / RandomId database-login-1-salt",
         "Environment / Database / RandomPassword database-login-1",
@@ -236,13 +237,35 @@ describe("resources of stage droplet", () => {
 
   it("hold the authority to the stack's own names", () => {
     const limits = (recorded: RecordedResource[]) =>
-      recorded.find(({ type }) => type === "dukaan:index:CertificateAuthority")?.inputs;
+      recorded.find(({ type, name }) => type === "dukaan:index:CertificateAuthority" && name === "authority")
+        ?.inputs;
     expect(limits(onReal)?.["permittedDnsDomains"]).toEqual(["shop.example.com"]);
     expect(limits(onReal)).not.toHaveProperty("permittedIpRanges");
     expect(limits(onLocal)).toMatchObject({
       permittedDnsDomains: ["invalid"],
       permittedIpRanges: expect.arrayContaining(["203.0.113.0/24", "10.10.0.0/16"]) as string[],
     });
+  });
+
+  it("leave what machines show one another as it is, whatever the public knows the shop by", async () => {
+    const named = {
+      "dukaan:domain": "other.example.com",
+      "dukaan:acme": { directory: "https://acme.example/" },
+    };
+    const internal = async (raw: Record<string, unknown>) => {
+      const resources = await recordResources(
+        () => provision(settingsOf({ ...onThisComputer, "dukaan:stage": "fleet", ...raw }), artifacts),
+        outputsOf,
+      );
+      return resources
+        .filter(({ type }) => /:(CertificateAuthority|Certificate)$/.test(type))
+        .filter(({ name }) => /^internal$|-balanced$|-postgresql$/.test(name))
+        .map(({ urn, inputs }) => [urn, JSON.stringify(inputs)]);
+    };
+    const before = await internal({});
+    expect(before).toHaveLength(4);
+    for (const [urn, inputs] of before.slice(1)) expect(inputs, urn).toContain("certificate of internal");
+    expect(await internal(named)).toEqual(before);
   });
 
   it("leaves no secret unwrapped in any input", () => {

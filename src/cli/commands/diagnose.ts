@@ -37,7 +37,9 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
     const machines = examined.map(({ machine, report }) => ({
       machine,
       reachable: report !== undefined,
-      ...(report && { report: { ...report, certificate: undefined } }),
+      ...(report && {
+        report: { ...report, certificates: report.certificates.map(({ file, by }) => ({ file, by })) },
+      }),
     }));
     process.stdout.write(
       `${JSON.stringify({ stack: options.stack, healthy, seconds, findings, machines }, undefined, 2)}\n`,

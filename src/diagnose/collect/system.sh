@@ -36,14 +36,17 @@ printf 'half_open\t%s\n' "$(ss -Htn state syn-recv | wc -l)"
 printf 'files\t%s\n' "$(cat /proc/sys/fs/file-nr)"
 
 if [ -e /run/reboot-required ]; then echo "reboot_required"; fi
-# What the public sees: of the ACME authority or a stand-in for it, else of the stack's own. A key may stand behind it.
+# Every certificate that is shown or trusted here, the first one of its file (a key or issuers may stand behind it), with
+# who has signed it: the ACME authority, a stand-in for it, else an authority of the stack.
+certificate() {
+  [ -r "$2" ] || return 0
+  printf 'certificate\t%s\t%s\n' "$1" "$2"
+  awk '/BEGIN CERTIFICATE/ { n++ } n == 1 { printf "certificate_line\t%s\n", $0 } /END CERTIFICATE/ { exit }' "$2"
+}
 issued=/var/lib/dukaan/certificate/current
-[ -d /etc/dukaan/acme ] || issued=/nowhere
-for file in $issued/chain.pem /etc/nginx/tls/server.pem /etc/nginx/tls/balanced.pem /etc/haproxy/tls/public.pem; do
-  [ -r $file ] || continue
-  awk '/BEGIN CERTIFICATE/ { n++ } n == 1 { printf "certificate\t%s\n", $0 } /END CERTIFICATE/ { exit }' $file
-  break
-done
-if [ -d $issued ]; then
-  if [ -e $issued/issued ]; then echo "certificate_by	acme"; else echo "certificate_by	stand-in"; fi
+if [ -d /etc/dukaan/acme ]; then
+  if [ -e $issued/issued ]; then certificate acme $issued/chain.pem; else certificate stand-in $issued/chain.pem; fi
 fi
+for file in /etc/nginx/tls/*.pem /etc/haproxy/tls/*.pem /etc/dukaan/postgresql/*.crt /etc/dukaan/database-ca.pem; do
+  certificate stack "$file"
+done
