@@ -51,6 +51,14 @@ const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(rang
 
 export const isPrivate = (range: Range4): boolean => privateRanges.some((whole) => within(range, whole));
 
+/** RFC 5737: the ranges that public addresses of a local cloud are of. */
+const documentationRanges = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"].map(range4);
+
+export const isDocumentation = (ip: string): boolean => {
+  const address = parseIPv4(ip);
+  return address !== undefined && documentationRanges.some((range) => contains(range, address));
+};
+
 /** Hetzner's gateway of every server's public interface; not to be used in a private network. */
 export const publicGateway = range4("172.31.1.1/32");
 

@@ -57,6 +57,10 @@ export const isProtected = (kind: string, against: "changed" | "deleted" | "rebu
 /** Hetzner has this action, but the resource cannot do it here: 422. */
 export const unsupported = (message: string): ApiError => new ApiError(422, "unsupported_error", message);
 
+/** Nothing more of it can be had: 403. @param limit as clients read it in the details: "volumes_per_server" */
+export const limitExceeded = (limit: string, message: string): ApiError =>
+  new ApiError(403, "resource_limit_exceeded", message, { limits: [{ name: limit }] });
+
 /** An error that one operation documents; they are all 422 unless stated. */
 export const refused = (code: string, message: string, status = 422): ApiError =>
   new ApiError(status, code, message);

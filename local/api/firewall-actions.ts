@@ -2,7 +2,7 @@ import { Type, type Static } from "typebox";
 import type { Action as ActionValue } from "../state/actions.js";
 import type { App } from "./app.js";
 import { settleTime, type Cloud } from "./cloud.js";
-import { invalidInput, refused } from "./errors.js";
+import { invalidInput, limitExceeded, refused } from "./errors.js";
 import {
   directServersOf,
   findFirewall,
@@ -58,11 +58,15 @@ export const startOn = (
     ]),
   );
 
-/** Applies a firewall to more resources. Call in a transaction: a refusal must undo what went before. */
+/**
+ * Applies a firewall to more resources. Call in a transaction: a refusal must undo what went before.
+ * @param noServer status of the answer when a server is not there: Hetzner has 422 for a new firewall
+ */
 export function applyTo(
   cloud: Cloud,
   firewallId: number,
   resources: Static<typeof ResourceInput>[],
+  noServer: 404 | 422 = 404,
 ): ActionValue[] {
   const { state } = cloud;
   const before = serversOf(state, firewallId);
@@ -74,7 +78,7 @@ export function applyTo(
     if (typeof what === "number") {
       const server = state.get<ServerRow>("SELECT * FROM servers WHERE id = ?", what);
       if (!server) {
-        throw refused("firewall_resource_not_found", `server with ID '${what}' not found`, 404);
+        throw refused("firewall_resource_not_found", `server with ID '${what}' not found`, noServer);
       }
       if (directServersOf(state, firewallId).includes(what)) {
         throw refused("firewall_already_applied", `firewall is already applied to server ${what}`);
@@ -99,10 +103,9 @@ export function applyTo(
 export function requireFirewallLimit({ state }: Cloud, serverId: number): void {
   const server = state.get<ServerRow>("SELECT * FROM servers WHERE id = ?", serverId);
   if (server && firewallsOf(state, server).length > firewallLimit) {
-    throw refused(
-      "resource_limit_exceeded",
+    throw limitExceeded(
+      "firewalls_per_server",
       `server ${serverId} would have more than ${firewallLimit} firewalls`,
-      403,
     );
   }
 }

@@ -82,7 +82,7 @@ export function firewallRoutes(app: App, cloud: Cloud): void {
           created: timestamp(),
         });
         const set = actions.done("set_firewall_rules", [{ type: "firewall", id: newId }]);
-        return { id: newId, started: [set, ...applyTo(cloud, newId, request.body.apply_to ?? [])] };
+        return { id: newId, started: [set, ...applyTo(cloud, newId, request.body.apply_to ?? [], 422)] };
       });
       const settled = await actions.settle(started, settleTime);
       void reply.code(201);

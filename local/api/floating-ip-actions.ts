@@ -40,6 +40,9 @@ export function floatingIpActionRoutes(app: App, cloud: Cloud): void {
       const row = findUnlockedFloatingIp(cloud, request.params.id);
       const server = findUnlockedServer(cloud, request.body.server, "server");
       requireSameZone(cloud, row.home_location, server);
+      if (row.server_id === server.id) {
+        throw refused("floating_ip_assigned", `floating IP is assigned to server ${server.id} already`);
+      }
       void reply.code(201);
       // It leaves the server that has it now, if any.
       return settled(

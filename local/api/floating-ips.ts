@@ -19,9 +19,6 @@ import { freePublicAddress } from "./public-pool.js";
 import { Action, Body, FloatingIp, Id, IdOrName, IdParams, Labels, Name, Nullable } from "./schemas.js";
 import { findUnlockedServer } from "./server-rows.js";
 
-/** How long a deletion waits until the address has left its server, in milliseconds. */
-const moveTime = 30_000;
-
 const One = Type.Object({ floating_ip: FloatingIp });
 const Description = Type.Optional(Nullable(Type.String({ maxLength: 1024 })));
 
@@ -123,17 +120,15 @@ export function floatingIpRoutes(app: App, cloud: Cloud): void {
     },
   );
 
-  // One that is assigned is unassigned by that.
-  app.delete("/floating_ips/:id", { schema: { params: IdParams } }, async (request, reply) => {
+  app.delete("/floating_ips/:id", { schema: { params: IdParams } }, (request, reply) => {
     const row = findUnlockedFloatingIp(cloud, request.params.id);
     if (row.protection_delete) throw isProtected("floating IP", "deleted");
+    // Until 2026-05-01 Hetzner unassigned it by itself.
     if (row.server_id !== null) {
-      const action = state.transaction(() => {
-        state.update("floating_ips", row.id, { server_id: null });
-        return setFloatingIp(cloud, "unassign_floating_ip", row.id, row.server_id, row.server_id);
-      });
-      const [done] = await actions.settle([action], moveTime);
-      if (done?.status !== "success") throw refused("service_error", "floating IP could not be unassigned");
+      throw refused(
+        "must_be_unassigned",
+        `floating IP is assigned to server ${row.server_id}: unassign it first`,
+      );
     }
     state.run("DELETE FROM floating_ips WHERE id = ?", row.id);
     return reply.code(204).send();

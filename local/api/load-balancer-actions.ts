@@ -63,7 +63,7 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     (request, reply) => {
       const row = findLoadBalancer(state, request.params.id);
       const services = [...servicesOf(row), newService(cloud, request.body)];
-      requireServicesFit(services, typeOf(row));
+      requireServicesFit(services, typeOf(row), 412);
       void reply.code(201);
       return change(row, "add_service", { services: JSON.stringify(services) });
     },
@@ -78,7 +78,7 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
       const services = servicesOf(row).map((service) =>
         service.listen_port === known.listen_port ? changedService(cloud, service, request.body) : service,
       );
-      requireServicesFit(services, typeOf(row));
+      requireServicesFit(services, typeOf(row), 422);
       void reply.code(201);
       return change(row, "update_service", { services: JSON.stringify(services) });
     },

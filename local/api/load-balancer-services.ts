@@ -1,6 +1,6 @@
 import type { Cloud } from "./cloud.js";
 import { findCertificate } from "./certificates.js";
-import { invalidInput, refused } from "./errors.js";
+import { invalidInput, limitExceeded, refused } from "./errors.js";
 import type { ServiceChangeValue, ServiceInputValue, ServiceValue } from "./load-balancer-schemas.js";
 
 /** What a service has that its request does not say. */
@@ -90,20 +90,24 @@ function requireConsistent(cloud: Cloud, service: ServiceValue, field: string): 
   }
 }
 
-/** @throws ApiError unless all services fit beside one another in a load balancer of that type */
+/**
+ * @param portInUse status of that answer: Hetzner has 412 for a new service and 422 for one that is changed
+ * @throws ApiError unless all services fit beside one another in a load balancer of that type
+ */
 export function requireServicesFit(
   services: ServiceValue[],
   type: { name: string; max_services: number },
+  portInUse: 412 | 422,
 ): void {
   const ports = services.flatMap(({ listen_port: port, http }) =>
     http?.redirect_http ? [port, 80] : [port],
   );
   const twice = ports.find((port, index) => ports.indexOf(port) !== index);
   if (twice !== undefined) {
-    throw refused("source_port_already_used", `source port ${twice} is already in use`);
+    throw refused("source_port_already_used", `source port ${twice} is already in use`, portInUse);
   }
   if (services.length > type.max_services) {
     const what = `a load balancer of type ${type.name} has ${type.max_services} services at most`;
-    throw refused("resource_limit_exceeded", what, 403);
+    throw limitExceeded("load_balancer_services", what);
   }
 }

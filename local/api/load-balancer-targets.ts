@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { isDocumentation, isPrivate, parseRange4 } from "./addresses.js";
 import type { Cloud } from "./cloud.js";
 import { invalidInput, notFound, refused } from "./errors.js";
 import { parseSelector, readLabels } from "./labels.js";
@@ -38,36 +39,50 @@ export const isSameTarget = (one: StoredTarget, other: StoredTarget): boolean =>
 /** @throws ApiError unless the load balancer can have that further target */
 export function requireTargetFits(cloud: Cloud, row: LoadBalancerRow, target: StoredTarget): void {
   const { state } = cloud;
-  if (target.type === "ip") {
-    const taken = state.get(
-      `SELECT 1 FROM (SELECT ip FROM primary_ips UNION SELECT ip FROM floating_ips UNION SELECT ipv4 FROM load_balancers)
-       WHERE ip = ?`,
-      target.ip,
-    );
-    if (taken) {
-      throw refused("cloud_resource_ip_not_allowed", `${target.ip} belongs to a resource of this cloud`);
-    }
-  } else if (target.usePrivateIp && row.network_id === null) {
+  const byPrivateAddress = target.type === "ip" ? isPrivateAddress(target.ip) : target.usePrivateIp;
+  if (byPrivateAddress && row.network_id === null) {
     throw refused("load_balancer_not_attached_to_network", "load balancer is not attached to a network");
   }
-  const byPublicAddress = target.type === "ip" || !target.usePrivateIp;
-  if (byPublicAddress && row.public_interface === 0) {
+  if (!byPrivateAddress && row.public_interface === 0) {
     throw refused(
-      "targets_without_use_private_ip",
+      "load_balancer_public_interface_disabled",
       "without a public interface targets must use private IPs",
     );
   }
+  if (target.type === "ip") requireDedicated(cloud, target.ip);
   if (target.type !== "server") return;
   const server = findServer(state, target.id, "server");
   const inNetwork = attachmentsOf(state, server.id).some(({ network_id: id }) => id === row.network_id);
   if (target.usePrivateIp && !inNetwork) {
     throw refused(
-      "server_not_attached_to_network",
+      "resolve_cloud_private_targets_error",
       `server ${server.id} is not attached to network ${row.network_id}`,
     );
   }
   if (!target.usePrivateIp && !primaryIpOf(state, server.id, "ipv4")) {
-    throw refused("missing_ipv4", `server ${server.id} has no public IPv4 address`);
+    throw refused("resolve_cloud_public_targets_error", `server ${server.id} has no public IPv4 address`);
+  }
+}
+
+const isPrivateAddress = (ip: string): boolean => {
+  const range = parseRange4(`${ip}/32`);
+  return range !== undefined && isPrivate(range);
+};
+
+/** By address only what is no resource of this cloud can be a target, as at Hetzner a dedicated server of one's own. */
+function requireDedicated({ state }: Cloud, ip: string): void {
+  if (isPrivateAddress(ip)) {
+    throw refused("network_has_no_vswitch_subnet", `${ip} is private and the network has no vswitch subnet`);
+  }
+  const taken = state.get(
+    `SELECT 1 FROM (SELECT ip FROM primary_ips UNION SELECT ip FROM floating_ips UNION SELECT ipv4 FROM load_balancers)
+     WHERE ip = ?`,
+    ip,
+  );
+  if (taken) throw refused("cloud_resource_ip_not_allowed", `${ip} belongs to a resource of this cloud`);
+  // Nothing on the internet is this computer's, nor could it be reached from here.
+  if (!isDocumentation(ip)) {
+    throw refused("ip_not_owned", `${ip} is not an address of this computer: those are of RFC 5737`);
   }
 }
 

@@ -4,7 +4,7 @@ import { timestamp } from "../state/actions.js";
 import { readJson } from "../state/json.js";
 import type { App } from "./app.js";
 import { settled, settleTime, type Cloud } from "./cloud.js";
-import { invalidInput, isProtected, notFound, refused } from "./errors.js";
+import { invalidInput, isProtected, limitExceeded, notFound, refused } from "./errors.js";
 import { checkLabels, readLabels } from "./labels.js";
 import { labelQuery, listQuery, nameQuery, paginate, sendPage } from "./listing.js";
 import {
@@ -192,7 +192,7 @@ function createLoadBalancer(cloud: Cloud, input: Input): number {
   const services = (input.services ?? []).map((service, index) =>
     newService(cloud, service, `services.${index}.`),
   );
-  requireServicesFit(services, type);
+  requireServicesFit(services, type, 412);
   const network = input.network ? findNetwork(state, input.network, "network") : undefined;
   const [ipv4, ipv6] = [freePublicAddress(cloud, "ipv4"), freePublicAddress(cloud, "ipv6")];
   const id = state.newId();
@@ -229,10 +229,9 @@ export function addTarget(cloud: Cloud, row: LoadBalancerRow, target: StoredTarg
   requireTargetFits(cloud, row, target);
   const { name, max_targets: most } = findLoadBalancerType(cloud, row.load_balancer_type);
   if (targets.length >= most) {
-    throw refused(
-      "resource_limit_exceeded",
+    throw limitExceeded(
+      "load_balancer_targets",
       `a load balancer of type ${name} has ${most} targets at most`,
-      403,
     );
   }
   const text = JSON.stringify([...targets, target]);

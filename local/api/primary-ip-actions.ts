@@ -3,6 +3,7 @@ import type { State } from "../state/database.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, refused } from "./errors.js";
+import { balancersWithServer, findLoadBalancer, targetsOf } from "./load-balancer-rows.js";
 import { setPointer } from "./pointers.js";
 import { findPrimaryIp, primaryIpOf } from "./primary-ip-rows.js";
 import { Action, Body, DnsName, Id, IdParams, Nullable } from "./schemas.js";
@@ -15,6 +16,21 @@ export function requireNoAddress(state: State, server: ServerRow, type: "ipv4" |
   requireOff(server);
   if (primaryIpOf(state, server.id, type)) {
     throw refused(`server_has_${type}`, `server ${server.id} already has an ${type} address`);
+  }
+}
+
+/** @throws ApiError when a load balancer sends traffic to the server's public address */
+function requireNoTraffic(state: State, serverId: number): void {
+  for (const id of balancersWithServer(state, serverId)) {
+    const target = targetsOf(findLoadBalancer(state, id)).find(
+      (one) => one.type === "server" && one.id === serverId,
+    );
+    if (target?.type === "server" && !target.usePrivateIp) {
+      throw refused(
+        "server_is_load_balancer_target",
+        `load balancer ${id} sends traffic to the IPv4 address of server ${serverId}`,
+      );
+    }
   }
 }
 
@@ -67,6 +83,7 @@ export function primaryIpActionRoutes(app: App, cloud: Cloud): void {
       if (row.assignee_id === null) throw refused("service_error", "primary IP is not assigned");
       const server = findUnlockedServer(cloud, row.assignee_id);
       requireOff(server);
+      if (row.type === "ipv4") requireNoTraffic(state, server.id);
       void reply.code(201);
       return settled(
         cloud,

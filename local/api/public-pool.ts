@@ -1,5 +1,5 @@
 import type { Cloud } from "./cloud.js";
-import { refused } from "./errors.js";
+import { limitExceeded } from "./errors.js";
 
 /**
  * The lowest public address (or IPv6 network) that nothing has yet.
@@ -13,5 +13,5 @@ export function freePublicAddress({ state, pool }: Cloud, type: "ipv4" | "ipv6")
   const taken = new Set(rows.map(({ ip }) => ip));
   const ip = type === "ipv4" ? pool.ipv4(taken) : pool.ipv6(taken);
   if (ip !== undefined) return ip;
-  throw refused("resource_limit_exceeded", `all ${type} addresses of this local cloud are in use`, 403);
+  throw limitExceeded(`public_${type}`, `all ${type} addresses of this local cloud are in use`);
 }

@@ -3,7 +3,7 @@ import type { JobArguments } from "../state/actions.js";
 import { contains, isUsable, overlap, parseIPv4 } from "./addresses.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
-import { invalidInput, refused } from "./errors.js";
+import { invalidInput, limitExceeded, refused } from "./errors.js";
 import { addressesIn, newMac, takenIn } from "./network-addresses.js";
 import { findNetwork, storedRange, subnetsOf, type NetworkRow } from "./network-rows.js";
 import { Action, Body, Id, IdParams, Nullable } from "./schemas.js";
@@ -45,10 +45,9 @@ export function attach(
     }
   }
   if (attachmentsOf(state, server.id).length >= networkLimit) {
-    throw refused(
-      "resource_limit_exceeded",
+    throw limitExceeded(
+      "networks_per_server",
       `a server can be attached to ${networkLimit} networks at most`,
-      403,
     );
   }
   const addresses = addressesIn(cloud, network, server.location, wish.ipRange, field);

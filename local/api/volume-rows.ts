@@ -1,7 +1,7 @@
 import type { Static } from "typebox";
 import type { State } from "../state/database.js";
 import type { Cloud } from "./cloud.js";
-import { invalidInput, locked, notFound, refused } from "./errors.js";
+import { invalidInput, limitExceeded, locked, notFound, refused } from "./errors.js";
 import { readLabels } from "./labels.js";
 import type { Volume } from "./schemas.js";
 import type { ServerRow } from "./server-rows.js";
@@ -53,7 +53,7 @@ export function giveVolume(state: State, row: VolumeRow, server: ServerRow, fiel
     throw invalidInput({ [field]: [`the volume is in ${row.location}, the server in ${server.location}`] });
   }
   if (volumesOf(state, server.id).length >= volumesPerServer) {
-    throw refused("resource_limit_exceeded", `a server can have ${volumesPerServer} volumes`, 403);
+    throw limitExceeded("volumes_per_server", `a server can have ${volumesPerServer} volumes`);
   }
   state.update("volumes", row.id, { server_id: server.id });
 }

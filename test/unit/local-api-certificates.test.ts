@@ -1,6 +1,6 @@
-import { execaSync } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { problem, TestCloud } from "./local-api-client.js";
+import { certificateFor } from "./local-api-things.js";
 
 let cloud: TestCloud;
 beforeAll(async () => {
@@ -8,23 +8,6 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.close());
 
-function certificateFor(name: string): { certificate: string; private_key: string } {
-  const args = [
-    "-newkey",
-    "ec",
-    "-pkeyopt",
-    "ec_paramgen_curve:P-256",
-    "-nodes",
-    "-days",
-    "9",
-    "-keyout",
-    "-",
-  ];
-  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name},DNS:www.${name}`];
-  const { stdout } = execaSync("openssl", ["req", "-x509", ...args, ...subject]);
-  const at = stdout.indexOf("-----BEGIN CERTIFICATE");
-  return { certificate: stdout.slice(at), private_key: stdout.slice(0, at) };
-}
 const upload = async (name: string) =>
   (await cloud.post("/certificates", { name, type: "uploaded", ...certificateFor(`${name}.example`) })).body
     .certificate;
@@ -56,7 +39,7 @@ describe("a certificate", () => {
     expect(problem(await cloud.delete(`/certificates/${id}`))).toBe("409 resource_in_use");
     expect(
       problem(await cloud.post(`/load_balancers/${balancer}/actions/add_service`, { protocol: "http" })),
-    ).toBe("422 source_port_already_used");
+    ).toBe("412 source_port_already_used");
     await cloud.delete(`/load_balancers/${balancer}`);
     expect((await cloud.put(`/certificates/${id}`, { name: "renamed" })).body.certificate?.name).toBe(
       "renamed",

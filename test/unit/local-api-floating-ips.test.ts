@@ -104,6 +104,8 @@ describe("a floating IP", () => {
     expect(await read(ip.id)).toMatchObject({ server: null });
 
     await cloud.finished((await act(ip.id, "assign", { server: one.id })).body.action);
+    expect(problem(await cloud.delete(`/floating_ips/${ip.id}`))).toBe("422 must_be_unassigned");
+    await cloud.finished((await act(ip.id, "unassign")).body.action);
     expect((await cloud.delete(`/floating_ips/${ip.id}`)).status).toBe(204);
     expect(addresses(one.id)?.floatingIpv4).toEqual([]);
   });

@@ -73,7 +73,7 @@ describe("a load balancer", () => {
     [{ network: 1 }, "404 not_found: network"],
     [{ services: [{ protocol: "tcp", listen_port: 1 }] }, "422 invalid_input: services.0.destination_port"],
     [{ services: [{ protocol: "https" }] }, "422 invalid_input: services.0.http.certificates"],
-    [{ services: [tcp, tcp] }, "422 source_port_already_used"],
+    [{ services: [tcp, tcp] }, "412 source_port_already_used"],
     [{ targets: [{ type: "server" }] }, "422 invalid_input: targets.0.server"],
     [{ targets: [{ type: "server", server: { id: 1 } }] }, "404 not_found: server"],
     [
@@ -114,7 +114,7 @@ describe("a load balancer", () => {
     ]);
     await done(id, "add_service", tcp);
     expect(problem(await act(id, "add_service", { ...tcp, listen_port: 80 }))).toBe(
-      "422 source_port_already_used",
+      "412 source_port_already_used",
     );
     await done(id, "update_service", {
       listen_port: 80,
@@ -204,7 +204,7 @@ describe("a load balancer", () => {
       "422 load_balancer_already_attached",
     );
     expect(problem(await act(id, "add_target", target(outside.id)))).toBe(
-      "422 server_not_attached_to_network",
+      "422 resolve_cloud_private_targets_error",
     );
     await done(id, "add_target", target(server.id));
     expect(onHost(id)?.targets).toEqual([{ id: String(server.id), address: server.private_net[0]?.ip }]);
@@ -219,7 +219,7 @@ describe("a load balancer", () => {
     await done(id, "disable_public_interface");
     expect(onHost(id)?.addresses).toEqual({});
     expect(problem(await act(id, "add_target", { type: "ip", ip: { ip: "198.51.100.9" } }))).toBe(
-      "422 targets_without_use_private_ip",
+      "422 load_balancer_public_interface_disabled",
     );
   });
 
