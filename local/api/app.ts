@@ -132,7 +132,7 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000, recentLog
       ]) {
         add(api, cloud);
       }
-      missingRoutes(api);
+      missingRoutes(api, cloud);
       api.get("/openapi.json", { config: { public: true, undocumented: true } }, () =>
         openApiDocument(routes),
       );

@@ -142,7 +142,7 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     { schema: { params: IdParams, body: Body({ load_balancer_type: IdOrName }), response: Answer } },
     (request, reply) => {
       const row = findLoadBalancer(state, request.params.id);
-      const type = findLoadBalancerType(cloud, request.body.load_balancer_type);
+      const type = findLoadBalancerType(cloud, request.body.load_balancer_type, "load_balancer_type");
       const wrong = (why: string) =>
         refused("invalid_load_balancer_type", `load balancer type ${type.name} ${why}`);
       if (type.name === row.load_balancer_type) throw wrong("is what the load balancer has already");

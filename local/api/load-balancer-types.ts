@@ -28,13 +28,14 @@ export function loadBalancerTypes({ catalog }: Pick<Cloud, "catalog">): Static<t
   }));
 }
 
-/** @throws ApiError not_found */
+/** @throws ApiError not_found that names `field` */
 export function findLoadBalancerType(
   cloud: Pick<Cloud, "catalog">,
   wanted: number | string,
+  field?: string,
 ): Static<typeof LoadBalancerType> {
   const found = loadBalancerTypes(cloud).find(({ id, name }) => id === wanted || name === wanted);
-  if (!found) throw notFound("load balancer type", wanted, "load_balancer_type");
+  if (!found) throw notFound("load balancer type", wanted, field);
   return found;
 }
 

@@ -176,7 +176,7 @@ function createLoadBalancer(cloud: Cloud, input: Input): number {
   const { state, catalog } = cloud;
   const labels = checkLabels(input.labels ?? {});
   requireFreeName(state, "load_balancers", input.name);
-  const type = findLoadBalancerType(cloud, input.load_balancer_type);
+  const type = findLoadBalancerType(cloud, input.load_balancer_type, "load_balancer_type");
   const { location: wanted, network_zone: zone } = input;
   if (!wanted === !zone) throw invalidInput({ location: ["is needed, or network_zone, and not both"] });
   const location = catalog.locations.find(({ id, name, network_zone: own }) =>

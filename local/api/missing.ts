@@ -1,6 +1,8 @@
 import type { App } from "./app.js";
+import type { Cloud } from "./cloud.js";
 import { removed, unsupported } from "./errors.js";
 import { IdParams } from "./schemas.js";
+import { findServer } from "./server-rows.js";
 
 /** Server actions that the local cloud does not do. */
 const serverActions = [
@@ -13,9 +15,10 @@ const serverActions = [
 ];
 
 /** The rest of Hetzner's API: answered with what it is, never as if it had been done. */
-export function missingRoutes(app: App): void {
+export function missingRoutes(app: App, { state }: Cloud): void {
   for (const action of serverActions) {
-    app.post(`/servers/:id/actions/${action}`, { schema: { params: IdParams } }, () => {
+    app.post(`/servers/:id/actions/${action}`, { schema: { params: IdParams } }, (request) => {
+      findServer(state, request.params.id);
       throw unsupported(`the action ${action} is not supported by this local cloud`);
     });
   }

@@ -100,7 +100,7 @@ export const provokedBalancerErrors: Record<string, Provoked> = {
   },
   "POST /load_balancers/{id}/actions/change_type": {
     "422 invalid_load_balancer_type": async (cloud) => {
-      const services = [1, 2, 3, 4, 5, 6].map((listen_port) => ({ ...http, listen_port }));
+      const services = [1, 2, 3, 4, 5, 6].map((listen_port) => ({ protocol: "http", listen_port }));
       const id = await cloud.balancer({ load_balancer_type: "lb21", services });
       return [`/load_balancers/${id}/actions/change_type`, { load_balancer_type: "lb11" }];
     },

@@ -1,10 +1,13 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { documentedErrors, impossible } from "../conformance/documented-errors.js";
 import { realEndpoints } from "../conformance/endpoints.js";
 import { provokedBalancerErrors } from "../conformance/provoked-balancer-errors.js";
 import { provokedErrors } from "../conformance/provoked-errors.js";
 import { problem } from "./local-api-client.js";
 import { Things } from "./local-api-things.js";
+
+// Hundreds of requests: on a busy computer they take their time.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const cases = Object.entries({ ...provokedErrors, ...provokedBalancerErrors }).flatMap(
   ([operation, errors]) => Object.entries(errors).map(([error, provoke]) => ({ operation, error, provoke })),
