@@ -247,6 +247,6 @@ describe("a load balancer", () => {
     const { body } = await cloud.get("/load_balancer_types");
     expect(body.load_balancer_types?.map(({ name }) => name)).toEqual(["lb11", "lb21", "lb31"]);
     expect((await cloud.get("/load_balancer_types/2")).status).toBe(200);
-    expect(problem(await cloud.get("/load_balancer_types/9"))).toBe("404 not_found: load_balancer_type");
+    expect(problem(await cloud.get("/load_balancer_types/9"))).toBe("404 not_found");
   });
 });

@@ -263,7 +263,8 @@ describe("a server", () => {
   test.each(["attach_iso", "enable_rescue", "request_console", "reset_password"])(
     "refuses %s, which cannot be done here",
     async (action) => {
-      expect(problem(await cloud.post(`/servers/1/actions/${action}`, {}))).toBe("422 unsupported_error");
+      const { id } = await cloud.server({ start_after_create: false });
+      expect(problem(await cloud.post(`/servers/${id}/actions/${action}`, {}))).toBe("422 unsupported_error");
     },
   );
 
