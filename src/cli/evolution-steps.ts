@@ -3,7 +3,7 @@ import type { Settings } from "../settings/schema.js";
 import { machineNamed } from "../topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { keepConnections, type SshAccess, sshAccess } from "./commands/ssh.js";
-import { type Carried, carryDatabase, reopen } from "./database-copy.js";
+import { type Carried, carryDatabase } from "./database-copy.js";
 import { putBack, untilFollows } from "./database-follow.js";
 import { DatabaseMachine } from "./database-machine.js";
 import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
@@ -90,7 +90,9 @@ function followStep(evolution: Evolution, settings: Settings): Step<Progress> {
         const follow = { ...sidesOf(evolution, settings, access), report };
         if (evolution.playbook === "book") {
           const { state } = await follow.source.status();
-          if (state === "fenced" || state === "read-only") {
+          // A server that the cloud no longer has is made anew; nothing of the old database changes by that.
+          const lost = !(await hasServer(session!, to));
+          if (state === "fenced" || (state === "read-only" && !lost)) {
             retitle(`${to} is ready for the database of ${from}, which is ${state}`);
             return;
           }
@@ -154,49 +156,6 @@ function carryStep(evolution: Evolution, settings: Settings): Step<Progress> {
   };
 }
 
-/** Back to the stage before, as long as the other database has not taken over. */
-export function abortSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
-  const { from, to } = evolution;
-  return [
-    {
-      title: "The other database has not taken over",
-      run: async ({ session }, _report, retitle) => {
-        if (settings.joining !== to) {
-          if (settings.leaving === undefined && (await serversBeside(session!, settings)).length > 0) {
-            retitle("An earlier run was cut off while it undid the move");
-            return;
-          }
-          throw new CliError(
-            `nothing is on its way to ${to}`,
-            settings.leaving === undefined
-              ? "There is nothing to undo."
-              : `The stack has moved. To go back: ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}.`,
-            ExitCode.refused,
-          );
-        }
-        const access = await sshAccess(session!);
-        const sides = sidesOf(evolution, settings, access);
-        const { source, target } = sides;
-        // First the other one is gone for good, which it refuses once it was asked to take over; then the old one may
-        // accept writes again. A server that the cloud no longer has cannot take over.
-        const there = await hasServer(session!, target.machine);
-        if (there && (await hasDatabase(access, target.machine))) await target.step("forget");
-        const status = await source.status();
-        if (!there && status.state === "fenced" && settings.databaseVolume !== undefined) {
-          throw new CliError(
-            `the server ${target.machine} is gone, but not its volume: its database may have taken over, and hold orders`,
-            `Make the server anew on its volume with plain pulumi up (./dukaan env), then ./dukaan evolve ${to}.`,
-            ExitCode.refused,
-          );
-        }
-        if (status.state === "fenced") await source.step("unfence", status.by);
-        if (evolution.playbook === "book") await reopen(sides);
-      },
-    },
-    upStep(`Stage ${from} (pulumi up)`, { stage: from }),
-  ];
-}
-
 /** Removes what was kept of the stage before. */
 export function finishSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
   const { from, to, moves } = evolution;
@@ -231,7 +190,7 @@ export function finishSteps(evolution: Evolution, settings: Settings): Step<Prog
   ];
 }
 
-function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {
+export function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {
   return { title, run: async ({ session }, report) => upAtStage(session!, settings, report) };
 }
 

@@ -80,6 +80,18 @@ export async function serversBeside(session: Session, settings: Settings): Promi
   return serversNotIn(topologyOf(settings), resources);
 }
 
+/** Whether the stack has a database's role on a machine where its settings have none, likewise. */
+export async function hasDatabaseBeside(session: Session, settings: Settings): Promise<boolean> {
+  const { machines, services } = topologyOf(settings);
+  const databases = services.filter(({ name }) => name.startsWith("postgresql"));
+  const without = machines.filter(
+    ({ name }) => !databases.some((service) => service.machines.includes(name)),
+  );
+  const beside = new Set(without.map(({ name }) => `${name}-postgresql`));
+  const { resources = [] } = (await exportState(session.pulumi)).deployment;
+  return resources.some(({ type, urn }) => type === "dukaan:index:Role" && beside.has(nameOf(urn)));
+}
+
 /** Whether the cloud had a machine's server when the state was last compared with it. */
 export async function hasServer(session: Session, machine: string): Promise<boolean> {
   const { resources = [] } = (await exportState(session.pulumi)).deployment;

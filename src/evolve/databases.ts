@@ -1,5 +1,10 @@
 /** What a machine's database is; what `/usr/local/lib/dukaan/database status` prints. */
-export type DatabaseStatus = { state: "none" } | Stopped | Fenced | ReadOnly | Reserved | Running;
+export type DatabaseStatus = Nothing | Stopped | Fenced | ReadOnly | Reserved | Running;
+
+export interface Nothing {
+  /** No database; or what there is of a copy that was cut off while it was made. */
+  state: "none" | "unfinished";
+}
 
 export interface Stopped {
   /** It does not run although it may, or does not answer yet. */
@@ -89,6 +94,8 @@ export function nextStep(old: DatabaseStatus, next: DatabaseStatus): NextStep {
   }
   if (old.state === "stopped" && !old.standby && next.state === "standby" && !next.asked)
     return { go: "start", which: "source" };
+  if (old.state === "primary" && next.state === "unfinished")
+    return { go: "copy anew", why: "its copy was cut off while it was made" };
   if (old.state !== "primary" || next.state !== "standby" || next.asked) return refusal(old, next);
   if (old.system !== next.system) return { go: "copy anew", why: "it is a copy of another database" };
   if (next.streaming && old.timeline === next.timeline) return { go: "switch" };

@@ -62,6 +62,8 @@ it("loses no order, also when it is killed in the middle and called again", asyn
     expect(body).toContain("Closed for a moment");
     expect(await moving.visit("/readyz")).toBe(200);
     expect(await moving.lab.dukaan("up")).toMatchObject({ exitCode: 4 });
+    // What the new database is, is known to its volume.
+    await moving.deleteServer("database-1");
     const told = JSON.parse(await moving.succeeds(...BY_BOOK, "--json")) as {
       closedMillis: number;
       tables: number;
@@ -102,4 +104,19 @@ it("keeps the data on its volume when the server is made anew, and makes it larg
   expect(smaller.exitCode).not.toBe(0);
   expect(smaller.stderr).toContain("would shrink from 12 to 11 GB");
   expect(await moving.visit("/")).toBe(200);
+});
+
+it("gives up no WAL of a server that was made anew before it knows whose the repository is", async () => {
+  const sql = (statement: string) =>
+    moving.onMachine("database-1", `cd /; runuser -u postgres -- psql -qAtXc "${statement}"`);
+  await moving.onMachine("database-1", "rm /var/lib/dukaan/backup/archiving");
+  await sql("select pg_create_restore_point('made anew')");
+  const file = await sql("select pg_walfile_name(pg_switch_wal())");
+  expect(file).toMatch(/^[0-9A-F]{24}$/);
+  await expect
+    .poll(() => sql(`select last_archived_wal >= '${file}' from pg_stat_archiver`), { timeout: 60_000 })
+    .toBe("t");
+  const archived = await moving.onMachine("database-1", "/usr/local/lib/dukaan/restore-database wal");
+  expect(archived.split("\n")).toContain(file);
+  await moving.onMachine("database-1", "/usr/local/lib/dukaan/prepare-backups");
 });

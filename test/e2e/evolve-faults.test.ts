@@ -67,9 +67,16 @@ const faults: Fault[] = [
     title: "the disk of the new machine is full",
     at: "follow",
     before: fillDisk,
-    mend: () => shop.onMachine("database-1", "rm /var/fill"),
+    mend: () => shop.onMachine("database-1", "rm /var/lib/postgresql/fill"),
     told: /No space left on device[^]*run the same command again/,
     long: true,
+  },
+  {
+    title: "the server of the new machine is deleted, not its volume, while it follows",
+    at: "compare",
+    before: () => shop.serverId("database-1"),
+    happens: () => shop.deleteServer("database-1"),
+    told: /database-1 does not answer[^]*Run the same command again/,
   },
   kill("drain"),
   {
@@ -85,7 +92,7 @@ const faults: Fault[] = [
     // The old one waits for another step that is at work there, until the power is gone.
     before: () => occupy("app-1"),
     happens: async () => {
-      await powerOff("database-1");
+      await shop.powerOff("database-1");
       await shop.onMachine("app-1", "systemctl stop occupied");
     },
     told: /PostgreSQL does not end|database-1 does not answer/,
@@ -103,7 +110,7 @@ const faults: Fault[] = [
     at: "take-over",
     // It waits for another step that is at work there, so the power goes before it has begun.
     before: () => occupy("database-1"),
-    happens: () => powerOff("database-1"),
+    happens: () => shop.powerOff("database-1"),
     told: /database-1 does not answer[^]*Run the same command again/,
     long: true,
   },
@@ -127,7 +134,7 @@ let cloudProcess: number;
 let watch: { stop: () => Promise<{ both: number; looks: number }> };
 
 beforeAll(async () => {
-  shop = await MovingLab.create("faults");
+  shop = await MovingLab.create("faults", { "dukaan:databaseVolume": 10 });
   journal = join(shop.folder, "faults.jsonl");
   load = await shop.startLoad(journal, RATE);
   const status = await shop.lab.dukaan("local", "status", "--json");
@@ -189,7 +196,7 @@ describe("an old database that is lost for good", () => {
     const early = await shop.lab.dukaan("evolve", "droplet", "--accept-data-loss");
     expect(early).toMatchObject({ exitCode: 4 });
     expect(early.stderr).toContain("nothing needs to be lost");
-    await shop.lab.cloud("DELETE", `/servers/${await serverId("database-1")}`);
+    await shop.deleteServer("database-1");
     const lost = await shop.lab.dukaan("evolve", "droplet");
     expect(lost).toMatchObject({ exitCode: 1 });
     expect(lost.stderr).toMatch(/database-1 does not answer[^]*--accept-data-loss/);
@@ -243,29 +250,20 @@ function watchWriters() {
   };
 }
 
-async function serverId(machine: string): Promise<number> {
-  const path = `/servers?name=lab-${machine}`;
-  const { servers } = await shop.lab.cloud<{ servers: { id: number }[] }>("GET", path);
-  return servers[0]!.id;
-}
-
-async function powerOff(machine: string): Promise<void> {
-  await shop.lab.cloud("POST", `/servers/${await serverId(machine)}/actions/poweroff`);
-}
-
 /** The cloud's address is looked up before: it changes when the cloud is started anew, and asking takes seconds. */
 function powerCut(machine: string): Pick<Fault, "before" | "happens"> {
-  return { before: () => serverId(machine), happens: () => powerOff(machine) };
+  return { before: () => shop.serverId(machine), happens: () => shop.powerOff(machine) };
 }
 
 /** Lets the steps that change a machine's database wait, as if another run's were at work. */
 async function occupy(machine: string): Promise<void> {
-  await serverId(machine);
+  await shop.serverId(machine);
   await shop.onMachine(machine, "systemd-run -q --unit=occupied flock /run/dukaan-database.lock sleep 120");
 }
 
 function killCloud(): void {
   process.kill(cloudProcess, "SIGKILL");
+  shop.forgetCloud();
 }
 
 async function cutNetwork(): Promise<void> {
@@ -285,8 +283,9 @@ async function joinNetwork(): Promise<void> {
 
 /** Room is left for a journal, but for no WAL file; and the old database begins one after the other. */
 async function fillDisk(): Promise<void> {
-  const free = "df --output=avail -B1 / | tail -1";
-  await shop.onMachine("database-1", `fallocate -l $(($(${free}) - 8 * 1024 * 1024)) /var/fill; sync`);
+  const folder = "/var/lib/postgresql";
+  const free = `df --output=avail -B1 ${folder} | tail -1`;
+  await shop.onMachine("database-1", `fallocate -l $(($(${free}) - 8 * 1024 * 1024)) ${folder}/fill; sync`);
   await writeWal();
 }
 

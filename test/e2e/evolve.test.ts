@@ -12,6 +12,7 @@ import { openInCloud } from "./network-holes.js";
 // fail, and there are never two databases that accept writes. The tests build on one another.
 
 const RATE = 100;
+const long = process.env["DUKAAN_LONG"] === "1";
 
 let shop: MovingLab;
 let lab: Lab;
@@ -39,6 +40,11 @@ it("can be undone while the standby follows", async () => {
   const restored = await lab.dukaan("restore", "--latest", "--yes");
   expect(restored).toMatchObject({ exitCode: 4 });
   expect(restored.stderr).toContain("on its way to stage split");
+  const stops = ["The other database has not taken over", "Stage droplet (pulumi up)", "deleting "];
+  for (const stop of long ? stops : stops.slice(-1)) {
+    await shop.killedAt(stop, "evolve", "split", "--abort");
+    expect(await shop.stateOf("app-1")).toBe("primary");
+  }
   await shop.succeeds("evolve", "split", "--abort");
   const { stage, services } = await shop.outputs();
   expect({ stage, on: services["postgresql"] }).toEqual({ stage: "droplet", on: ["app-1"] });
@@ -151,6 +157,7 @@ describe("split → droplet", () => {
     expect(early).toMatchObject({ exitCode: 4 });
     expect(early.stderr).toContain("./dukaan evolve split --finish");
     await shop.succeeds("evolve", "split", "--finish");
+    if (long) await undoMidway();
     const journal = join(shop.folder, "back.jsonl");
     const load = await shop.startLoad(journal, RATE / 4);
     try {
@@ -179,6 +186,16 @@ describe("split → droplet", () => {
     expect(up.stderr).toContain("no changes");
   });
 });
+
+/** No machine goes with it, which would show that it is not done. */
+async function undoMidway() {
+  await shop.killedAt("holding queries back", "evolve", "droplet");
+  await shop.killedAt("deleting dukaan:Role app-1-postgresql", "evolve", "droplet", "--abort");
+  await shop.succeeds("evolve", "droplet", "--abort");
+  expect([await shop.stateOf("app-1"), await shop.stateOf("database-1")]).toEqual(["none", "primary"]);
+  expect(await lab.dukaan("evolve", "droplet", "--abort")).toMatchObject({ exitCode: 4 });
+  expect(await shop.visit("/readyz")).toBe(200);
+}
 
 async function proveNetwork(...options: string[]) {
   const { exitCode, stdout, stderr } = await lab.dukaan("prove", "network", "--json", ...options);

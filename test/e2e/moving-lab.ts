@@ -24,6 +24,7 @@ export class MovingLab {
   caFile = "";
   private readonly addresses = new Map<string, string>();
   private sshFiles: string[] = [];
+  private cloud: Record<string, string> | undefined;
 
   /** @param settings in place of the checkout's */
   static async create(name: string, settings: Record<string, unknown> = {}): Promise<MovingLab> {
@@ -136,6 +137,38 @@ export class MovingLab {
       { reject: false, stdin: "ignore" },
     );
     return stdout.trim();
+  }
+
+  /** Asks the cloud's API; it looks up the cloud's address first, which takes seconds. */
+  private async askCloud(method: string, path: string): Promise<Record<string, unknown>> {
+    this.cloud ??= JSON.parse((await this.lab.dukaan("env", "--json")).stdout) as Record<string, string>;
+    const answer = await fetch(`${this.cloud["HCLOUD_ENDPOINT"]}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${this.cloud["HCLOUD_TOKEN"]}` },
+    });
+    assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
+    return (await answer.json()) as Record<string, unknown>;
+  }
+
+  /** Started anew, the cloud has another address. */
+  forgetCloud(): void {
+    this.cloud = undefined;
+  }
+
+  async serverId(machine: string): Promise<number> {
+    const { servers } = (await this.askCloud("GET", `/servers?name=lab-${machine}`)) as {
+      servers: { id: number }[];
+    };
+    return servers[0]!.id;
+  }
+
+  async powerOff(machine: string): Promise<void> {
+    await this.askCloud("POST", `/servers/${await this.serverId(machine)}/actions/poweroff`);
+  }
+
+  /** Its disk goes with it, its volume does not. */
+  async deleteServer(machine: string): Promise<void> {
+    await this.askCloud("DELETE", `/servers/${await this.serverId(machine)}`);
   }
 
   /** New machines, and what a machine that was made anew shows. */

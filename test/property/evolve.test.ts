@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { undoMove } from "../../src/cli/evolution-abort.js";
 import { putBack, untilFollows } from "../../src/cli/database-follow.js";
 import { switchDatabase } from "../../src/cli/database-switch.js";
 import { type Fault, ShopInMotion } from "./move.js";
@@ -49,6 +50,79 @@ describe("the move of a database", () => {
     );
   });
 });
+
+describe("a move that is given up", () => {
+  it("leaves the old database with every order, wherever the move and its end were cut off", async () => {
+    for (let cutOff = 0; cutOff < CALLS; cutOff++) {
+      for (const fault of ["killed before", "killed after", "silent after"] as const) {
+        for (let end = 0; end <= ABORT_CALLS; end++) {
+          const shop = new ShopInMotion(
+            new Map([
+              [cutOff, "killed after"],
+              [cutOff + 1 + end, fault],
+            ]),
+          );
+          await run(shop).catch(expectError);
+          await untilUndone(shop);
+          const { next, old, acknowledged } = shop;
+          expect((next.asked ? next : old).orders).toEqual(acknowledged);
+        }
+      }
+    }
+  });
+
+  it("is never one while the other database takes over at the same time", async () => {
+    const ends = { undone: 0, moved: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.scheduler(), fc.nat(CALLS), async (scheduler, later) => {
+        const turn = () => scheduler.schedule(Promise.resolve());
+        const shop = new ShopInMotion(new Map(), turn);
+        const undoLater = async () => {
+          for (let turns = 0; turns < later; turns++) await turn();
+          await undo(shop);
+        };
+        const both = [run(shop).catch(expectError), undoLater().catch(expectError)];
+        await scheduler.waitFor(Promise.all(both));
+        expect(shop.twoAcceptWrites, "two databases accept writes").toBe(false);
+        const { old, next, acknowledged } = shop;
+        ends[next.asked ? "moved" : "undone"]++;
+        expect(old.fence === undefined).toBe(!next.asked);
+        const serving = next.asked ? next : old;
+        expect(serving).toMatchObject({ running: true, standby: false, orders: acknowledged });
+      }),
+      { numRuns: 1000 },
+    );
+    expect(ends.undone).toBeGreaterThan(0);
+    expect(ends.moved).toBeGreaterThan(0);
+  });
+});
+
+/** Two calls for the other database and one or two for the old one. */
+const ABORT_CALLS = 4;
+
+/** Gives the move up until that is done or refused, because the other database has been asked. */
+async function untilUndone(shop: ShopInMotion): Promise<void> {
+  for (let attempt = 0; attempt < 3; attempt++) {
+    shop.revive();
+    await undo(shop).catch(expectError);
+    expect(shop.twoAcceptWrites, "two databases accept writes").toBe(false);
+  }
+  if (shop.next.asked) return;
+  expect(shop.next.gone).toBe(true);
+  expect(shop.old).toMatchObject({ running: true, standby: false });
+  expect(shop.old.fence).toBeUndefined();
+}
+
+/** What `./dukaan evolve --abort` does before its `pulumi up`. */
+async function undo({ sides }: ShopInMotion): Promise<void> {
+  const nothing = { machine: "", step: () => Promise.reject(new Error("not by the book")) };
+  const copying = { source: nothing, target: nothing };
+  await undoMove({ ...sides, copying, fronts: [] }, { other: true, byBook: false });
+}
+
+function expectError(error: unknown): void {
+  if (!(error instanceof Error) || error.name === "AssertionError") throw error;
+}
 
 /** Runs the move until it is done, and once more. */
 async function untilMoved(plan: ReadonlyMap<number, Fault>): Promise<ShopInMotion> {

@@ -17,6 +17,8 @@ export type Fault =
 export class Killed extends Error {}
 
 interface Database {
+  /** Removed, with its data. */
+  gone?: true;
   running: boolean;
   standby: boolean;
   asked: boolean;
@@ -39,7 +41,11 @@ export class ShopInMotion {
   #leadsTo: "old" | "next" = "old";
   #alive = true;
 
-  constructor(faults: ReadonlyMap<number, Fault>) {
+  /** @param turn awaited before each call, so that two commands can be at work at the same time */
+  constructor(
+    faults: ReadonlyMap<number, Fault>,
+    readonly turn: () => Promise<unknown> = () => Promise.resolve(),
+  ) {
     this.#faults = faults;
   }
 
@@ -86,6 +92,7 @@ export class ShopInMotion {
   }
 
   async #call<T>(machine: string, effect: () => T): Promise<T> {
+    await this.turn();
     if (!this.#alive) throw new Killed();
     const fault = this.#faults.get(this.#calls++);
     if (fault === "watchdog") this.#paused = false;
@@ -98,7 +105,7 @@ export class ShopInMotion {
     if (fault === "killed after") this.#alive = false;
     if (fault === "silent after") throw new MachineSilent(machine);
     if (!this.#alive) throw new Killed();
-    return Promise.resolve(result);
+    return result;
   }
 
   #order(): void {
@@ -118,7 +125,8 @@ export class ShopInMotion {
     this.#order();
   }
 
-  #status({ running, standby, asked, fence, clean, orders }: Database): DatabaseStatus {
+  #status({ gone, running, standby, asked, fence, clean, orders }: Database): DatabaseStatus {
+    if (gone) return { state: "none" };
     const about = { system: "7", timeline: 1 };
     if (fence !== undefined)
       return { state: "fenced", by: fence, clean, ended: String(orders.length), ...about };
@@ -136,6 +144,7 @@ export class ShopInMotion {
   }
 
   #step(database: Database, [name = "", first, second]: string[]): string {
+    if (database.gone && name !== "forget") throw new Error("there is no database");
     switch (name) {
       case "position":
         return String(database.orders.length);
@@ -166,6 +175,10 @@ export class ShopInMotion {
       case "promote":
         database.asked = true;
         database.standby = false;
+        return "";
+      case "forget":
+        if (database.asked) throw new Error("asked to take over");
+        Object.assign(database, { gone: true, running: false, orders: [] });
         return "";
       case "drain":
         return "";

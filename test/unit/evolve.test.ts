@@ -236,6 +236,8 @@ describe("what comes next in a move", () => {
     ["one of an older timeline", { ...primary, timeline: 2 }, { ...standby, streaming: false }, "wait"],
     ["a copy of another database", primary, { ...standby, system: "8" }, "copy anew"],
     ["a standby that is down", primary, stopped, "start"],
+    ["a copy that was cut off", primary, { state: "unfinished" }, "copy anew"],
+    ["a copy that was cut off, of one that has ended", fenced, { state: "unfinished" }, "refuse"],
     ["a primary that is down", { ...stopped, standby: false }, standby, "start"],
     ["an old one that was ended", fenced, standby, "take over"],
     ["an old one that was being ended", { ...fenced, clean: false }, standby, "put back"],

@@ -1,11 +1,12 @@
 #!/bin/sh
 # archive_command of PostgreSQL, as its user: sends one WAL file ($1) to the object storage.
 #
-# Nothing is sent before the repository is known to be this database's own (see prepare-backups): until then there is no
-# backup that the WAL could belong to, and it is let go.
+# What the repository is not for is let go: it belongs to another database, or this one is empty until it becomes a copy
+# (see prepare-backups, become-standby). Before that is known, as on a server that was made anew around its volume, WAL is
+# not given up: pgBackRest refuses that of another database than the repository's, and PostgreSQL tries again.
 set -u
 state=/var/lib/dukaan/backup
-[ -e "$state/archiving" ] || exit 0
+[ ! -e "$state/paused" ] || exit 0
 
 said=$(pgbackrest --stanza=shop archive-push "$1" 2>&1)
 status=$?

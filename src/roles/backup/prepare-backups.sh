@@ -8,6 +8,8 @@
 # the repository's own database by a dump, and compared with it, is its successor (see copy-database).
 set -eu
 state=/var/lib/dukaan/backup
+# The database in place of which this one came.
+successor_of=/var/lib/postgresql/dukaan-successor-of
 bucket={{bucketUrl}}
 
 as_postgres() { runuser -u postgres -- "$@"; }
@@ -53,9 +55,9 @@ $said"
 
 # Whether this database took the place of the one that the repository's last backups are of.
 is_successor() {
-  [ -s "$state/successor-of" ] || return 1
+  [ -s "$successor_of" ] || return 1
   last=$(as_postgres pgbackrest --stanza=shop info --output=json | grep -o '"system-id":[0-9]*' | tail -n 1)
-  [ "$last" = "\"system-id\":$(cat "$state/successor-of")" ]
+  [ "$last" = "\"system-id\":$(cat "$successor_of")" ]
 }
 take_over() {
   as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade
@@ -66,7 +68,7 @@ install -d -m 0750 -o postgres -g postgres "$state"
 taken_over=no
 ensure_bucket
 if ensure_repository || { is_successor && take_over; }; then
-  rm -f "$state/successor-of"
+  rm -f "$successor_of"
   rm -f "$state/paused"
   as_postgres touch "$state/archiving"
   # The first one, or one that was cut off. Those of the database before are of no use to its successor's WAL.

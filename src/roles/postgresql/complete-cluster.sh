@@ -4,15 +4,28 @@
 # loss, and an empty database in its place would hide it.
 set -eu
 data=/var/lib/postgresql/15/main
+begun=/var/lib/postgresql/dukaan-standby-begun
 
 if [ -e /var/lib/postgresql/dukaan-fenced ]; then
   echo "The database of this machine was ended because its data has moved to another one. Finish that: ./dukaan evolve" >&2
   exit 1
 fi
-if [ -e /var/lib/dukaan/standby-begun ]; then exit 0; fi
+# On a volume that was another server's, the files belong to the number that postgres had there.
+if [ -d "$data" ] && [ "$(stat --format=%U "$data")" != postgres ]; then chown -R postgres:postgres /var/lib/postgresql; fi
+if [ -e "$begun" ]; then
+  exec 9>/run/dukaan-database.lock
+  if ! flock --wait 60 9; then
+    echo "another step of a move has been at work here for a minute" >&2
+    exit 1
+  fi
+  # Half a copy does not start. become-standby makes it anew; until then anything that starts will do.
+  if [ -e "$begun" ] && ! systemctl is-active --quiet postgresql@15-main.service; then
+    rm -rf /etc/postgresql/15/main "$data"
+    pg_createcluster 15 main
+  fi
+  exit 0
+fi
 if [ -s "$data/PG_VERSION" ]; then
-  # On a volume that was another server's, the files belong to the number that postgres had there.
-  [ "$(stat --format=%U "$data")" = postgres ] || chown -R postgres:postgres /var/lib/postgresql
   if [ -e /etc/postgresql/15/main/pg_ctl.conf ]; then exit 0; fi
   # pg_createcluster takes the data over, and wants to find configuration beside it, which the role replaces at once.
   for name in postgresql pg_hba pg_ident; do

@@ -21,11 +21,11 @@ unit=postgresql@15-main.service
 files=/etc/dukaan/postgresql
 backups=/var/lib/dukaan/backup
 fence=/var/lib/postgresql/dukaan-fenced
-# Of the old database.
-closed=/var/lib/dukaan/postgresql-read-only
+# All are beside the data, on a volume that may get another server. Of the old database:
+closed=/var/lib/postgresql/dukaan-read-only
 # Of the new one: it waits for a copy, and which run made the last; it has one that holds everything; it is in use.
-reserved=/var/lib/dukaan/postgresql-reserved
-accepted=/var/lib/dukaan/postgresql-accepted
+reserved=/var/lib/postgresql/dukaan-reserved
+accepted=/var/lib/postgresql/dukaan-accepted
 asked=/var/lib/postgresql/dukaan-promoted
 
 fail() {
@@ -36,7 +36,6 @@ as_postgres() { runuser -u postgres -- "$@"; }
 ask() { as_postgres psql --no-psqlrc --quiet --tuples-only --no-align --dbname="${2:-postgres}" --command="$1"; }
 # Writes a mark that a power cut does not take away.
 mark() { # file, text
-  install -d -m 0755 /var/lib/dukaan
   printf %s "$2" >"$1.new"
   sync "$1.new"
   mv -f "$1.new" "$1"
@@ -108,6 +107,10 @@ reserve)
   [ "$(ask "select exists (select from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r')" shop)" = f ] ||
     fail "there is a shop's database on this machine already: it is not replaced by a copy of another"
   mark "$reserved" ""
+  # The repository of the backups belongs to the old database.
+  install -d -m 0750 -o postgres -g postgres "$backups"
+  rm -f "$backups/archiving"
+  as_postgres touch "$backups/paused"
   ask 'revoke connect on database shop from shop'
   ;;
 close)
@@ -158,9 +161,8 @@ open)
   take_turns
   if [ ! -e "$reserved" ] && [ -e "$asked" ]; then exit 0; fi
   [ -e "$accepted" ] || fail "nobody has made sure that the copy holds everything"
-  # The repository of the backups belongs to the old database; see prepare-backups.
-  install -d -m 0750 -o postgres -g postgres "$backups"
-  printf %s "$2" >"$backups/successor-of"
+  # The repository of the backups goes on with this one; see prepare-backups.
+  mark /var/lib/postgresql/dukaan-successor-of "$2"
   mark "$asked" ""
   ask 'grant connect on database shop to shop'
   rm -f "$reserved" "$accepted"

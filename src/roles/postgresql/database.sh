@@ -3,6 +3,7 @@
 #
 #   status     prints what this machine's database is, as JSON
 #   problem    prints the last error of PostgreSQL in its journal; nothing when there was none in the last minutes
+#   set-up     makes the shop's database, its owner and who may log in, unless it is read-only while it is copied
 #   start      starts PostgreSQL where it does not run, and waits until it answers
 #   drain      sends the WAL that waits to the archive, so that ending PostgreSQL takes no time later
 #   position   prints the position in the WAL up to which everything is on the disk
@@ -14,21 +15,23 @@
 #   unfence RUN  takes that one's fence away and starts PostgreSQL
 #   await POSITION [SECONDS]  waits until a standby has replayed up to there, 3 seconds unless told
 #   promote    makes a standby accept writes
-#   forget     removes a database that is fenced, a standby or reserved for a copy, with its data
+#   forget     removes a database that is fenced, a standby, half a copy or reserved for one, with its data
 set -eu
 export LC_ALL=C.UTF-8
 cd / # postgres may not be where we were called from
 data=/var/lib/postgresql/15/main
 binaries=/usr/lib/postgresql/15/bin
 unit=postgresql@15-main.service
-# With the data, on a volume that may get another server.
+# What says what the data is stands beside it, on a volume that may get another server.
 fence=/var/lib/postgresql/dukaan-fenced
+# It is being made a copy: until that is done, what there is of it is of no value. See become-standby.
+begun=/var/lib/postgresql/dukaan-standby-begun
 # A standby was asked to take over: from then on it may do so at any time.
 asked=/var/lib/postgresql/dukaan-promoted
 # It is read-only while it is copied; it is to become a copy; it has become one that holds everything. See copy-database.
-closed=/var/lib/dukaan/postgresql-read-only
-reserved=/var/lib/dukaan/postgresql-reserved
-accepted=/var/lib/dukaan/postgresql-accepted
+closed=/var/lib/postgresql/dukaan-read-only
+reserved=/var/lib/postgresql/dukaan-reserved
+accepted=/var/lib/postgresql/dukaan-accepted
 backups=/var/lib/dukaan/backup
 
 fail() {
@@ -56,7 +59,9 @@ alone() {
 }
 
 status() {
-  if [ ! -s "$data/PG_VERSION" ]; then
+  if [ -e "$begun" ]; then
+    echo '{"state":"unfinished"}'
+  elif [ ! -s "$data/PG_VERSION" ]; then
     echo '{"state":"none"}'
   elif [ -e "$fence" ]; then
     clean=false
@@ -111,6 +116,10 @@ problem)
   journalctl --identifier=postgresql --since=-10min --output=cat --no-pager 2>/dev/null |
     grep -E 'FATAL|PANIC|ERROR' | tail -n 1 || true
   ;;
+set-up)
+  if [ -e "$closed" ]; then exit 0; fi
+  psql --dbname=postgres --file=/etc/dukaan/postgresql/setup.sql
+  ;;
 start)
   alone
   [ ! -e "$fence" ] || fail "this database was ended"
@@ -148,7 +157,6 @@ SQL
   ;;
 fence)
   alone
-  install -d -m 0755 /var/lib/dukaan
   [ ! -e "$fence" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
   # Before it ends: from here on nothing starts it again.
   printf %s "$2" >"$fence.new"
@@ -188,8 +196,10 @@ unfence)
 await) await "$2" "${3:-3}" ;;
 promote)
   alone
+  [ -s "$data/PG_VERSION" ] || fail "there is no database on this machine that could take over"
   # Its WAL continues what is archived, and belongs to the same repository.
   install -d -m 0750 -o postgres -g postgres "$backups"
+  rm -f "$backups/paused"
   as_postgres touch "$backups/archiving"
   : >"$asked"
   sync "$asked" /var/lib/postgresql
@@ -206,7 +216,7 @@ promote)
   ;;
 forget)
   alone
-  if [ ! -e "$fence" ] && [ -s "$data/PG_VERSION" ]; then
+  if [ ! -e "$fence" ] && [ ! -e "$begun" ] && [ -s "$data/PG_VERSION" ]; then
     [ ! -e "$asked" ] || fail "this database was asked to take over: it is not removed"
     [ ! -e "$closed" ] || fail "this database is in use: $(status)"
     if [ ! -e "$reserved" ]; then
@@ -220,7 +230,14 @@ forget)
     fi
   fi
   systemctl disable --quiet --now "$unit"
-  rm -rf "$data" "$fence" "$asked" "$closed" "$reserved" "$accepted" /var/lib/dukaan/standby-of /var/lib/dukaan/standby-begun
+  # At once, so that one that is cut off here does not leave what looks like another kind of database.
+  if [ -e "$data" ]; then
+    rm -rf "$data.forgotten"
+    mv -T "$data" "$data.forgotten"
+    sync "$(dirname "$data")"
+  fi
+  rm -rf "$data.forgotten" "$fence" "$asked" "$closed" "$reserved" "$accepted" "$begun" \
+    /var/lib/postgresql/dukaan-successor-of
   ;;
 *)
   echo "unknown step $1" >&2

@@ -141,7 +141,7 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
       ["/usr/local/lib/dukaan/restart-postgresql-if-needed"],
       ...(follows && !follows.byCopy
         ? [["/usr/local/lib/dukaan/become-standby", follows.address]]
-        : [[...asPostgres, "psql", "--no-psqlrc", "--quiet", "--file=/etc/dukaan/postgresql/setup.sql"]]),
+        : [["/usr/local/lib/dukaan/database", "set-up"]]),
       ...(follows?.byCopy ? [["/usr/local/lib/dukaan/copy-database", "reserve"]] : []),
     ],
     checks: [
