@@ -18,6 +18,8 @@ export interface Switch {
 export interface Switched {
   /** For how long queries were held back until they ran on the new database, in milliseconds. */
   pausedMillis: number;
+  /** What of that each part took, in milliseconds; absent: an earlier run had begun. */
+  parts?: Record<"hold" | "end" | "await" | "take-over" | "lead", number>;
   /** For how long they were held back before that, to take the moment at which tables are compared. */
   comparedMillis: number;
   /** The tables that were compared; absent: an earlier run had done so. */
@@ -58,20 +60,27 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
   await onPools(move, "arm", String(longestPauseSeconds));
   report(says.hold);
   const started = performance.now();
+  const parts = { hold: 0, end: 0, await: 0, "take-over": 0, lead: 0 };
+  const timed = async <T>(part: keyof typeof parts, work: Promise<T>): Promise<T> => {
+    const begun = performance.now();
+    const result = await work;
+    parts[part] = Math.round(performance.now() - begun);
+    return result;
+  };
   try {
-    await onPools(move, "pause");
+    await timed("hold", onPools(move, "pause"));
     report(says.end);
-    const ended = await source.step("fence", run);
-    await target.step("await", ended);
+    const ended = await timed("end", source.step("fence", run));
+    await timed("await", target.step("await", ended));
   } catch (error) {
     throw await goBack(move, run, error);
   }
   report(says["take-over"]);
   // Once it was asked to take over it may do so at any time: there is no way back from here, only on.
-  await target.step("promote");
+  await timed("take-over", target.step("promote"));
   report(says.lead);
-  await onPools(move, "lead", move.host);
-  return { ...compared, pausedMillis: performance.now() - started };
+  await timed("lead", onPools(move, "lead", move.host));
+  return { ...compared, parts, pausedMillis: performance.now() - started };
 }
 
 /**

@@ -74,7 +74,7 @@ const faults: Fault[] = [
   {
     title: "the server of the new machine is deleted, not its volume, while it follows",
     at: "compare",
-    before: () => shop.serverId("database-1"),
+    before: () => shop.findCloud(),
     happens: () => shop.deleteServer("database-1"),
     told: /database-1 does not answer[^]*Run the same command again/,
   },
@@ -252,12 +252,12 @@ function watchWriters() {
 
 /** The cloud's address is looked up before: it changes when the cloud is started anew, and asking takes seconds. */
 function powerCut(machine: string): Pick<Fault, "before" | "happens"> {
-  return { before: () => shop.serverId(machine), happens: () => shop.powerOff(machine) };
+  return { before: () => shop.findCloud(), happens: () => shop.powerOff(machine) };
 }
 
 /** Lets the steps that change a machine's database wait, as if another run's were at work. */
 async function occupy(machine: string): Promise<void> {
-  await shop.serverId(machine);
+  await shop.findCloud();
   await shop.onMachine(machine, "systemd-run -q --unit=occupied flock /run/dukaan-database.lock sleep 120");
 }
 

@@ -139,12 +139,17 @@ export class MovingLab {
     return stdout.trim();
   }
 
-  /** Asks the cloud's API; it looks up the cloud's address first, which takes seconds. */
-  private async askCloud(method: string, path: string): Promise<Record<string, unknown>> {
+  /** Looks up the cloud's address, which takes seconds, for what must not be late. */
+  async findCloud(): Promise<Record<string, string>> {
     this.cloud ??= JSON.parse((await this.lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-    const answer = await fetch(`${this.cloud["HCLOUD_ENDPOINT"]}${path}`, {
+    return this.cloud;
+  }
+
+  private async askCloud(method: string, path: string): Promise<Record<string, unknown>> {
+    const cloud = await this.findCloud();
+    const answer = await fetch(`${cloud["HCLOUD_ENDPOINT"]}${path}`, {
       method,
-      headers: { authorization: `Bearer ${this.cloud["HCLOUD_TOKEN"]}` },
+      headers: { authorization: `Bearer ${cloud["HCLOUD_TOKEN"]}` },
     });
     assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
     return (await answer.json()) as Record<string, unknown>;
@@ -155,11 +160,12 @@ export class MovingLab {
     this.cloud = undefined;
   }
 
-  async serverId(machine: string): Promise<number> {
+  private async serverId(machine: string): Promise<number> {
     const { servers } = (await this.askCloud("GET", `/servers?name=lab-${machine}`)) as {
       servers: { id: number }[];
     };
-    return servers[0]!.id;
+    assert.ok(servers[0], `the cloud has no server lab-${machine}`);
+    return servers[0].id;
   }
 
   async powerOff(machine: string): Promise<void> {
