@@ -24,7 +24,6 @@ export class MovingLab {
   caFile = "";
   private readonly addresses = new Map<string, string>();
   private sshFiles: string[] = [];
-  private cloud: Record<string, string> | undefined;
 
   /** @param settings in place of the checkout's */
   static async create(name: string, settings: Record<string, unknown> = {}): Promise<MovingLab> {
@@ -139,42 +138,25 @@ export class MovingLab {
     return stdout.trim();
   }
 
-  /** Looks up the cloud's address, which takes seconds, for what must not be late. */
-  async findCloud(): Promise<Record<string, string>> {
-    this.cloud ??= JSON.parse((await this.lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-    return this.cloud;
-  }
-
-  private async askCloud(method: string, path: string): Promise<Record<string, unknown>> {
-    const cloud = await this.findCloud();
-    const answer = await fetch(`${cloud["HCLOUD_ENDPOINT"]}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${cloud["HCLOUD_TOKEN"]}` },
-    });
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status}`);
-    return (await answer.json()) as Record<string, unknown>;
-  }
-
-  /** Started anew, the cloud has another address. */
-  forgetCloud(): void {
-    this.cloud = undefined;
-  }
-
   private async serverId(machine: string): Promise<number> {
-    const { servers } = (await this.askCloud("GET", `/servers?name=lab-${machine}`)) as {
-      servers: { id: number }[];
-    };
+    const path = `/servers?name=lab-${machine}`;
+    const { servers } = await this.lab.cloud<{ servers: { id: number }[] }>("GET", path);
     assert.ok(servers[0], `the cloud has no server lab-${machine}`);
     return servers[0].id;
   }
 
+  /** The cloud's address is looked up at the first question, which takes seconds: not when something must not be late. */
+  async findCloud(): Promise<void> {
+    await this.lab.cloud("GET", "/servers");
+  }
+
   async powerOff(machine: string): Promise<void> {
-    await this.askCloud("POST", `/servers/${await this.serverId(machine)}/actions/poweroff`);
+    await this.lab.cloud("POST", `/servers/${await this.serverId(machine)}/actions/poweroff`);
   }
 
   /** Its disk goes with it, its volume does not. */
   async deleteServer(machine: string): Promise<void> {
-    await this.askCloud("DELETE", `/servers/${await this.serverId(machine)}`);
+    await this.lab.cloud("DELETE", `/servers/${await this.serverId(machine)}`);
   }
 
   /** New machines, and what a machine that was made anew shows. */
