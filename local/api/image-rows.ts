@@ -40,6 +40,17 @@ export function findServerImage({ state, catalog }: Cloud, id: number): ImageRow
 export const backupsOf = (state: State, serverId: number): ImageRow[] =>
   state.all<ImageRow>("SELECT * FROM images WHERE bound_to = ? ORDER BY id", serverId);
 
+/** The id of a server whose disk is at present copied from the image: it cannot be removed meanwhile. */
+export const serverBeingMadeFrom = (state: State, imageId: number): number | undefined =>
+  state.get<{ id: number }>(
+    `SELECT id FROM servers WHERE status = 'initializing' AND image_id = ?
+     UNION ALL
+     SELECT resource_id FROM actions JOIN action_resources ON action_id = id
+     WHERE status = 'running' AND command = 'rebuild_server' AND json_extract(arguments, '$.imageId') = ?`,
+    imageId,
+    String(imageId),
+  )?.id;
+
 export function toImageResource({ catalog }: Cloud, row: ImageRow): ImageValue {
   const system = catalog.images.find(({ name }) => name === row.system_image);
   if (!system) throw new Error(`image ${row.id} is of the unknown system ${row.system_image}`);

@@ -2,7 +2,7 @@ import { Type } from "typebox";
 import type { App } from "./app.js";
 import type { Cloud } from "./cloud.js";
 import { invalidInput, isProtected, locked, notFound, refused } from "./errors.js";
-import { allImages, findServerImage, toImageResource } from "./image-rows.js";
+import { allImages, findServerImage, serverBeingMadeFrom, toImageResource } from "./image-rows.js";
 import { checkLabels } from "./labels.js";
 import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
 import { Body, IdParams, Image, Labels } from "./schemas.js";
@@ -82,11 +82,10 @@ export function imageRoutes(app: App, cloud: Cloud): void {
     const row = findServerImage(cloud, request.params.id);
     if (row.protection_delete) throw isProtected("image", "deleted");
     if (actions.runningOn({ type: "image", id: row.id }).length > 0) throw locked("image");
-    const starting = state.get<{ id: number }>(
-      `SELECT id FROM servers WHERE image_id = ? AND status IN ('initializing', 'rebuilding')`,
-      row.id,
-    );
-    if (starting) throw refused("resource_in_use", `server ${starting.id} is just being made from it`, 409);
+    const server = serverBeingMadeFrom(state, row.id);
+    if (server !== undefined) {
+      throw refused("resource_in_use", `server ${server} is just being made from it`, 409);
+    }
     // First from the state: what is not in it is removed from the computer by the next start, at the latest.
     state.run("DELETE FROM images WHERE id = ?", row.id);
     await host.images.remove(String(row.id));

@@ -111,8 +111,12 @@ export function createJobs(
     },
 
     // User-data is with the machine and runs again on the new disk.
-    rebuild_server: switching(async (_, id, server) => {
-      await host.rebuildMachine(id, imageIdOf(server));
+    rebuild_server: switching(async (_, id, server, { arguments: { image, imageId } }) => {
+      await host.rebuildMachine(id, imageId);
+      state.update("servers", server.id, {
+        image: String(image),
+        image_id: imageId === undefined ? null : Number(imageId),
+      });
       await host.startMachine(id);
     }, "running"),
 

@@ -124,9 +124,10 @@ export function serverActionRoutes(app: App, cloud: Cloud): void {
         });
       }
       const started = state.transaction(() => {
-        const from = { image: image.system, image_id: image.imageId ?? null };
-        state.update("servers", server.id, { status: "rebuilding", ...from });
-        return start("rebuild_server", server);
+        setStatus(state, server.id, "rebuilding");
+        // The server says that it is of this image once its disk is.
+        const imageId = image.imageId === undefined ? {} : { imageId: String(image.imageId) };
+        return start("rebuild_server", server, { image: image.system, ...imageId });
       });
       void reply.code(201);
       return { ...(await settled(cloud, started)), root_password: null };

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { run } from "./command.js";
@@ -17,13 +17,15 @@ import type { MachineRecord } from "./records.js";
  */
 export const diskImage = (instance: Instance, id: string): string =>
   `${machineFolder(instance, id)}/disk.img`;
+/** A disk in the making: the machine's own stays whole until {@link useNewDisk}, whatever fails. */
+export const newDiskImage = (instance: Instance, id: string): string => `${diskImage(instance, id)}.new`;
 export const diskMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/disk`;
 export const rootMount = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/root`;
 
 /** A machine that starts writes some 30 MB; less than this on the computer and it would find its disk broken. */
 const LEAST_FREE_BYTES = 512 * 2 ** 20;
 
-/** Makes an empty disk, with the machine's name on it. */
+/** Makes an empty new disk, with the machine's name on it. */
 export async function makeDisk(instance: Instance, machine: MachineRecord): Promise<void> {
   const folder = machineFolder(instance, machine.id);
   await requireFreeSpace(folder);
@@ -32,7 +34,7 @@ export async function makeDisk(instance: Instance, machine: MachineRecord): Prom
   await mkdir(`${content}/upper/etc`, { recursive: true });
   await mkdir(`${content}/work`);
   await writeFile(`${content}/upper/etc/hostname`, `${machine.name}\n`);
-  const image = diskImage(instance, machine.id);
+  const image = newDiskImage(instance, machine.id);
   await writeFile(image, "", { mode: 0o600 });
   await truncate(image, machine.limits.diskBytes);
   // The file is all zeros: nothing to initialise, now or in the background. No share reserved for root: all is root's.
@@ -41,14 +43,29 @@ export async function makeDisk(instance: Instance, machine: MachineRecord): Prom
   await rm(content, { recursive: true });
 }
 
-/** Grows the disk and its file system; the machine must be off. A smaller size changes nothing. */
-export async function growDisk(instance: Instance, id: string, bytes: number): Promise<void> {
-  const image = diskImage(instance, id);
+/** The machine, which is off, has its new disk from now on. */
+export async function useNewDisk(instance: Instance, id: string): Promise<void> {
+  await rename(newDiskImage(instance, id), diskImage(instance, id));
+}
+
+/** Grows a disk file and its file system; nobody may use it. A smaller size changes nothing. */
+export async function growDisk(image: string, bytes: number): Promise<void> {
   if ((await stat(image)).size >= bytes) return;
   await truncate(image, bytes);
-  // Its exit code 1: there was something to repair, and it is repaired.
-  await execa("e2fsck", ["-f", "-p", image], { reject: false });
+  await repairDisk(image);
   await run("resize2fs", [image]);
+}
+
+/**
+ * Puts the file system of a disk that nobody uses right, as a start after a power cut does: what its journal holds is
+ * written in its place. @throws HostError when it cannot be repaired
+ */
+export async function repairDisk(image: string): Promise<void> {
+  const { exitCode, stdout, stderr } = await execa("e2fsck", ["-f", "-p", image], { reject: false });
+  // e2fsck(8): below 4 there was nothing to repair, or it is repaired.
+  if (exitCode !== undefined && exitCode < 4) return;
+  const said = `${stdout}\n${stderr}`.trim().split("\n").slice(-3).join("; ");
+  throw new HostError(`the file system of ${image} is damaged: ${said}`, "Take another image.");
 }
 
 /** What the machine's supervisor needs to mount its root. @throws HostError when that cannot succeed */

@@ -2,7 +2,15 @@ import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./command.js";
-import { diskMount, diskImage, diskReleased, growDisk, requireFreeSpace } from "./disks.js";
+import {
+  diskMount,
+  diskImage,
+  diskReleased,
+  growDisk,
+  newDiskImage,
+  repairDisk,
+  requireFreeSpace,
+} from "./disks.js";
 import { HostError, type ImageHost } from "./host.js";
 import { type Instance, machineFolder } from "./instance.js";
 import { supervisorOf } from "./nspawn.js";
@@ -75,10 +83,10 @@ export async function thawDisk(instance: Instance, machineId: string): Promise<v
 }
 
 /**
- * Makes a machine's disk as a copy of an image, with the machine's own name on it, and as large as the machine's may be.
+ * Makes a machine's new disk as a copy of an image, with the machine's own name on it, and as large as the machine's may be.
  *
  * @returns the image
- * @throws HostError when there is no such image
+ * @throws HostError when there is no such image, or it cannot be made the machine's own
  */
 export async function restoreDisk(
   instance: Instance,
@@ -86,11 +94,14 @@ export async function restoreDisk(
   imageId: string,
 ): Promise<ImageRecord> {
   const image = await requireImageRecord(instance, imageId);
-  const disk = diskImage(instance, machine.id);
+  const disk = newDiskImage(instance, machine.id);
+  await rm(disk, { force: true });
   await requireFreeSpace(imageFolder(instance, imageId));
   await run("cp", ["--reflink=auto", "--sparse=always", imageDisk(instance, imageId), disk]);
   await truncate(disk, image.diskBytes);
-  await growDisk(instance, machine.id, machine.limits.diskBytes);
+  // It may be of a machine whose power was cut: what its journal holds would be written over the new name at the start.
+  await repairDisk(disk);
+  await growDisk(disk, machine.limits.diskBytes);
   await becomeOther(disk, machine.name);
   return image;
 }
@@ -100,6 +111,9 @@ async function requireImageRecord(instance: Instance, id: string): Promise<Image
   if (image !== undefined) return image;
   throw new HostError(`there is no image ${id} on this computer`, "It was deleted meanwhile: take another.");
 }
+
+/** What cloud-init knows a boot on known ground by. */
+const INSTANCE_LINK = "/upper/var/lib/cloud/instance";
 
 /**
  * Writes the machine's name into the file system, which is not mounted, and takes away what cloud-init remembers of
@@ -113,12 +127,20 @@ async function becomeOther(disk: string, name: string): Promise<void> {
       "cd /upper/etc",
       "rm hostname",
       `write ${folder}/hostname hostname`,
-      "rm /upper/var/lib/cloud/instance",
+      `rm ${INSTANCE_LINK}`,
     ];
     await run("debugfs", ["-w", "-f", "-", disk], `${commands.join("\n")}\n`);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+  // It ends with 0 whatever fails in it.
+  const hostname = await run("debugfs", ["-R", "cat /upper/etc/hostname", disk]);
+  const link = await run("debugfs", ["-R", `stat ${INSTANCE_LINK}`, disk]);
+  if (hostname.trim() === name && link.trim() === "") return;
+  throw new HostError(
+    `the copy of the image in ${disk} could not be given the name ${name}: it would start as the server it is of`,
+    "Take another image.",
+  );
 }
 
 /** Removes an image, or what an interrupted attempt left of one. No-op when there is none. */

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import type { ControlGroups } from "./cgroups.js";
-import { diskReleased, growDisk, makeDisk } from "./disks.js";
+import { diskImage, diskReleased, growDisk, makeDisk, newDiskImage, useNewDisk } from "./disks.js";
 import { HostError, type MachineLimits, type MachineSpec } from "./host.js";
 import { restoreDisk } from "./images.js";
 import {
@@ -93,7 +93,9 @@ export async function makeMachine(computer: Computer, image: string, spec: Machi
   const { id, name, limits, addresses } = spec;
   await writeSeed(instance, spec);
   const machine = { id, name, limits, addresses, attachments: [], ...partsOf(image) };
-  await renewDisk(instance, image, machine, spec.imageId);
+  const record = await prepareDisk(instance, image, machine, spec.imageId);
+  await useNewDisk(instance, id);
+  await writeMachine(instance, record);
 }
 
 /** Gives a machine that is off a new disk: empty, above the base image, or a copy of an image. All else stays. */
@@ -103,13 +105,30 @@ export async function renewDisk(
   machine: MachineRecord,
   imageId: string | undefined,
 ): Promise<void> {
-  if (imageId === undefined) {
-    const renewed = { ...machine, ...partsOf(baseImage) };
-    await makeDisk(instance, renewed);
-    await writeMachine(instance, renewed);
-  } else {
+  const record = await prepareDisk(instance, baseImage, machine, imageId);
+  // On a full computer the record cannot be written: then the disk is the former one, too.
+  await writeMachine(instance, record);
+  await useNewDisk(instance, machine.id);
+}
+
+/** Makes a machine's new disk beside the one that it has. @returns its record with that disk */
+async function prepareDisk(
+  instance: Instance,
+  baseImage: string,
+  machine: MachineRecord,
+  imageId: string | undefined,
+): Promise<MachineRecord> {
+  try {
+    if (imageId === undefined) {
+      const renewed = { ...machine, ...partsOf(baseImage) };
+      await makeDisk(instance, renewed);
+      return renewed;
+    }
     const { imageRoot, packagePool } = await restoreDisk(instance, machine, imageId);
-    await writeMachine(instance, { ...machine, imageRoot, packagePool });
+    return { ...machine, imageRoot, packagePool };
+  } catch (error) {
+    await rm(newDiskImage(instance, machine.id), { force: true });
+    throw error;
   }
 }
 
@@ -122,7 +141,7 @@ export async function resize(instance: Instance, id: string, limits: MachineLimi
     throw new HostError(`machine ${id} is running`, "Power it off to change its size.");
   }
   const diskBytes = Math.max(limits.diskBytes, machine.limits.diskBytes);
-  await growDisk(instance, id, diskBytes);
+  await growDisk(diskImage(instance, id), diskBytes);
   await writeMachine(instance, { ...machine, limits: { ...limits, diskBytes } });
 }
 

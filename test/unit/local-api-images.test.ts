@@ -104,6 +104,34 @@ test("what the computer refuses leaves no image behind", async () => {
   expect(problem(await cloud.get(`/images/${answer.body.image?.id}`))).toBe("404 not_found");
 });
 
+test("a server that could not be rebuilt says that it is of the image that its disk is of", async () => {
+  const server = await cloud.server();
+  const id = await snapshot(server.id);
+  cloud.host.failing.add("rebuildMachine");
+  const answer = await cloud.post(`/servers/${server.id}/actions/rebuild`, { image: id });
+  expect((await cloud.finished(answer.body.action)).status).toBe("error");
+  cloud.host.failing.clear();
+  expect((await cloud.get(`/servers/${server.id}`)).body.server?.image?.name).toBe("debian-12");
+
+  // Once its disk is of the image it says so, also when it then does not start.
+  cloud.host.failing.add("startMachine");
+  const again = await cloud.post(`/servers/${server.id}/actions/rebuild`, { image: id });
+  expect((await cloud.finished(again.body.action)).status).toBe("error");
+  cloud.host.failing.clear();
+  expect((await cloud.get(`/servers/${server.id}`)).body.server?.image?.id).toBe(id);
+});
+
+test("an image is not deleted while a server is rebuilt from it", async () => {
+  const server = await cloud.server();
+  const id = await snapshot(server.id);
+  cloud.host.delay = 300;
+  const { body } = await cloud.post(`/servers/${server.id}/actions/rebuild`, { image: id });
+  expect(problem(await cloud.delete(`/images/${id}`))).toBe("409 resource_in_use");
+  cloud.host.delay = 0;
+  await cloud.finished(body.action);
+  expect((await cloud.delete(`/images/${id}`)).status).toBe(204);
+});
+
 test("while an image is made its server is locked and the image is not yet to be used", async () => {
   const server = await cloud.server();
   cloud.host.delay = 300;
