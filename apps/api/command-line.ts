@@ -1,8 +1,9 @@
 import { EnvironmentError } from "./environment.js";
 
-/** sysexits(3) */
+/** sysexits(3): the arguments are wrong. */
 const EX_USAGE = 64;
-const EX_CONFIG = 78;
+/** sysexits(3): the configuration is wrong; starting again will not help. */
+export const EX_CONFIG = 78;
 
 /** The arguments are wrong; the message says what is. */
 export class UsageError extends Error {
@@ -14,10 +15,12 @@ export class UsageError extends Error {
  * 1 for any other failure.
  * @param texts.usage printed with a wrong argument
  * @param texts.failed what stands before the message of a failure, e.g. "Seeding failed"
+ * @param describe the message of a failure. @default its own
  */
 export async function runProgram(
   main: () => Promise<void>,
   texts: { usage: string; failed: string },
+  describe = (error: unknown) => (error instanceof Error ? error.message || error.name : String(error)),
 ): Promise<void> {
   try {
     await main();
@@ -29,7 +32,7 @@ export async function runProgram(
       console.error(error.message);
       process.exitCode = EX_CONFIG;
     } else {
-      console.error(`${texts.failed}: ${error instanceof Error ? error.message : String(error)}`);
+      console.error(`${texts.failed}: ${describe(error)}`);
       process.exitCode = 1;
     }
   }

@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 import { rm } from "node:fs/promises";
 import { createApp } from "./app.js";
+import { EX_CONFIG } from "./command-line.js";
 import { openDatabase, type SlowStatement } from "./database/database.js";
 import {
   EnvironmentError,
@@ -14,8 +15,6 @@ import { startHousekeeping } from "./housekeeping.js";
 import { createLog } from "./log.js";
 import { oncePerSecond } from "./once-per-second.js";
 
-/** sysexits(3): the configuration is wrong; starting again will not help. */
-const EX_CONFIG = 78;
 /** How long requests may take to end after SIGTERM, in milliseconds. */
 const DRAIN_LIMIT = 20_000;
 

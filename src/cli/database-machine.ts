@@ -78,7 +78,7 @@ export class DatabaseMachine {
     if (stanza && stanza.status.code > 3) {
       throw new CliError(
         `the backups cannot be read: ${stanza.status.message}`,
-        "Look at what the machine says: ./dukaan ssh -- runuser -u postgres -- pgbackrest info",
+        "Look at what the machine with the database says: ./dukaan ssh MACHINE -- runuser -u postgres -- pgbackrest info",
       );
     }
     return readBackups(repository ?? []);

@@ -17,7 +17,15 @@ export function judge(report: MachineReport, circumstances: Circumstances): Find
   ];
   const { machine } = circumstances;
   return inOrder(
-    found.map((finding) => Object.assign(finding, { machine, runbook: runbookSection(finding.code) })),
+    found.map((finding) =>
+      Object.assign(finding, {
+        machine,
+        remedy: finding.remedy.map((text) =>
+          text.replaceAll("./dukaan ssh -- ", `./dukaan ssh ${machine} -- `),
+        ),
+        runbook: runbookSection(finding.code),
+      }),
+    ),
   );
 }
 

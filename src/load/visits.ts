@@ -45,7 +45,9 @@ const ADDRESS = { street: "1, Load Street", city: "Bengaluru", pin: "560001" };
 /** Plays one visitor. */
 export async function visit(kind: VisitKind, town: Town, ask: Asker): Promise<void> {
   const { random } = town;
-  const store = popular(random, town.stores);
+  // Shops also bound orders by address, and all visitors have the same one: orders go to all shops alike.
+  const store =
+    kind === "order" ? town.stores[Math.floor(random() * town.stores.length)]! : popular(random, town.stores);
   switch (kind) {
     case "catalogue":
       await ask("catalogue", get(popular(random, store.pages)), [200]);
@@ -149,7 +151,9 @@ function attempt(
   for (const { productId, quantity } of lines)
     town.left.set(productId, (town.left.get(productId) ?? 0) - quantity);
   town.journal?.add({ type: "attempt", order, store: store.slug, lines, totalPaise });
-  return { order, phone: `9${String(order % 1_000_000_000).padStart(9, "0")}` };
+  // Shops bound orders by phone number, so those of another run come from other numbers.
+  const number = (Number.parseInt(town.run.slice(0, 8), 16) + order) % 1_000_000_000;
+  return { order, phone: `9${String(number).padStart(9, "0")}` };
 }
 
 /** Sends an order until something is known about it, and writes that down. */

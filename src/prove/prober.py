@@ -1,6 +1,6 @@
 # Asks and listens for `./dukaan prove network`, on a machine or on the computer that asks. It reads commands, a line of
-# JSON each, and answers each with a line. It writes nothing to the disk, and ends with its standard input, or after its
-# time, whatever happens.
+# JSON each, and answers each with a line. It writes nothing to the disk, and ends with its standard input, or some
+# minutes after its last command, whatever happens.
 import errno
 import json
 import os
@@ -253,4 +253,6 @@ def echo_reply(kind, way, mark):
 commands = {"look": look, "source": source, "hear": hear, "probe": probe, "arrivals": arrivals}
 for line in iter(sys.stdin.readline, ""):
     asked = json.loads(line)
+    # Whoever has asked all of its own waits for the one that has the most.
+    signal.alarm(LIFETIME_SECONDS + int(2 * asked.get("seconds", 0) * asked.get("most", 0) / AT_ONCE))
     print(json.dumps(commands[asked["do"]](asked)), flush=True)

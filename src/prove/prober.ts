@@ -86,9 +86,16 @@ export class Prober {
     await this.#ask({ do: "hear", mark });
   }
 
-  /** @param seconds how long one answer is waited for */
-  async probe(paths: readonly Questions[], mark: string, seconds: number): Promise<Answers[]> {
-    return ((await this.#ask({ do: "probe", paths, mark, seconds })) as { paths: Answers[] }).paths;
+  /**
+   * @param extent.seconds how long one answer is waited for
+   * @param extent.most connections that anybody has to ask for, all paths together
+   */
+  async probe(
+    paths: readonly Questions[],
+    mark: string,
+    extent: { seconds: number; most: number },
+  ): Promise<Answers[]> {
+    return ((await this.#ask({ do: "probe", paths, mark, ...extent })) as { paths: Answers[] }).paths;
   }
 
   /** Datagrams that have come here: path and port. */

@@ -109,14 +109,11 @@ async function ask(
   seconds: number,
 ): Promise<Answers[]> {
   const from = new Map(paths.map((path) => [path.path, path.from]));
+  const shares = everybody.map((prober) => questions.filter(({ path }) => from.get(path) === prober.name));
+  // Everybody waits for the one that has the most to ask.
+  const most = Math.max(...shares.map((share) => share.reduce((sum, { tcp }) => sum + tcp.length, 0)));
   const answers = await Promise.all(
-    everybody.map((prober) =>
-      prober.probe(
-        questions.filter(({ path }) => from.get(path) === prober.name),
-        mark,
-        seconds,
-      ),
-    ),
+    everybody.map((prober, index) => prober.probe(shares[index]!, mark, { seconds, most })),
   );
   // The last datagrams may be on their way.
   await sleep(200);

@@ -98,6 +98,8 @@ test("a download is one of two of a merchant and four of all at a time; who goes
     return [status, headers["retry-after"]];
   };
   const big = "/admin/big/orders.csv";
+  // A HEAD makes no list: nobody would read it, and so nobody would hold it up.
+  expect((await merchant.get(big, {}, "HEAD")).status).toBe(404);
   const open = [await download(big, merchant), await download(big, merchant)];
   expect(await statusOf(merchant, "big")).toEqual([429, "30"]);
   expect(await statusOf(first, "lists-a")).toEqual([200, undefined]);

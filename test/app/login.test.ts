@@ -209,6 +209,18 @@ describe("asking for codes", () => {
     ]);
   });
 
+  test("costs its owner nothing while somebody else has used up the number", async () => {
+    const phone = newPhone();
+    const owner = newAddress();
+    const ask = async (from: Record<string, string>) =>
+      (await new Visitor(shop.app).post("/login", { phone }, from)).status;
+    for (const stranger of [newAddress(), newAddress()])
+      for (let time = 0; time < 3; time++) expect(await ask(stranger)).toBe(303);
+    for (let time = 0; time < 5; time++) expect(await ask(owner)).toBe(429);
+    await shop.pool.query("UPDATE rate_limits SET free_at = free_at - interval '15 minutes'");
+    expect([await ask(owner), await ask(owner), await ask(owner)]).toEqual([303, 303, 303]);
+  });
+
   test.each([
     ["ten a day for one number from one address", 10, () => SOMEWHERE],
     ["twenty a day for one number from everywhere", 20, newAddress],

@@ -30,8 +30,12 @@ const env = {
   DUKAAN_STATE: join(folder, "state"),
   DUKAAN_LOCAL_HOME: join(folder, "local"),
 };
+// What runs is ended, and then the cloud is removed.
+const ended = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ended.abort());
 const dukaan = async (...words: string[]) => {
-  const { stdout } = await execa(join(projectRoot, "dukaan"), words, { env, stderr: "inherit" });
+  const options = { env, stderr: "inherit", cancelSignal: ended.signal } as const;
+  const { stdout } = await execa(join(projectRoot, "dukaan"), words, options);
   return stdout;
 };
 const evolve = async (...words: string[]) => JSON.parse(await dukaan("evolve", ...words, "--json")) as Told;
@@ -59,7 +63,7 @@ try {
     await dukaan("evolve", "droplet", "--finish");
   }
 } finally {
-  await dukaan("local", "down");
+  await execa(join(projectRoot, "dukaan"), ["local", "down"], { env, stderr: "inherit" });
   await rm(folder, { recursive: true, force: true });
 }
 const head = [

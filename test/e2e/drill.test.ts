@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { LossResult } from "../../src/drill/judge.js";
 import { type Loss, losses } from "../../src/drill/losses.js";
@@ -70,16 +69,20 @@ it("makes good what it has broken when it is interrupted", async () => {
     running.once("exit", () => resolve(text));
   });
   expect(said).toContain("losing app-2");
-  await sleep(2000);
-  process.kill(-running.pid!, "SIGINT");
-  expect(await ended).toBe(130);
-  const script = [
+  const states = [
     'for pid in $(systemctl show --property MainPID --value "dukaan-api@*.service")',
     'do [ "$pid" = 0 ] || ps -o state= -p "$pid"',
     "done",
-    "test ! -e /run/dukaan-drill && echo nothing left",
   ].join("; ");
-  const left = await succeeds("ssh", "app-2", "--", script);
+  await expect.poll(() => succeeds("ssh", "app-2", "--", states)).toContain("T");
+  process.kill(-running.pid!, "SIGINT");
+  expect(await ended).toBe(130);
+  const left = await succeeds(
+    "ssh",
+    "app-2",
+    "--",
+    `${states}; test ! -e /run/dukaan-drill && echo nothing left`,
+  );
   expect(left.trim().split("\n")).toEqual([expect.stringMatching(/^[SR]/), "nothing left"]);
 });
 

@@ -20,8 +20,9 @@ const CODES_PER_NUMBER_AND_ADDRESS: readonly RateLimit[] = [
   { name: "codes by number and address", burst: 3, everySeconds: 5 * 60 },
   { name: "codes by number, address and day", burst: 10, everySeconds: (24 * HOUR) / 10 },
 ];
-// Each code allows five guesses out of a million, so twenty codes a day leave somebody who wants into one account a chance
-// of 1 in 10,000 a day, from however many addresses.
+// Each code allows five guesses out of a million. Forty codes in the first 24 hours (those at once, and what comes after them)
+// and twenty on each day after leave somebody who wants into one account a chance of 1 in 5,000, then of 1 in 10,000 a day,
+// from however many addresses.
 const CODES_PER_NUMBER: readonly RateLimit[] = [
   { name: "codes by number", burst: 6, everySeconds: 5 * 60 },
   { name: "codes by number and day", burst: 20, everySeconds: (24 * HOUR) / 20 },
@@ -64,11 +65,17 @@ export class SignInCodes {
    * @throws SmsNotSent when nobody took the message over; then the number may be tried again
    */
   async send(phone: string, from: string): Promise<string | TooMany> {
+    const both = `${phone} ${from}`;
     const waitSeconds =
       (await this.limits.take(CODES_PER_ADDRESS, from)) ??
-      (await this.#takeAll(CODES_PER_NUMBER_AND_ADDRESS, `${phone} ${from}`)) ??
-      (await this.#takeAll(CODES_PER_NUMBER, phone));
+      (await this.#takeAll(CODES_PER_NUMBER_AND_ADDRESS, both));
     if (waitSeconds !== undefined) return { waitSeconds };
+    const waitForNumber = await this.#takeAll(CODES_PER_NUMBER, phone);
+    if (waitForNumber !== undefined) {
+      // Whoever asks in vain because somebody else has used up the number still has what is theirs.
+      await this.#giveBack(CODES_PER_NUMBER_AND_ADDRESS, both);
+      return { waitSeconds: waitForNumber };
+    }
     const waitForAll = await this.#takeAll(CODES_IN_ALL, "all");
     if (waitForAll !== undefined) {
       await this.#giveBackNumber(phone, from);
@@ -164,7 +171,11 @@ export class SignInCodes {
   }
 
   async #giveBackNumber(phone: string, from: string): Promise<void> {
-    for (const limit of CODES_PER_NUMBER_AND_ADDRESS) await this.limits.giveBack(limit, `${phone} ${from}`);
-    for (const limit of CODES_PER_NUMBER) await this.limits.giveBack(limit, phone);
+    await this.#giveBack(CODES_PER_NUMBER_AND_ADDRESS, `${phone} ${from}`);
+    await this.#giveBack(CODES_PER_NUMBER, phone);
+  }
+
+  async #giveBack(limits: readonly RateLimit[], subject: string): Promise<void> {
+    for (const limit of limits) await this.limits.giveBack(limit, subject);
   }
 }

@@ -1,6 +1,5 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { descriptions, type Loss, losses, parseLosses } from "../../drill/losses.js";
 import { type DrillReport, reportData, reportHtml, summary } from "../../drill/report.js";
 import { topologyOf } from "../../../stacks/index.js";
@@ -18,6 +17,7 @@ import { requireSettings } from "../settings.js";
 import type { ShopOutputs } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { askDatabase } from "../shop-database.js";
 import { keepConnections, machinesRunning, type SshAccess, sshAccess } from "./ssh.js";
 
 interface DrillOptions {
@@ -230,18 +230,6 @@ async function drilledServer(
     server,
     privateAddress: address,
   });
-}
-
-/** Asks the stack's database, on its machine; the statement goes over standard input, whatever its length. */
-async function askDatabase(access: SshAccess, sql: string): Promise<string> {
-  const target = Object.values(machinesRunning(access, "postgresql"))[0]!;
-  const words = ["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "shop"];
-  const { exitCode, stdout, stderr } = await execa("ssh", [...access.options, target, ...words], {
-    input: sql,
-    reject: false,
-  });
-  if (exitCode === 0) return stdout.trim();
-  throw new CliError(`the database does not answer: ${stderr.trim()}`, "Look at it: ./dukaan diagnose");
 }
 
 function onInterrupt(times: number, abort: AbortController, stage: Stage | undefined): void {

@@ -60,7 +60,9 @@ is_successor() {
   [ "$last" = "\"system-id\":$(cat "$successor_of")" ]
 }
 take_over() {
-  as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade
+  # Called in a condition, where a failure ends nothing by itself.
+  as_postgres pgbackrest --stanza=shop --io-timeout=15 --log-level-console=error stanza-upgrade ||
+    fail "the repository of the backups cannot be handed over to this database"
   taken_over=yes
 }
 
@@ -68,9 +70,9 @@ install -d -m 0750 -o postgres -g postgres "$state"
 taken_over=no
 ensure_bucket
 if ensure_repository || { is_successor && take_over; }; then
-  rm -f "$successor_of"
   rm -f "$state/paused"
   as_postgres touch "$state/archiving"
+  rm -f "$successor_of"
   # The first one, or one that was cut off. Those of the database before are of no use to its successor's WAL.
   if [ "$taken_over" = yes ] || ! as_postgres pgbackrest --stanza=shop info --output=json | grep -q '"label"'; then
     systemctl start --no-block dukaan-backup@full.service
