@@ -15,12 +15,23 @@ export class MachineSilent extends CliError {
   }
 }
 
+/** Another step is still at work on that machine; nothing was done. */
+export class MachineBusy extends CliError {
+  constructor(machine: string, said: string) {
+    super(`${machine}: ${said}`, "Run the same command again when that one has ended.");
+    this.name = "MachineBusy";
+  }
+}
+
+/** What a machine's programs exit with then, EX_TEMPFAIL of sysexits.h. */
+const busy = 75;
+
 /** The steps of one machine in a move, by one of its own programs (src/roles). */
 export interface Steps {
   readonly machine: string;
   /**
    * Runs one step and returns what it printed.
-   * @throws MachineSilent, or CliError with the step's own words
+   * @throws MachineSilent, MachineBusy, or CliError with the step's own words
    */
   step(...words: string[]): Promise<string>;
 }
@@ -57,10 +68,9 @@ export class MachineSteps implements Steps {
     const { exitCode, stdout, stderr } = await this.start(...words);
     if (exitCode === 0) return stdout.trim();
     if (exitCode === 255 || exitCode === undefined) throw new MachineSilent(this.machine);
-    throw new CliError(
-      `${this.machine}: ${(stderr || stdout).trim() || `${this.program} ${words[0]} ended with ${exitCode}`}`,
-      "Correct the cause and run the same command again.",
-    );
+    const said = (stderr || stdout).trim() || `${this.program} ${words[0]} ended with ${exitCode}`;
+    if (exitCode === busy) throw new MachineBusy(this.machine, said);
+    throw new CliError(`${this.machine}: ${said}`, "Correct the cause and run the same command again.");
   }
 
   protected start(...words: string[]) {

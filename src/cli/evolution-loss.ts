@@ -1,23 +1,53 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DatabaseStatus, Running } from "../evolve/databases.js";
 import type { Evolution } from "../evolve/plan.js";
 import type { Settings } from "../settings/schema.js";
-import { topologyOf } from "../../stacks/index.js";
-import { machineNamed } from "../topology/topology.js";
-import { cloudAccess } from "./cloud-access.js";
-import { sshAccess } from "./commands/ssh.js";
-import { type DatabaseSide, MachineSilent } from "./database-side.js";
+import { serverOf } from "./cloud-access.js";
+import { keepConnections, sshAccess } from "./commands/ssh.js";
+import { MachineBusy, MachineSilent, type Side } from "./database-side.js";
+import type { Switch } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
 import { backupStep, type Progress, settleStep, sidesOf } from "./evolution-steps.js";
-import { deleteServer, liftProtection, listLabelled } from "./hetzner-api.js";
+import { deleteServer, liftProtection } from "./hetzner-api.js";
 import type { Session } from "./session.js";
 import type { Step } from "./steps.js";
+
+/** What was found of a database that is said to be lost. */
+export interface Loss {
+  /** "silent": its machine is gone, or has not answered for minutes; "stopped": it fails when it is started. */
+  old: "silent" | "stopped" | "none";
+  /** What a person has to know before it is accepted, and afterwards. */
+  told: string;
+}
+
+/** The server of the database that is said to be lost. */
+export interface LostServer {
+  /** Whether its cloud still has it. */
+  isThere(): Promise<boolean>;
+  /** Deletes it where it is there, and waits until it is gone. */
+  delete(): Promise<void>;
+}
+
+interface Asked {
+  /** The stage that the stack is on its way to. */
+  to: string;
+  report: (message: string) => void;
+  /** How long a server that is there may take until it answers, in milliseconds. @default 180000 */
+  patience?: number;
+  /** How often it is asked, in milliseconds. @default 5000 */
+  interval?: number;
+}
 
 /**
  * In the middle of a move the old database is lost for good: its copy takes over with what it has. So that there are
  * never two, the old one's server is deleted first, or its database ended where the server still answers.
+ * @returns what is looked at, which changes nothing; then, once somebody has accepted `Progress.loss`, what is done
  */
-export function lossSteps(evolution: Evolution, settings: Settings): Step<Progress>[] {
+export function lossSteps(
+  evolution: Evolution,
+  settings: Settings,
+): { look: Step<Progress>[]; steps: Step<Progress>[] } {
   const { to, moves } = evolution;
   if (!moves || (settings.joining !== to && settings.stage !== to)) {
     throw new CliError(
@@ -27,44 +57,87 @@ export function lossSteps(evolution: Evolution, settings: Settings): Step<Progre
     );
   }
   const settled = [settleStep(evolution), backupStep(evolution, "backup-after")];
-  if (settings.stage === to) return settled;
-  return [
-    {
-      title: `The database of ${moves.from} is lost, ${moves.to} takes over`,
-      run: async (context, report) => {
-        const { source, target, pools, host } = sidesOf(
-          evolution,
-          settings,
-          await sshAccess(context.session!),
-        );
-        const next = await standbyOf(target);
-        const old = await source.status().catch((error: unknown) => {
-          if (error instanceof MachineSilent) return undefined;
-          throw error;
-        });
-        await requireLost(source, old, to);
-        context.lost = whatIsLost(moves, next);
-        report(context.lost);
-        if (old === undefined) {
-          report(`deleting the server of ${moves.from}, so that it cannot come back`);
-          const { hostname } = machineNamed(topologyOf(settings), moves.from);
-          await deleteMachine(context.session!, hostname);
-        } else if (old.state === "stopped") {
-          // It fails to end cleanly, which is why we are here; what counts is that it does not start again.
-          await source.step("fence", randomBytes(8).toString("hex")).catch(() => undefined);
-          if ((await source.status()).state !== "fenced") throw stillThere(source, to);
-        }
-        await target.step("promote");
-        const answering = pools.filter(({ machine }) => machine !== moves.from || old !== undefined);
-        await Promise.all(answering.map((pool) => pool.step("lead", host)));
-      },
-    },
-    ...settled,
-  ];
+  if (settings.stage === to) return { look: [], steps: settled };
+  const withSides = async (
+    session: Session,
+    work: (sides: ReturnType<typeof sidesOf>, server: LostServer) => Promise<void>,
+  ) => {
+    const access = await keepConnections(await sshAccess(session));
+    try {
+      await work(sidesOf(evolution, settings, access), lostServer(session, moves.from));
+    } finally {
+      await access.close();
+    }
+  };
+  const look: Step<Progress> = {
+    title: `Looked whether the database of ${moves.from} is lost`,
+    run: async (context, report) =>
+      withSides(context.session!, async (sides, server) => {
+        context.loss = await lookAtLoss(sides, server, { to, report });
+        report(context.loss.told);
+      }),
+  };
+  const takeOver: Step<Progress> = {
+    title: `The database of ${moves.from} is lost, ${moves.to} takes over`,
+    run: async (context, report) =>
+      withSides(context.session!, async (sides, server) =>
+        takeOverAlone(sides, server, context.loss!, { to, report }),
+      ),
+  };
+  return { look: [look], steps: [takeOver, ...settled] };
+}
+
+/**
+ * Finds out whether the old database is lost, and what is lost with it. Changes nothing, but starts what does not run.
+ * @throws CliError (refused) when nothing needs to be lost, or nothing could take over
+ */
+export async function lookAtLoss(
+  { source, target }: Pick<Switch, "source" | "target">,
+  server: LostServer,
+  asked: Asked,
+): Promise<Loss> {
+  const next = await standbyOf(target);
+  const found = await lookPatiently(source, server, asked);
+  const old = found === "silent" ? found : found.state;
+  if (old !== "silent" && old !== "none" && old !== "stopped") throw stillThere(source, asked.to);
+  if (old === "stopped") await requireFailed(source, asked.to);
+  return {
+    old,
+    told: whatIsLost({ from: source.machine, to: target.machine }, next),
+  };
+}
+
+/**
+ * Makes sure that the old database never comes back, and lets its copy take over.
+ * @throws CliError (refused) when the old database has come back since it was looked at; nothing was changed then
+ */
+export async function takeOverAlone(
+  { source, target, pools, host }: Pick<Switch, "source" | "target" | "pools" | "host">,
+  server: LostServer,
+  loss: Loss,
+  { to, report }: Asked,
+): Promise<void> {
+  // Whoever was asked may have taken his time.
+  const now = await statusOrSilent(source);
+  if ((now === "silent" ? now : now.state) !== loss.old) throw stillThere(source, to);
+  if (loss.old === "silent") {
+    report(`deleting the server of ${source.machine}, so that it cannot come back`);
+    await server.delete();
+  } else if (loss.old === "stopped") {
+    try {
+      await source.step("fence", randomBytes(8).toString("hex"));
+    } catch (error) {
+      // It fails to end cleanly, which is why we are here; what counts is that it does not start again.
+      if ((await source.status()).state !== "fenced") throw error;
+    }
+  }
+  await target.step("promote");
+  const answering = pools.filter(({ machine }) => machine !== source.machine || loss.old !== "silent");
+  await Promise.all(answering.map((pool) => pool.step("lead", host)));
 }
 
 /** @throws CliError unless the target may take over */
-async function standbyOf(target: DatabaseSide): Promise<Running> {
+async function standbyOf(target: Side): Promise<Running> {
   let next = await target.status();
   if (next.state === "stopped" && next.standby) {
     await target.step("start");
@@ -78,20 +151,47 @@ async function standbyOf(target: DatabaseSide): Promise<Running> {
   );
 }
 
-/** @throws CliError (refused) when the old database can still be moved without losing anything */
-async function requireLost(source: DatabaseSide, old: DatabaseStatus | undefined, to: string): Promise<void> {
-  if (old === undefined || old.state === "none") return;
-  if (old.state === "stopped") {
-    const started = await source.step("start").then(
-      () => true,
-      () => false,
+/** A server that was switched on a moment ago, or is short of something, answers late: one silence is no loss. */
+async function lookPatiently(
+  source: Side,
+  server: LostServer,
+  { report, patience = 180_000, interval = 5000 }: Asked,
+): Promise<DatabaseStatus | "silent"> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const status = await statusOrSilent(source);
+    if (status !== "silent" || Date.now() > deadline || !(await server.isThere())) return status;
+    const seconds = Math.round((deadline - Date.now()) / 1000);
+    report(
+      `the cloud has the server of ${source.machine}, which does not answer: asking for ${seconds} s more`,
     );
-    if (!started) return;
+    await sleep(interval);
+  }
+}
+
+async function statusOrSilent(source: Side): Promise<DatabaseStatus | "silent"> {
+  try {
+    return await source.status();
+  } catch (error) {
+    if (error instanceof MachineSilent) return "silent";
+    throw error;
+  }
+}
+
+/** @throws CliError (refused) unless a database that does not run fails when it is started */
+async function requireFailed(source: Side, to: string): Promise<void> {
+  try {
+    await source.step("start");
+  } catch (error) {
+    if (error instanceof MachineSilent || error instanceof MachineBusy) throw error;
+    const now = await source.status();
+    if (now.state === "stopped" && !now.starting) return;
+    if (now.state === "stopped") throw stillRecovering(source);
   }
   throw stillThere(source, to);
 }
 
-function stillThere({ machine }: DatabaseSide, to: string): CliError {
+function stillThere({ machine }: Side, to: string): CliError {
   return new CliError(
     `${machine} answers and has its database: nothing needs to be lost`,
     `Go on with ./dukaan evolve ${to}, or undo the move with ./dukaan evolve ${to} --abort.`,
@@ -99,7 +199,14 @@ function stillThere({ machine }: DatabaseSide, to: string): CliError {
   );
 }
 
-/** What a person has to know before it is accepted, and afterwards. */
+function stillRecovering({ machine }: Side): CliError {
+  return new CliError(
+    `the PostgreSQL of ${machine} is there and does not answer yet: it recovers, and loses nothing by that`,
+    `Wait, and look at it: ./dukaan ssh ${machine} -- journalctl --identifier=postgresql --lines=20. If it never comes, delete its server at the cloud and run the same command again.`,
+    ExitCode.refused,
+  );
+}
+
 function whatIsLost(moves: { from: string; to: string }, { position, lastCommit, heard }: Running): string {
   const ago = (time: string) =>
     `${time} (${Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000))} s ago)`;
@@ -113,12 +220,14 @@ function whatIsLost(moves: { from: string; to: string }, { position, lastCommit,
   ].join("");
 }
 
-/** @param hostname the server's name in the cloud */
-async function deleteMachine(session: Session, hostname: string): Promise<void> {
-  const access = await cloudAccess(session);
-  const label = `dukaan-stack==${session.stack.name}`;
-  const server = (await listLabelled(access, "servers", label)).find(({ name }) => name === hostname);
-  if (!server) return;
-  await liftProtection(access, "servers", String(server.id));
-  await deleteServer(access, server, label);
+function lostServer(session: Session, machine: string): LostServer {
+  return {
+    isThere: async () => (await serverOf(session, machine)).server !== undefined,
+    delete: async () => {
+      const { access, server, label } = await serverOf(session, machine);
+      if (!server) return;
+      await liftProtection(access, "servers", String(server.id));
+      await deleteServer(access, server, label);
+    },
+  };
 }

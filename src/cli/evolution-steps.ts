@@ -9,6 +9,7 @@ import { DatabaseMachine } from "./database-machine.js";
 import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
 import { switchDatabase, type Switched } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
+import type { Loss } from "./evolution-loss.js";
 import { hasServer, serversBeside, upAtStage } from "./evolution.js";
 import { interruptible } from "./interrupt.js";
 import type { Session } from "./session.js";
@@ -20,8 +21,8 @@ export interface Progress {
   session?: Session;
   switched?: Switched;
   carried?: Carried;
-  /** What was told of data that is lost. */
-  lost?: string;
+  /** What was found of a database that is said to be lost. */
+  loss?: Loss;
   shop?: ShopOutputs;
 }
 

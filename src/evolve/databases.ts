@@ -9,6 +9,8 @@ export interface Nothing {
 export interface Stopped {
   /** It does not run although it may, or does not answer yet. */
   state: "stopped";
+  /** PostgreSQL is there and does not answer yet: it recovers after a crash, or is on its way down. */
+  starting: boolean;
   /** It is a standby, or was one when it ran. */
   standby: boolean;
   asked: boolean;

@@ -130,7 +130,7 @@ export class ShopInMotion {
     const about = { system: "7", timeline: 1 };
     if (fence !== undefined)
       return { state: "fenced", by: fence, clean, ended: String(orders.length), ...about };
-    if (!running) return { state: "stopped", standby, asked };
+    if (!running) return { state: "stopped", starting: false, standby, asked };
     return {
       state: standby ? "standby" : "primary",
       ...about,

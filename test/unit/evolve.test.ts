@@ -215,7 +215,7 @@ describe("what comes next in a move", () => {
     timeline: 1,
     system: "7",
   } as const;
-  const stopped = { state: "stopped", standby: true, asked: false } as const;
+  const stopped = { state: "stopped", starting: false, standby: true, asked: false } as const;
 
   it.each<[string, DatabaseStatus, DatabaseStatus, string]>([
     ["a standby that receives", primary, standby, "switch"],

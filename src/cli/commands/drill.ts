@@ -2,18 +2,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { descriptions, type Loss, losses, parseLosses } from "../../drill/losses.js";
 import { type DrillReport, reportData, reportHtml, summary } from "../../drill/report.js";
-import { topologyOf } from "../../../stacks/index.js";
-import { machineNamed } from "../../topology/topology.js";
 import { brokenFor, loseAppServer, type Stage } from "../app-loss.js";
 import { BalancerWatch } from "../balancer-watch.js";
-import { cloudAccess } from "../cloud-access.js";
+import { serverOf } from "../cloud-access.js";
 import { DrilledServer } from "../drilled-server.js";
 import { CliError, ExitCode } from "../errors.js";
-import { listLabelled } from "../hetzner-api.js";
 import { interruptible } from "../interrupt.js";
 import { readOutputs } from "../pulumi.js";
 import { openSession, type Session } from "../session.js";
-import { requireSettings } from "../settings.js";
 import type { ShopOutputs } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps } from "../steps.js";
@@ -212,10 +208,7 @@ async function drilledServer(
   outputs: Record<string, unknown>,
   name: string,
 ): Promise<DrilledServer> {
-  const cloud = await cloudAccess(session);
-  const { hostname } = machineNamed(topologyOf(await requireSettings(session.stack)), name);
-  const label = `dukaan-stack==${session.stack.name}`;
-  const server = (await listLabelled(cloud, "servers", label)).find((found) => found.name === hostname);
+  const { access: cloud, server, hostname } = await serverOf(session, name);
   const address = (outputs["addresses"] as Record<string, { private: string }>)[name]?.private;
   if (!server || address === undefined) {
     throw new CliError(

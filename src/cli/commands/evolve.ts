@@ -3,6 +3,7 @@ import { topologyOf } from "../../../stacks/index.js";
 import { drawChange, pictureOfChange } from "../../diagram/change.js";
 import { describeEvolution, type Evolution, planEvolution, type Playbook } from "../../evolve/plan.js";
 import type { Settings } from "../../settings/schema.js";
+import { machineNamed } from "../../topology/topology.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
 import { requireBudgetToEvolve } from "../budget.js";
 import type { Carried } from "../database-copy.js";
@@ -10,7 +11,7 @@ import type { Switched } from "../database-switch.js";
 import { CliError, ExitCode } from "../errors.js";
 import { abortSteps } from "../evolution-abort.js";
 import { finishSteps, moveSteps, type Progress } from "../evolution-steps.js";
-import { lossSteps } from "../evolution-loss.js";
+import { type Loss, lossSteps } from "../evolution-loss.js";
 import { readOutputs } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { recover } from "../recovery/recover.js";
@@ -49,9 +50,11 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
     process.stdout.write(drawPlan(evolution, settings, options));
     return;
   }
-  const steps = stepsFor(evolution, settings, options);
+  const { look, steps } = stepsFor(evolution, settings, options);
   if (!options.overBudget && !options.abort && !options.finish) requireBudgetToEvolve(settings, evolution);
-  await requireConsent(stack, evolution, options);
+  requireSomebody(stack, options);
+  // What is lost is only known once both machines were asked.
+  if (look.length === 0) await requireConsent(stack, describeEvolution(evolution), options);
   const open: Step<Progress> = {
     title: "Tools and cloud",
     run: async (context, report) => {
@@ -62,19 +65,18 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
       await recover(context.session, report);
     },
   };
-  const { shop, switched, carried, lost } = (await runSteps<Progress>({}, [
-    open,
-    ...steps,
-    shopAnswers,
-  ])) as Required<Progress>;
+  const context = await runSteps<Progress>({}, [open, ...look]);
+  if (context.loss) await requireConsent(stack, textOfLoss(context.loss, evolution, settings), options);
+  const progress = await runSteps(context, [...steps, shopAnswers]);
+  const { shop, switched, carried, loss } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
   const { url, stage } = shop;
   if (options.json) {
-    const result = { url, stage, ...switched, ...carried, lost, seconds };
+    const result = { url, stage, ...switched, ...carried, lost: progress.loss?.told, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
-  process.stdout.write(`\n${told(evolution, options, { shop, switched, carried, lost, seconds })}\n`);
+  process.stdout.write(`\n${summary(evolution, options, { shop, switched, carried, loss, seconds })}\n`);
 }
 
 function drawPlan(evolution: Evolution, settings: Settings, { json, format }: EvolveOptions): string {
@@ -86,11 +88,16 @@ function drawPlan(evolution: Evolution, settings: Settings, { json, format }: Ev
   return drawChange[wanted](pictureOfChange(at(evolution.from), at(evolution.to)));
 }
 
-function stepsFor(evolution: Evolution, settings: Settings, options: EvolveOptions): Step<Progress>[] {
-  if (options.abort) return abortSteps(evolution, settings);
-  if (options.finish) return finishSteps(evolution, settings);
+/** What is looked at before somebody is asked, and what is done. */
+function stepsFor(
+  evolution: Evolution,
+  settings: Settings,
+  options: EvolveOptions,
+): { look: Step<Progress>[]; steps: Step<Progress>[] } {
+  if (options.abort) return { look: [], steps: abortSteps(evolution, settings) };
+  if (options.finish) return { look: [], steps: finishSteps(evolution, settings) };
   if (options.acceptDataLoss) return lossSteps(evolution, settings);
-  return moveSteps(evolution, settings);
+  return { look: [], steps: moveSteps(evolution, settings) };
 }
 
 const shopAnswers: Step<Progress> = {
@@ -127,36 +134,47 @@ function stageNamed(name: string): Stage {
   );
 }
 
-async function requireConsent(
-  stack: StackContext,
-  evolution: Evolution,
-  { yes }: EvolveOptions,
-): Promise<void> {
+/** @throws CliError (refused) when nobody could be asked */
+function requireSomebody(stack: StackContext, { yes }: EvolveOptions): void {
+  if (stack.local || yes || process.stdin.isTTY) return;
+  throw new CliError(
+    "this stack is on a real cloud, and nobody is here to confirm the move",
+    "Run it on a terminal, or say --yes.",
+    ExitCode.refused,
+  );
+}
+
+/** What is accepted, in the words of what was found. */
+function textOfLoss({ old, told }: Loss, { moves }: Evolution, settings: Settings): string {
+  const { hostname: server } = machineNamed(topologyOf(settings), moves!.from);
+  const then = {
+    silent: `The server of ${server} does not answer: it is deleted, with its disk.`,
+    stopped: `The database of ${server} does not start: it is ended for good.`,
+    none: `${server} has no database.`,
+  };
+  return `${told}.\n${then[old]}\n`;
+}
+
+/** @param text what is asked for */
+async function requireConsent(stack: StackContext, text: string, { yes }: EvolveOptions): Promise<void> {
   if (stack.local || yes) return;
-  if (!process.stdin.isTTY) {
-    throw new CliError(
-      "this stack is on a real cloud, and nobody is here to confirm the move",
-      "Run it on a terminal, or say --yes.",
-      ExitCode.refused,
-    );
-  }
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await terminal.question(`${describeEvolution(evolution)}\nGo on? (yes/no) `);
+  const answer = await terminal.question(`${text}\nGo on? (yes/no) `);
   terminal.close();
   if (answer.trim() !== "yes")
     throw new CliError("nothing was changed", "Type yes to go on.", ExitCode.refused);
 }
 
-function told(
+function summary(
   { from, to, moves, entry }: Evolution,
   { abort, finish }: EvolveOptions,
   {
     shop,
     switched,
     carried,
-    lost,
+    loss,
     seconds,
-  }: { shop: ShopOutputs; switched?: Switched; carried?: Carried; lost?: string; seconds: number },
+  }: { shop: ShopOutputs; switched?: Switched; carried?: Carried; loss?: Loss; seconds: number },
 ): string {
   if (abort) return `The stack is at stage ${from} again: ${shop.url}`;
   if (finish) return `Nothing of stage ${from} is left. The shop: ${shop.url}`;
@@ -166,8 +184,8 @@ function told(
       ? [`Queries waited for ${(switched.pausedMillis / 1000).toFixed(2)} s; none was refused.`]
       : []),
     ...(carried ? [`It was closed for ${(carried.closedMillis / 1000).toFixed(1)} s.`] : []),
-    ...(lost === undefined ? [] : [lost]),
-    ...(moves && lost === undefined
+    ...(loss ? [loss.told] : []),
+    ...(moves && !loss
       ? [
           `The old database is kept on ${moves.from}, stopped. When nobody needs it: ./dukaan evolve ${to} --finish`,
         ]

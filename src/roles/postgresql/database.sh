@@ -16,6 +16,7 @@
 #   await POSITION [SECONDS]  waits until a standby has replayed up to there, 3 seconds unless told
 #   promote    makes a standby accept writes
 #   forget     removes a database that is fenced, a standby, half a copy or reserved for one, with its data
+# Exits with 75 when another step has been at work here for a minute: then nothing was done.
 set -eu
 export LC_ALL=C.UTF-8
 cd / # postgres may not be where we were called from
@@ -55,7 +56,10 @@ has_ended() {
 # Whoever called us may be gone, and another one call: what changes a database is done one after the other.
 alone() {
   exec 9>/run/dukaan-database.lock
-  flock --wait 60 9 || fail "another step of a move has been at work here for a minute"
+  flock --wait 60 9 || {
+    echo "another step of a move has been at work here for a minute" >&2
+    exit 75
+  }
 }
 
 status() {
@@ -92,8 +96,8 @@ status() {
         greatest(0, latest_end_lsn - greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())))
         from pg_stat_wal_receiver),
       'oldest', (select min(name) from pg_ls_waldir() where name ~ '^[0-9A-F]{24}$'))" 2>/dev/null ||
-      printf '{"state":"stopped","asked":%s,"standby":%s}\n' "$promoted" \
-        "$([ -e "$data/standby.signal" ] && echo true || echo false)"
+      printf '{"state":"stopped","starting":%s,"asked":%s,"standby":%s}\n' "$(is_running && echo true || echo false)" \
+        "$promoted" "$([ -e "$data/standby.signal" ] && echo true || echo false)"
   fi
 }
 
