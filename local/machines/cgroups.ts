@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { HostError, type MachineLimits } from "./host.js";
+import { readNow } from "./pid-file.js";
 
 /**
  * Control groups by name ("lab/4711"), below one group of ours in each hierarchy of this computer. Version 1 has a
@@ -183,7 +184,7 @@ export class ControlGroupsV1 extends Hierarchies {
   async cpuSeconds(name: string): Promise<number | undefined> {
     const { cpuacct } = this.#of;
     if (cpuacct === undefined) return undefined;
-    const nanoseconds = await readNumber(`${cpuacct}/${ROOT_GROUP}/${name}/cpuacct.usage`, /^(\d+)$/m);
+    const nanoseconds = readNumber(`${cpuacct}/${ROOT_GROUP}/${name}/cpuacct.usage`, /^(\d+)$/m);
     return nanoseconds === undefined ? undefined : nanoseconds / 1e9;
   }
 
@@ -232,7 +233,7 @@ export class ControlGroupsV2 extends Hierarchies {
   }
 
   async cpuSeconds(name: string): Promise<number | undefined> {
-    const microseconds = await readNumber(`${this.folder(name)}/cpu.stat`, /^usage_usec (\d+)$/m);
+    const microseconds = readNumber(`${this.folder(name)}/cpu.stat`, /^usage_usec (\d+)$/m);
     return microseconds === undefined ? undefined : microseconds / 1e6;
   }
 
@@ -247,8 +248,8 @@ function pathSteps(name: string): string[] {
   return parts.map((_, index) => parts.slice(0, index + 1).join("/"));
 }
 
-async function readNumber(file: string, pattern: RegExp): Promise<number | undefined> {
-  const [, digits] = pattern.exec(await readFile(file, "utf8").catch(() => "")) ?? [];
+function readNumber(file: string, pattern: RegExp): number | undefined {
+  const [, digits] = pattern.exec(readNow(file)) ?? [];
   return digits === undefined ? undefined : Number(digits);
 }
 

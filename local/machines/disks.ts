@@ -1,10 +1,11 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, statfs, truncate, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { run } from "./command.js";
 import { HostError } from "./host.js";
 import { type Instance, machineFolder, machineNamespace } from "./instance.js";
+import { readNow } from "./pid-file.js";
 import type { MachineRecord } from "./records.js";
 
 /**
@@ -110,12 +111,10 @@ export async function diskReleased(instance: Instance, id: string): Promise<void
 /** Loop devices on files whose path begins so, also when the file is deleted. */
 export async function loopDevices(path: string): Promise<{ device: string; file: string }[]> {
   const names = (await readdir("/sys/block")).filter((name) => name.startsWith("loop"));
-  const found = await Promise.all(
-    names.map(async (name) => {
-      const file = await readFile(`/sys/block/${name}/loop/backing_file`, "utf8").catch(() => "");
-      return { device: `/dev/${name}`, file: file.trim() };
-    }),
-  );
+  const found = names.map((name) => ({
+    device: `/dev/${name}`,
+    file: readNow(`/sys/block/${name}/loop/backing_file`).trim(),
+  }));
   return found.filter(({ file }) => file.startsWith(path));
 }
 

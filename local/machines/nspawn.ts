@@ -10,7 +10,7 @@ import { guestGroup, type Instance, machineFolder, machineNamespace, servicesGro
 import { lxcfsFolder } from "./lxcfs.js";
 import { type Mount, mounts } from "./mounts.js";
 import { namespacePath } from "./namespaces.js";
-import { processOf } from "./pid-file.js";
+import { processOf, readNow } from "./pid-file.js";
 import { projectRoot } from "./project-root.js";
 import type { MachineRecord } from "./records.js";
 import { seedFolder } from "./seed.js";
@@ -178,10 +178,10 @@ export async function straySupervisors(instance: Instance): Promise<number[]> {
 export async function leaderOf(instance: Instance, id: string): Promise<number | undefined> {
   const supervisor = await supervisorOf(instance, id);
   if (supervisor === undefined) return undefined;
-  for (const manager of await childrenOf(supervisor)) {
-    for (const child of await childrenOf(manager)) {
+  for (const manager of childrenOf(supervisor)) {
+    for (const child of childrenOf(manager)) {
       // nspawn has helpers of its own for a while; the machine's first process is number 1 in its own namespace.
-      if (/^NSpid:.*\t1$/m.test(await readOrEmpty(`/proc/${child}/status`))) return child;
+      if (/^NSpid:.*\t1$/m.test(readNow(`/proc/${child}/status`))) return child;
     }
   }
   return undefined;
@@ -235,15 +235,15 @@ function signal(pid: number, number: number): void {
   }
 }
 
-async function childrenOf(pid: number): Promise<number[]> {
-  const words = (await readOrEmpty(`/proc/${pid}/task/${pid}/children`)).split(" ");
+function childrenOf(pid: number): number[] {
+  const words = readNow(`/proc/${pid}/task/${pid}/children`).split(" ");
   return words.filter((word) => word !== "").map(Number);
 }
 
 /** Whether the machine's first process is its system manager by now, and no longer what prepares the way for it. */
 async function isUp(instance: Instance, id: string): Promise<boolean> {
   const leader = await leaderOf(instance, id);
-  return leader !== undefined && (await readOrEmpty(`/proc/${leader}/comm`)).trim() === "systemd";
+  return leader !== undefined && readNow(`/proc/${leader}/comm`).trim() === "systemd";
 }
 
 async function readOrEmpty(file: string): Promise<string> {

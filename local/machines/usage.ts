@@ -1,9 +1,9 @@
-import { readFile } from "node:fs/promises";
 import { diskImage, loopDevices } from "./disks.js";
 import type { MachineUsage } from "./host.js";
 import { machineGroup, machineLink } from "./instance.js";
 import type { Computer } from "./lifecycle.js";
 import { ipJson, namespaceExists } from "./namespaces.js";
+import { readNow } from "./pid-file.js";
 
 interface Traffic {
   bytes: number;
@@ -30,7 +30,7 @@ export async function usageOf({ instance, groups }: Computer, ids: string[]): Pr
       return {
         id,
         cpuSeconds,
-        ...(await diskUsage(device)),
+        ...diskUsage(device),
         // It is the far end of the machine's cable: what comes in there went out of the machine.
         packetsIn: link.tx.packets,
         packetsOut: link.rx.packets,
@@ -43,10 +43,10 @@ export async function usageOf({ instance, groups }: Computer, ids: string[]): Pr
 }
 
 /** Fields of a block device's statistics: https://docs.kernel.org/block/stat.html; sectors have 512 bytes. */
-async function diskUsage(
+function diskUsage(
   device: string,
-): Promise<Pick<MachineUsage, "diskReads" | "diskWrites" | "diskBytesRead" | "diskBytesWritten">> {
-  const text = await readFile(`/sys/block/${device.replace("/dev/", "")}/stat`, "utf8").catch(() => "");
+): Pick<MachineUsage, "diskReads" | "diskWrites" | "diskBytesRead" | "diskBytesWritten"> {
+  const text = readNow(`/sys/block/${device.replace("/dev/", "")}/stat`);
   const [reads = 0, , sectorsRead = 0, , writes = 0, , sectorsWritten = 0] = text
     .trim()
     .split(/\s+/)

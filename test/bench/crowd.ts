@@ -1,6 +1,6 @@
 // Many servers in one local cloud: how long ten take that are asked for at once, against ten of the least shell script
 // that boots the same image; then, with 40 servers that idle and 500 other resources, what a server holds in memory,
-// how soon the API answers, and what the cloud's process uses while nobody asks.
+// how soon the API answers, and what the cloud's process and those it starts use while nobody asks.
 // Needs root and 6 GB of memory: node dist/test/bench/crowd.js
 import { readFile } from "node:fs/promises";
 import { connect } from "node:net";
@@ -10,21 +10,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { startLocalCloud, stopLocalCloud } from "../../local/client.js";
 import { ensureImage } from "../../local/image/image.js";
+import { detectControlGroups } from "../../local/machines/cgroups.js";
 import { projectRoot } from "../../src/project.js";
+import { compare, time as seconds } from "./compare.js";
 
 interface Created {
   server: { id: number; public_net: { ipv4: { ip: string } | null } };
 }
 
 const atOnce = Number(process.env["AT_ONCE"] ?? 10);
+const rounds = Number(process.env["ROUNDS"] ?? 3);
 const crowd = Number(process.env["CROWD"] ?? 40);
 const others = 500;
 const idleSeconds = Number(process.env["IDLE_SECONDS"] ?? 60);
 const instance = "crowd";
+const bareGroup = `${instance}-bare`;
 const note = (message: string) => process.stderr.write(`${message}\n`);
 const say = (message: string) => process.stdout.write(`${message} (load ${loadavg()[0]?.toFixed(1)})\n`);
 
 const { path: image } = await ensureImage(note);
+// On a busy computer a local cloud's machines have a larger share of it than what else runs: so have the bare ones.
+const groups = await detectControlGroups();
+await groups.make(bareGroup);
 const cloud = await startLocalCloud({ instance, onProgress: note });
 
 const call = (method: string, path: string, body?: object) =>
@@ -45,6 +52,12 @@ async function boot(): Promise<Created["server"]> {
   return server;
 }
 
+async function removed(server: Created["server"] | undefined): Promise<void> {
+  if (!server) return;
+  await call("DELETE", `/servers/${server.id}`);
+  while ((await call("GET", `/servers/${server.id}`)).status !== 404) await sleep(50);
+}
+
 /** Whether an SSH server says its name at port 22. */
 function greets(host: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -58,24 +71,30 @@ function greets(host: string): Promise<boolean> {
   });
 }
 
-async function seconds(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
-}
-
 const many = <T>(length: number, work: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length }, (_, index) => work(index)));
 
-/** CPU time of a process in seconds. */
+/** CPU time of a process, and of those it has started and that have ended, in seconds. */
 async function cpuOf(pid: number): Promise<number> {
   const text = await readFile(`/proc/${pid}/stat`, "utf8");
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
-/** Anonymous memory of a server's processes and what the kernel keeps for them, in MB; not its page cache. */
-async function memoryOf(id: number): Promise<number> {
+interface Memory {
+  /** Anonymous memory of its processes, its supervisor among them. */
+  processes: number;
+  /** Its tmpfs file systems (/run, /tmp, /dev/shm): without swap the kernel cannot take them back. */
+  tmpfs: number;
+  /** What the kernel keeps for it: stacks, page tables, sockets, and all slab, also what it could give back. */
+  kernel: number;
+}
+
+/**
+ * What is charged to a server's control group, in MB, without the pages of files: those the kernel gives back when
+ * somebody else needs memory. On cgroup v1 the page cache contains tmpfs, so that "cache" as a whole says nothing.
+ */
+async function memoryOf(id: number): Promise<Memory> {
   const group = `/sys/fs/cgroup/memory/dukaan/${instance}/${id}`;
   const stat = await readFile(`${group}/memory.stat`, "utf8").catch(() =>
     readFile(`/sys/fs/cgroup/dukaan/${instance}/${id}/memory.stat`, "utf8"),
@@ -84,20 +103,37 @@ async function memoryOf(id: number): Promise<number> {
   const kernel = await readFile(`${group}/memory.kmem.usage_in_bytes`, "utf8").catch(() =>
     String(bytes("kernel")),
   );
-  return ((bytes("total_rss") || bytes("anon")) + Number(kernel)) / 2 ** 20;
+  return {
+    processes: (bytes("total_rss") || bytes("anon")) / 2 ** 20,
+    tmpfs: (bytes("total_shmem") || bytes("shmem")) / 2 ** 20,
+    kernel: Number(kernel) / 2 ** 20,
+  };
 }
 
-const percentile = (sorted: number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+const mean = (list: number[]): number => list.reduce((sum, each) => sum + each, 0) / list.length;
+
+const percentile = (sorted: { took: number }[], share: number): number =>
+  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]?.took ?? 0;
 
 try {
   const script = join(projectRoot, "test/bench/bare-boot.sh");
-  const bare = await seconds(() => many(atOnce, (index) => execa("bash", [script, image, String(index)])));
   const made: Created["server"][] = [];
-  const ours = await seconds(async () => made.push(...(await many(atOnce, boot))));
-  say(
-    `${atOnce} servers at once: ${ours.toFixed(1)} s, the bare script's: ${bare.toFixed(1)} s, ratio ${(ours / bare).toFixed(2)}`,
+  const bootThroughApi = async () => {
+    await many(made.length, async () => removed(made.pop()));
+    return seconds(async () => made.push(...(await many(atOnce, boot))));
+  };
+  const inGroup = 'for group in $OWN_GROUPS; do echo 0 >"$group"; done; exec bash "$@"';
+  const env = { OWN_GROUPS: groups.joinFiles(bareGroup).join(" ") };
+  const bootBare = () =>
+    seconds(() =>
+      many(atOnce, (index) => execa("sh", ["-c", inGroup, "sh", script, image, String(index)], { env })),
+    );
+  await compare(
+    { name: `POST /servers, ${atOnce} at once`, run: bootThroughApi },
+    { name: `bare script, ${atOnce} at once`, run: bootBare },
+    rounds,
   );
+  say("both until SSH answers on all of them");
 
   while (made.length < crowd) made.push(...(await many(Math.min(8, crowd - made.length), boot)));
   for (let index = 0; index < others; index++) {
@@ -111,9 +147,10 @@ try {
   // What runs after a boot has its time to end.
   await sleep(Number(process.env["SETTLE_SECONDS"] ?? 20) * 1000);
   const memory = await Promise.all(made.map(({ id }) => memoryOf(id)));
-  const mean = memory.reduce((sum, each) => sum + each, 0) / memory.length;
+  const sums = memory.map(({ processes, tmpfs, kernel }) => processes + tmpfs + kernel);
+  const part = (name: keyof Memory) => `${name} ${mean(memory.map((one) => one[name])).toFixed(1)}`;
   say(
-    `memory of ${memory.length} idle servers: ${mean.toFixed(1)} MB each, the largest ${Math.max(...memory).toFixed(1)} MB`,
+    `memory of ${memory.length} idle servers: ${mean(sums).toFixed(1)} MB each (${part("processes")}, ${part("tmpfs")}, ${part("kernel")}), the largest ${Math.max(...sums).toFixed(1)} MB`,
   );
 
   const before = await cpuOf(cloud.pid);
@@ -129,20 +166,32 @@ try {
     "/actions?id=1",
     "/networks",
   ];
-  const times: number[] = [];
-  const worst = new Map<string, number>();
-  for (let round = 0; round < 100; round++) {
-    for (const path of paths) {
-      const took = 1000 * (await seconds(async () => (await call("GET", path)).text()));
-      times.push(took);
-      worst.set(path, Math.max(worst.get(path) ?? 0, took));
-    }
+  for (const clients of [1, 8]) {
+    const times = (
+      await many(clients, async () => {
+        const own: { path: string; took: number }[] = [];
+        for (let round = 0; round < 100; round++) {
+          for (const path of paths)
+            own.push({ path, took: 1000 * (await seconds(async () => (await call("GET", path)).text())) });
+        }
+        return own;
+      })
+    )
+      .flat()
+      .toSorted((one, other) => one.took - other.took);
+    const took = (share: number) => percentile(times, share).toFixed(1);
+    say(
+      `the API, ${clients} clients, one request after another: median ${took(0.5)} ms, p99 ${took(0.99)} ms, at most ${took(1)} ms`,
+    );
+    note(
+      `  the slowest: ${times
+        .slice(-3)
+        .map(({ path }) => path)
+        .join(", ")}`,
+    );
   }
-  times.sort((one, other) => one - other);
-  say(
-    `the API, one request after another: median ${percentile(times, 0.5).toFixed(1)} ms, p99 ${percentile(times, 0.99).toFixed(1)} ms`,
-  );
-  for (const [path, took] of worst) note(`  ${path}: ${took.toFixed(0)} ms at most`);
 } finally {
   await stopLocalCloud(instance, { onProgress: note });
+  await groups.remove(bareGroup);
+  await groups.removeRoot();
 }
