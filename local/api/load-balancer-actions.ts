@@ -36,24 +36,30 @@ type Changes = Partial<Record<keyof LoadBalancerRow, string | number | null>>;
 export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
   const { state, actions } = cloud;
 
-  /** Writes changes and starts the action that makes the computer agree, and takes them back when it refuses. */
-  const change = (
-    row: LoadBalancerRow,
+  /**
+   * Writes changes and starts the action that makes the computer agree, and takes them back when it refuses. No other
+   * change is under way meanwhile: `decide` starts from what is so, and not from what may be taken back.
+   */
+  const change = async (
+    id: number,
     command: string,
-    changes: Changes,
-    others: ResourceReference[] = [],
+    decide: (row: LoadBalancerRow) => { changes: Changes; others?: ResourceReference[] },
   ): Promise<{ action: ActionValue }> => {
-    const before = Object.fromEntries(Object.entries(row).filter(([column]) => column in changes));
-    return settled(
-      cloud,
-      state.transaction(() => {
-        state.update("load_balancers", row.id, changes);
-        return actions.start(command, [{ type: "load_balancer", id: row.id }, ...others], {
+    findLoadBalancer(state, id);
+    const self = { type: "load_balancer" as const, id };
+    const started = await actions.inTurn(self, () => {
+      const row = findLoadBalancer(state, id);
+      return state.transaction(() => {
+        const { changes, others = [] } = decide(row);
+        const before = Object.fromEntries(Object.entries(row).filter(([column]) => column in changes));
+        state.update("load_balancers", id, changes);
+        return actions.start(command, [self, ...others], {
           before: JSON.stringify(before),
           after: JSON.stringify(changes),
         });
-      }),
-    );
+      });
+    });
+    return settled(cloud, started);
   };
   const typeOf = (row: LoadBalancerRow) => findLoadBalancerType(cloud, row.load_balancer_type);
 
@@ -61,11 +67,12 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/add_service",
     { schema: { params: IdParams, body: ServiceInput, response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const services = [...servicesOf(row), newService(cloud, request.body)];
-      requireServicesFit(services, typeOf(row), 412);
       void reply.code(201);
-      return change(row, "add_service", { services: JSON.stringify(services) });
+      return change(request.params.id, "add_service", (row) => {
+        const services = [...servicesOf(row), newService(cloud, request.body)];
+        requireServicesFit(services, typeOf(row), 412);
+        return { changes: { services: JSON.stringify(services) } };
+      });
     },
   );
 
@@ -73,14 +80,15 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/update_service",
     { schema: { params: IdParams, body: ServiceChange, response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const known = findService(row, request.body.listen_port);
-      const services = servicesOf(row).map((service) =>
-        service.listen_port === known.listen_port ? changedService(cloud, service, request.body) : service,
-      );
-      requireServicesFit(services, typeOf(row), 422);
       void reply.code(201);
-      return change(row, "update_service", { services: JSON.stringify(services) });
+      return change(request.params.id, "update_service", (row) => {
+        const known = findService(row, request.body.listen_port);
+        const services = servicesOf(row).map((service) =>
+          service.listen_port === known.listen_port ? changedService(cloud, service, request.body) : service,
+        );
+        requireServicesFit(services, typeOf(row), 422);
+        return { changes: { services: JSON.stringify(services) } };
+      });
     },
   );
 
@@ -88,11 +96,12 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/delete_service",
     { schema: { params: IdParams, body: Body({ listen_port: Port }), response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const known = findService(row, request.body.listen_port);
-      const services = servicesOf(row).filter(({ listen_port: port }) => port !== known.listen_port);
       void reply.code(201);
-      return change(row, "delete_service", { services: JSON.stringify(services) });
+      return change(request.params.id, "delete_service", (row) => {
+        const known = findService(row, request.body.listen_port);
+        const services = servicesOf(row).filter(({ listen_port: port }) => port !== known.listen_port);
+        return { changes: { services: JSON.stringify(services) } };
+      });
     },
   );
 
@@ -100,16 +109,15 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/add_target",
     { schema: { params: IdParams, body: TargetInput, response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const target = readTarget(request.body);
       void reply.code(201);
-      const targets = addTarget(cloud, row, target);
-      return change(
-        row,
-        "add_target",
-        { targets },
-        target.type === "server" ? [{ type: "server", id: target.id }] : [],
-      );
+      return change(request.params.id, "add_target", (row) => {
+        const target = readTarget(request.body);
+        const targets = addTarget(cloud, row, target);
+        return {
+          changes: { targets },
+          others: target.type === "server" ? [{ type: "server", id: target.id }] : [],
+        };
+      });
     },
   );
 
@@ -117,13 +125,14 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/remove_target",
     { schema: { params: IdParams, body: TargetReference, response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const target = readTarget(request.body);
-      requireTarget(targetsOf(row), target);
-      const left = targetsOf(row).filter((known) => !isSameTarget(known, target));
       void reply.code(201);
-      const others = target.type === "server" ? [{ type: "server" as const, id: target.id }] : [];
-      return change(row, "remove_target", { targets: JSON.stringify(left) }, others);
+      return change(request.params.id, "remove_target", (row) => {
+        const target = readTarget(request.body);
+        requireTarget(targetsOf(row), target);
+        const left = targetsOf(row).filter((known) => !isSameTarget(known, target));
+        const others = target.type === "server" ? [{ type: "server" as const, id: target.id }] : [];
+        return { changes: { targets: JSON.stringify(left) }, others };
+      });
     },
   );
 
@@ -131,9 +140,10 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/change_algorithm",
     { schema: { params: IdParams, body: AlgorithmInput, response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
       void reply.code(201);
-      return change(row, "change_algorithm", { algorithm: request.body.type });
+      return change(request.params.id, "change_algorithm", () => {
+        return { changes: { algorithm: request.body.type } };
+      });
     },
   );
 
@@ -141,16 +151,17 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/change_type",
     { schema: { params: IdParams, body: Body({ load_balancer_type: IdOrName }), response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const type = findLoadBalancerType(cloud, request.body.load_balancer_type, "load_balancer_type");
-      const wrong = (why: string) =>
-        refused("invalid_load_balancer_type", `load balancer type ${type.name} ${why}`);
-      if (type.name === row.load_balancer_type) throw wrong("is what the load balancer has already");
-      if (servicesOf(row).length > type.max_services)
-        throw wrong(`has ${type.max_services} services at most`);
-      if (targetsOf(row).length > type.max_targets) throw wrong(`has ${type.max_targets} targets at most`);
       void reply.code(201);
-      return change(row, "change_load_balancer_type", { load_balancer_type: type.name });
+      return change(request.params.id, "change_load_balancer_type", (row) => {
+        const type = findLoadBalancerType(cloud, request.body.load_balancer_type, "load_balancer_type");
+        const wrong = (why: string) =>
+          refused("invalid_load_balancer_type", `load balancer type ${type.name} ${why}`);
+        if (type.name === row.load_balancer_type) throw wrong("is what the load balancer has already");
+        if (servicesOf(row).length > type.max_services)
+          throw wrong(`has ${type.max_services} services at most`);
+        if (targetsOf(row).length > type.max_targets) throw wrong(`has ${type.max_targets} targets at most`);
+        return { changes: { load_balancer_type: type.name } };
+      });
     },
   );
 
@@ -168,23 +179,24 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
       },
     },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const network = findNetwork(state, request.body.network, "network");
-      if (row.network_id !== null) {
-        throw refused(
-          "load_balancer_already_attached",
-          `load balancer is attached to network ${row.network_id}`,
-        );
-      }
-      const { ip, ip_range: range } = request.body;
-      const addresses = addressesIn(cloud, network, row.location, range, "network");
       void reply.code(201);
-      const changes = {
-        network_id: network.id,
-        private_ip: ip ? addresses.take(ip, "ip") : addresses.lowest(),
-        mac_address: newMac(state),
-      };
-      return change(row, "attach_to_network", changes, [{ type: "network", id: network.id }]);
+      return change(request.params.id, "attach_to_network", (row) => {
+        const network = findNetwork(state, request.body.network, "network");
+        if (row.network_id !== null) {
+          throw refused(
+            "load_balancer_already_attached",
+            `load balancer is attached to network ${row.network_id}`,
+          );
+        }
+        const { ip, ip_range: range } = request.body;
+        const addresses = addressesIn(cloud, network, row.location, range, "network");
+        const changes = {
+          network_id: network.id,
+          private_ip: ip ? addresses.take(ip, "ip") : addresses.lowest(),
+          mac_address: newMac(state),
+        };
+        return { changes, others: [{ type: "network", id: network.id }] };
+      });
     },
   );
 
@@ -192,17 +204,18 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
     "/load_balancers/:id/actions/detach_from_network",
     { schema: { params: IdParams, body: Body({ network: Id }), response: Answer } },
     (request, reply) => {
-      const row = findLoadBalancer(state, request.params.id);
-      const network = findNetwork(state, request.body.network, "network");
-      if (row.network_id !== network.id) {
-        throw refused("not_found", `load balancer is not attached to network ${network.id}`, 404);
-      }
-      if (targetsOf(row).some((target) => target.type !== "ip" && target.usePrivateIp)) {
-        throw refused("service_error", "load balancer has targets that use private IPs: remove them first");
-      }
       void reply.code(201);
-      const changes = { network_id: null, private_ip: null, mac_address: null };
-      return change(row, "detach_from_network", changes, [{ type: "network", id: network.id }]);
+      return change(request.params.id, "detach_from_network", (row) => {
+        const network = findNetwork(state, request.body.network, "network");
+        if (row.network_id !== network.id) {
+          throw refused("not_found", `load balancer is not attached to network ${network.id}`, 404);
+        }
+        if (targetsOf(row).some((target) => target.type !== "ip" && target.usePrivateIp)) {
+          throw refused("service_error", "load balancer has targets that use private IPs: remove them first");
+        }
+        const changes = { network_id: null, private_ip: null, mac_address: null };
+        return { changes, others: [{ type: "network", id: network.id }] };
+      });
     },
   );
 
@@ -212,21 +225,22 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
       `/load_balancers/:id/actions/${command}`,
       { schema: { params: IdParams, body: Type.Optional(Type.Unknown()), response: Answer } },
       (request, reply) => {
-        const row = findLoadBalancer(state, request.params.id);
-        if (!enabled && row.network_id === null) {
-          throw refused(
-            "load_balancer_not_attached_to_network",
-            "load balancer is not attached to a network",
-          );
-        }
-        if (!enabled && targetsOf(row).some((target) => target.type === "ip" || !target.usePrivateIp)) {
-          throw refused(
-            "targets_without_use_private_ip",
-            "load balancer has targets that do not use private IPs",
-          );
-        }
         void reply.code(201);
-        return change(row, command, { public_interface: Number(enabled) });
+        return change(request.params.id, command, (row) => {
+          if (!enabled && row.network_id === null) {
+            throw refused(
+              "load_balancer_not_attached_to_network",
+              "load balancer is not attached to a network",
+            );
+          }
+          if (!enabled && targetsOf(row).some((target) => target.type === "ip" || !target.usePrivateIp)) {
+            throw refused(
+              "targets_without_use_private_ip",
+              "load balancer has targets that do not use private IPs",
+            );
+          }
+          return { changes: { public_interface: Number(enabled) } };
+        });
       },
     );
   }

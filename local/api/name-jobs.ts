@@ -1,5 +1,6 @@
-import type { ZoneFile } from "../machines/host.js";
+import { type ZoneFile, ZonesRefused } from "../machines/host.js";
 import type { ActionLog, Job, RunningAction } from "../state/actions.js";
+import type { State } from "../state/database.js";
 import { readJson } from "../state/json.js";
 import { KeyedQueue } from "../queue.js";
 import type { Cloud } from "./cloud.js";
@@ -19,16 +20,26 @@ export class NameJobs {
     this.#log = log;
   }
 
-  /** Brings the name server in line with the state, in the turn in which it was asked. No-op when it is so already. */
-  async refresh(): Promise<void> {
+  /**
+   * Brings the name server in line with the state, in the turn in which it was asked. No-op when it is so already.
+   *
+   * @param zone name of the one that this is about: what is wrong with others is not its fault
+   * @throws ZonesRefused
+   */
+  async refresh(zone?: string): Promise<void> {
     await this.#queue.run("names", async () => {
       const zones = this.#wanted();
       const wanted = JSON.stringify(zones);
       if (wanted === this.#published) return;
       // What was refused may be on the disk already: whatever comes next is written anew.
       this.#published = "";
-      await this.#cloud.host.names.set(zones);
-      this.#published = wanted;
+      try {
+        await this.#cloud.host.names.set(zones);
+        this.#published = wanted;
+      } catch (error) {
+        const isOfOthers = error instanceof ZonesRefused && zone !== undefined && !error.reasons.has(zone);
+        if (!isOfOthers) throw error;
+      }
     });
   }
 
@@ -40,7 +51,10 @@ export class NameJobs {
   }
 
   jobs(): Record<string, Job> {
-    const publish: Job = { run: () => this.refresh(), undo: (action) => this.#restore(action) };
+    const publish: Job = {
+      run: (action) => this.refresh(this.#zoneOf(action)),
+      undo: (action) => this.#restore(action),
+    };
     const commands = [
       "create_zone",
       "delete_zone",
@@ -57,56 +71,74 @@ export class NameJobs {
     return Object.fromEntries(commands.map((command) => [command, publish]));
   }
 
-  /** What the name server refused is as it was before. */
+  /** The name of an action's zone, also when that is deleted. */
+  #zoneOf({ resources, arguments: { before } }: RunningAction): string | undefined {
+    if (before !== undefined) return readJson<ZoneSnapshot>(before).zone.name;
+    const id = resources[0]?.id ?? 0;
+    return this.#cloud.state.get<ZoneRow>("SELECT * FROM zones WHERE id = ?", id)?.name;
+  }
+
+  /** What the name server refused is as it was before; nothing else has changed the zone meanwhile. */
   #restore({ resources, arguments: { before } }: RunningAction): void {
     const { state } = this.#cloud;
     const id = resources.find(({ type }) => type === "zone")?.id ?? 0;
+    const refused = state.get<ZoneRow>("SELECT * FROM zones WHERE id = ?", id);
     state.run("DELETE FROM zones WHERE id = ?", id);
     if (before === undefined) return;
     const { zone, rrsets } = readJson<ZoneSnapshot>(before);
-    state.insert("zones", { ...zone });
+    // A serial that the name server may have seen is not used for something else.
+    const serial = Math.max(zone.serial, refused?.serial ?? 0) + 1;
+    state.insert("zones", { ...zone, serial });
     for (const rrset of rrsets) state.insert("zone_rrsets", { ...rrset });
   }
 
   #wanted(): ZoneFile[] {
-    const zones = zoneFiles(this.#cloud.state);
-    const pointers = this.#pointers();
-    // Names that nobody has chosen are no reason to run a name server.
-    const chosen = pointers.some(({ ip, dns_ptr: name }) => name !== defaultPointer(ip).dns_ptr);
-    return zones.length > 0 || chosen ? [...zones, ...this.#reverseZones(pointers)] : [];
-  }
-
-  #pointers(): DnsPointer[] {
-    return ["primary_ips", "floating_ips", "load_balancers"].flatMap((table) =>
-      this.#cloud.state
-        .all<{ dns_ptr: string }>(`SELECT dns_ptr FROM ${table} ORDER BY id`)
-        .flatMap(({ dns_ptr: text }) => readJson<DnsPointer[]>(text)),
-    );
-  }
-
-  #reverseZones(pointers: DnsPointer[]): ZoneFile[] {
-    const bodies = new Map<string, string[]>();
-    for (const { ip, dns_ptr: name } of pointers) {
-      const reversed = reverseName(ip);
-      // The zone of an IPv4 address is that of its /24, of an IPv6 address that of its /48.
-      const zone = reversed
-        .split(".")
-        .slice(ip.includes(":") ? 20 : 1)
-        .join(".");
-      const lines = bodies.get(zone) ?? [];
-      lines.push(`${reversed}. 86400 IN PTR ${name.replace(/\.$/, "")}.`);
-      bodies.set(zone, lines);
-    }
-    return [...bodies].map(([name, lines]) => {
-      const body = lines.join("\n");
+    return wantedZones(this.#cloud.state, (name, body) => {
       const before = this.#reverse.get(name);
       const serial = before?.body === body ? before.serial : Math.max((before?.serial ?? 0) + 1, seconds());
       this.#reverse.set(name, { serial, body });
-      const soa = `@ 86400 IN SOA hydrogen.ns.hetzner.com. dns.hetzner.com. ${serial} 86400 10800 3600000 3600`;
-      const text = [`$ORIGIN ${name}.`, soa, "@ 86400 IN NS hydrogen.ns.hetzner.com.", body, ""].join("\n");
-      return { name, serial, text };
+      return serial;
     });
   }
+}
+
+/**
+ * What the name server is to answer for: the zones of the state, and with them those of the reverse entries.
+ *
+ * @param serialOf of a reverse zone with these lines
+ */
+export function wantedZones(state: State, serialOf: (name: string, body: string) => number): ZoneFile[] {
+  const zones = zoneFiles(state);
+  const pointers = ["primary_ips", "floating_ips", "load_balancers"].flatMap((table) =>
+    state
+      .all<{ dns_ptr: string }>(`SELECT dns_ptr FROM ${table} ORDER BY id`)
+      .flatMap(({ dns_ptr: text }) => readJson<DnsPointer[]>(text)),
+  );
+  // Names that nobody has chosen are no reason to run a name server.
+  const chosen = pointers.some(({ ip, dns_ptr: name }) => name !== defaultPointer(ip).dns_ptr);
+  return zones.length > 0 || chosen ? [...zones, ...reverseZones(pointers, serialOf)] : [];
+}
+
+function reverseZones(pointers: DnsPointer[], serialOf: (name: string, body: string) => number): ZoneFile[] {
+  const bodies = new Map<string, string[]>();
+  for (const { ip, dns_ptr: name } of pointers) {
+    const reversed = reverseName(ip);
+    // The zone of an IPv4 address is that of its /24, of an IPv6 address that of its /48.
+    const zone = reversed
+      .split(".")
+      .slice(ip.includes(":") ? 20 : 1)
+      .join(".");
+    const lines = bodies.get(zone) ?? [];
+    lines.push(`${reversed}. 86400 IN PTR ${name.replace(/\.$/, "")}.`);
+    bodies.set(zone, lines);
+  }
+  return [...bodies].map(([name, lines]) => {
+    const body = lines.join("\n");
+    const serial = serialOf(name, body);
+    const soa = `@ 86400 IN SOA hydrogen.ns.hetzner.com. dns.hetzner.com. ${serial} 86400 10800 3600000 3600`;
+    const text = [`$ORIGIN ${name}.`, soa, "@ 86400 IN NS hydrogen.ns.hetzner.com.", body, ""].join("\n");
+    return { name, serial, text };
+  });
 }
 
 const seconds = (): number => Math.floor(Date.now() / 1000);

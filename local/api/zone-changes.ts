@@ -24,7 +24,28 @@ export interface RrsetInput {
 }
 
 /**
- * Changes a zone: `work` writes what it should be, the serial goes up, and the name server follows. What it does not
+ * Does `work`, which may change a zone, when no other change of it is under way.
+ *
+ * @param idOrName as in the path
+ * @throws ApiError not_found, and what `work` throws
+ */
+export async function inTurn<T>(cloud: Cloud, idOrName: string, work: (zone: ZoneRow) => T): Promise<T> {
+  const { id } = findZone(cloud.state, idOrName);
+  return cloud.actions.inTurn({ type: "zone", id }, () => work(findZone(cloud.state, String(id))));
+}
+
+/** Resolves when no zone is being deleted: should that fail, it is there again, and so is its name. */
+export async function deletionsOver({ state, actions }: Cloud): Promise<void> {
+  for (const { id } of state.all<{ id: number }>(
+    `SELECT resource_id AS id FROM action_resources JOIN actions ON id = action_id
+     WHERE status = 'running' AND command = 'delete_zone'`,
+  )) {
+    await actions.inTurn({ type: "zone", id }, () => undefined);
+  }
+}
+
+/**
+ * Changes a zone, {@link inTurn}: `work` writes what it should be, the serial goes up, and the name server follows. What it does not
  * take is undone. All or nothing.
  */
 export function changeZone(cloud: Cloud, zone: ZoneRow, command: string, work: () => void): Action {

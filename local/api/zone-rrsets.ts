@@ -8,6 +8,7 @@ import { Action, Body, Labels } from "./schemas.js";
 import {
   changeZone,
   findRrset,
+  inTurn,
   insertRrset,
   requireChangeable,
   requireRemovable,
@@ -84,10 +85,11 @@ export function zoneRrsetRoutes(app: App, cloud: Cloud): void {
       },
     },
     async (request, reply) => {
-      const zone = findZone(state, request.params.id_or_name);
-      const { name, type } = request.body;
-      const action = changeZone(cloud, zone, "create_rrset", () => insertRrset(cloud, zone, request.body));
-      const made = resource(zone, name, type);
+      const { body } = request;
+      const { made, action } = await inTurn(cloud, request.params.id_or_name, (zone) => ({
+        action: changeZone(cloud, zone, "create_rrset", () => insertRrset(cloud, zone, body)),
+        made: resource(zone, body.name, body.type),
+      }));
       void reply.code(201);
       return { ...made, ...(await settled(cloud, action)) };
     },
@@ -105,11 +107,12 @@ export function zoneRrsetRoutes(app: App, cloud: Cloud): void {
     },
     (request) => {
       const { id_or_name: zoneName, rr_name: name, rr_type: type } = request.params;
-      const zone = findZone(state, zoneName);
-      findRrset(cloud, zone, name, type);
-      const { labels } = request.body;
-      if (labels) setColumn(zone, name, type, "labels", JSON.stringify(checkLabels(labels)));
-      return resource(zone, name, type);
+      return inTurn(cloud, zoneName, (zone) => {
+        findRrset(cloud, zone, name, type);
+        const { labels } = request.body;
+        if (labels) setColumn(zone, name, type, "labels", JSON.stringify(checkLabels(labels)));
+        return resource(zone, name, type);
+      });
     },
   );
 
@@ -129,17 +132,16 @@ export function zoneRrsetRoutes(app: App, cloud: Cloud): void {
     );
   }
 
-  app.delete(path, { schema: { params: RrsetParams, response: Answer } }, (request, reply) => {
+  app.delete(path, { schema: { params: RrsetParams, response: Answer } }, async (request, reply) => {
     const { id_or_name: zoneName, rr_name: name, rr_type: type } = request.params;
-    const zone = findZone(state, zoneName);
-    const rrset = findRrset(cloud, zone, name, type);
-    requireChangeable(rrset);
-    requireRemovable(rrset);
+    const action = await inTurn(cloud, zoneName, (zone) => {
+      const rrset = findRrset(cloud, zone, name, type);
+      requireChangeable(rrset);
+      requireRemovable(rrset);
+      return changeZone(cloud, zone, "delete_rrset", () => writeRecords(cloud, zone, rrset, []));
+    });
     void reply.code(201);
-    return settled(
-      cloud,
-      changeZone(cloud, zone, "delete_rrset", () => writeRecords(cloud, zone, rrset, [])),
-    );
+    return settled(cloud, action);
   });
 
   app.post(
@@ -153,14 +155,15 @@ export function zoneRrsetRoutes(app: App, cloud: Cloud): void {
     },
     (request, reply) => {
       const { id_or_name: zoneName, rr_name: name, rr_type: type } = request.params;
-      const zone = findZone(state, zoneName);
-      const rrset = findRrset(cloud, zone, name, type);
-      const wanted = request.body.change ?? rrset.protection_change === 1;
       void reply.code(201);
-      return state.transaction(() => {
-        setColumn(zone, name, type, "protection_change", Number(wanted));
-        return { action: actions.done("change_rrset_protection", [{ type: "zone", id: zone.id }]) };
-      });
+      return inTurn(cloud, zoneName, (zone) =>
+        state.transaction(() => {
+          const rrset = findRrset(cloud, zone, name, type);
+          const wanted = request.body.change ?? rrset.protection_change === 1;
+          setColumn(zone, name, type, "protection_change", Number(wanted));
+          return { action: actions.done("change_rrset_protection", [{ type: "zone", id: zone.id }]) };
+        }),
+      );
     },
   );
 
@@ -173,28 +176,29 @@ export function zoneRrsetRoutes(app: App, cloud: Cloud): void {
         response: Answer,
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { id_or_name: zoneName, rr_name: name, rr_type: type } = request.params;
-      const zone = findZone(state, zoneName);
-      requireChangeable(findRrset(cloud, zone, name, type));
+      const action = await inTurn(cloud, zoneName, (zone) => {
+        requireChangeable(findRrset(cloud, zone, name, type));
+        const work = () => setColumn(zone, name, type, "ttl", request.body.ttl ?? null);
+        return changeZone(cloud, zone, "change_rrset_ttl", work);
+      });
       void reply.code(201);
-      const work = () => setColumn(zone, name, type, "ttl", request.body.ttl ?? null);
-      return settled(cloud, changeZone(cloud, zone, "change_rrset_ttl", work));
+      return settled(cloud, action);
     },
   );
 
-  const onRecords = (
+  const onRecords = async (
     params: { id_or_name: string; rr_name: string; rr_type: RrsetRow["type"] },
     command: string,
     change: (zone: ZoneRow, rrset: RrsetRow | undefined) => void,
   ) => {
-    const zone = findZone(state, params.id_or_name);
-    const rrset = rrsetOf(state, zone.id, params.rr_name, params.rr_type);
-    requireChangeable(rrset);
-    return settled(
-      cloud,
-      changeZone(cloud, zone, command, () => change(zone, rrset)),
-    );
+    const action = await inTurn(cloud, params.id_or_name, (zone) => {
+      const rrset = rrsetOf(state, zone.id, params.rr_name, params.rr_type);
+      requireChangeable(rrset);
+      return changeZone(cloud, zone, command, () => change(zone, rrset));
+    });
+    return settled(cloud, action);
   };
   const needed = (rrset: RrsetRow | undefined): RrsetRow => {
     if (!rrset) throw notFound("rrset", "of that name and type");

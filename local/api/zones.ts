@@ -8,7 +8,7 @@ import { checkLabels } from "./labels.js";
 import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
 import { requireFreeName } from "./names.js";
 import { Action, Body, Labels } from "./schemas.js";
-import { changeZone, insertRrset, reread, type RrsetInput } from "./zone-changes.js";
+import { changeZone, deletionsOver, inTurn, insertRrset, reread, type RrsetInput } from "./zone-changes.js";
 import { isZoneName, recordTypes, type RecordType } from "./zone-records.js";
 import {
   assignedNameServers,
@@ -92,6 +92,7 @@ export function zoneRoutes(app: App, cloud: Cloud): void {
         throw invalidInput({ zonefile: ["cannot be given together with rrsets"] });
       }
       const labels = checkLabels(body.labels ?? {});
+      await deletionsOver(cloud);
       requireFreeName(state, "zones", body.name);
       const action = state.transaction(() => {
         const id = state.newId();
@@ -115,23 +116,27 @@ export function zoneRoutes(app: App, cloud: Cloud): void {
   app.put(
     "/zones/:id_or_name",
     { schema: { params: ZoneParams, body: Body({ labels: Type.Optional(Labels) }), response: { 200: One } } },
-    (request) => {
-      const zone = findZone(state, request.params.id_or_name);
-      const { labels } = request.body;
-      if (labels) state.update("zones", zone.id, { labels: JSON.stringify(checkLabels(labels)) });
-      return { zone: toZoneResource(cloud, reread(cloud, zone)) };
-    },
+    (request) =>
+      inTurn(cloud, request.params.id_or_name, (zone) => {
+        const { labels } = request.body;
+        if (labels) state.update("zones", zone.id, { labels: JSON.stringify(checkLabels(labels)) });
+        return { zone: toZoneResource(cloud, reread(cloud, zone)) };
+      }),
   );
 
-  app.delete("/zones/:id_or_name", { schema: { params: ZoneParams, response: Answer } }, (request, reply) => {
-    const zone = findZone(state, request.params.id_or_name);
-    if (zone.protection_delete) throw isProtected("zone", "deleted");
-    void reply.code(201);
-    return settled(
-      cloud,
-      changeZone(cloud, zone, "delete_zone", () => state.run("DELETE FROM zones WHERE id = ?", zone.id)),
-    );
-  });
+  app.delete(
+    "/zones/:id_or_name",
+    { schema: { params: ZoneParams, response: Answer } },
+    async (request, reply) => {
+      const action = await inTurn(cloud, request.params.id_or_name, (zone) => {
+        if (zone.protection_delete) throw isProtected("zone", "deleted");
+        const work = () => state.run("DELETE FROM zones WHERE id = ?", zone.id);
+        return changeZone(cloud, zone, "delete_zone", work);
+      });
+      void reply.code(201);
+      return settled(cloud, action);
+    },
+  );
 
   app.get(
     "/zones/:id_or_name/zonefile",
@@ -142,34 +147,32 @@ export function zoneRoutes(app: App, cloud: Cloud): void {
   app.post(
     "/zones/:id_or_name/actions/import_zonefile",
     { schema: { params: ZoneParams, body: Body({ zonefile: ZoneFileText }), response: Answer } },
-    (request, reply) => {
-      const zone = findZone(state, request.params.id_or_name);
-      const kept = state.get(
-        "SELECT 1 FROM zone_rrsets WHERE zone_id = ? AND protection_change = 1",
-        zone.id,
-      );
-      if (kept) throw isProtected("rrset", "changed");
-      void reply.code(201);
-      return settled(
-        cloud,
-        changeZone(cloud, zone, "import_zone", () => {
+    async (request, reply) => {
+      const action = await inTurn(cloud, request.params.id_or_name, (zone) => {
+        const kept = state.get(
+          "SELECT 1 FROM zone_rrsets WHERE zone_id = ? AND protection_change = 1",
+          zone.id,
+        );
+        if (kept) throw isProtected("rrset", "changed");
+        return changeZone(cloud, zone, "import_zone", () => {
           state.run("DELETE FROM zone_rrsets WHERE zone_id = ?", zone.id);
           fillZone(cloud, zone, request.body);
-        }),
-      );
+        });
+      });
+      void reply.code(201);
+      return settled(cloud, action);
     },
   );
 
   app.post(
     "/zones/:id_or_name/actions/change_ttl",
     { schema: { params: ZoneParams, body: Body({ ttl: Ttl }), response: Answer } },
-    (request, reply) => {
-      const zone = findZone(state, request.params.id_or_name);
-      void reply.code(201);
-      return settled(
-        cloud,
+    async (request, reply) => {
+      const action = await inTurn(cloud, request.params.id_or_name, (zone) =>
         changeZone(cloud, zone, "change_zone_ttl", () => state.update("zones", zone.id, request.body)),
       );
+      void reply.code(201);
+      return settled(cloud, action);
     },
   );
 
@@ -179,13 +182,14 @@ export function zoneRoutes(app: App, cloud: Cloud): void {
       schema: { params: ZoneParams, body: Body({ delete: Type.Optional(Type.Boolean()) }), response: Answer },
     },
     (request, reply) => {
-      const zone = findZone(state, request.params.id_or_name);
-      const wanted = request.body.delete ?? zone.protection_delete === 1;
       void reply.code(201);
-      return state.transaction(() => {
-        state.update("zones", zone.id, { protection_delete: Number(wanted) });
-        return { action: actions.done("change_zone_protection", [{ type: "zone", id: zone.id }]) };
-      });
+      return inTurn(cloud, request.params.id_or_name, (zone) =>
+        state.transaction(() => {
+          const wanted = request.body.delete ?? zone.protection_delete === 1;
+          state.update("zones", zone.id, { protection_delete: Number(wanted) });
+          return { action: actions.done("change_zone_protection", [{ type: "zone", id: zone.id }]) };
+        }),
+      );
     },
   );
 

@@ -174,7 +174,11 @@ export interface ImageHost {
 
 /** The instance's name server, at the world's own address. */
 export interface NameHost {
-  /** Has it answer for exactly these zones; without any it does not run. Rejects when it does not take one. */
+  /**
+   * Has it answer for exactly these zones; without any it does not run.
+   *
+   * @throws ZonesRefused when it does not take some of them; it answers for the others, and for these as before
+   */
   set(zones: ZoneFile[]): Promise<void>;
 }
 
@@ -305,5 +309,14 @@ export class HostError extends Error {
   ) {
     super(`${what}. ${remedy}`, options);
     this.name = "HostError";
+  }
+}
+
+/** The name server does not take some zones. */
+export class ZonesRefused extends HostError {
+  /** @param reasons by the zone's name */
+  constructor(readonly reasons: ReadonlyMap<string, string>) {
+    const all = [...reasons].map(([zone, reason]) => `${zone}: ${reason}`).join("; ");
+    super(`the name server does not take the zone ${all}`, "Look at its record sets.");
   }
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { HostError, type NameHost, type ZoneFile } from "./host.js";
+import { HostError, type NameHost, type ZoneFile, ZonesRefused } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
 import type { Computer } from "./lifecycle.js";
 import { namespacePath, setKernel } from "./namespaces.js";
@@ -25,6 +25,8 @@ export class NameServer implements NameHost {
   readonly #queue: KeyedQueue;
   readonly #onLog: (message: string) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** What it did not take lately, by the zone's name. */
+  readonly #refused = new Map<string, { text: string; reason: string }>();
 
   constructor(
     instance: Instance,
@@ -70,35 +72,36 @@ export class NameServer implements NameHost {
     const configuration = `${folder}/knot.conf`;
     await writeFile(configuration, knotConfiguration(this.#instance, folder, zones), { mode: 0o600 });
     if ((await processOf(this.#files.pid)) === undefined) await this.#launch();
-    else await this.#control("reload");
+    else await control(this.#instance, "reload");
     await this.#untilServed(zones);
   }
 
+  /** @throws ZonesRefused */
   async #untilServed(zones: ZoneFile[]): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (let late: ZoneFile | undefined; ; await sleep(20)) {
-      const told = await this.#control("zone-status", "+serial").catch(() => "");
-      // [shop.example.] serial: 2026010100
-      late = zones.find(
-        ({ name, serial }) => !told.split("\n").some((line) => line === `[${name}.] serial: ${serial}`),
-      );
-      if (late === undefined) return;
-      const log = (await readFile(this.#files.log, "utf8").catch(() => "")).trim().split("\n");
-      const errors = log.filter((line) => line.includes(`[${late?.name}.]`) && line.includes("error"));
-      if (errors.length > 0 || Date.now() > deadline) {
-        // So that the same complaint is not found again.
-        await writeFile(this.#files.log, "");
-        throw new HostError(
-          `the name server does not take the zone ${late.name}: ${errors.slice(-3).join("; ") || told}`,
-          "Look at its record sets.",
-        );
+    // What it has refused once it does not look at again, and does not complain about.
+    const refused = new Map<string, string>();
+    for (const { name, text } of zones) {
+      const before = this.#refused.get(name);
+      if (before?.text === text) refused.set(name, before.reason);
+      else this.#refused.delete(name);
+    }
+    for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+      const served = await servedZones(this.#instance);
+      const late = zones.filter(({ name, serial }) => !refused.has(name) && served?.get(name) !== serial);
+      if (late.length === 0) break;
+      const log = (await readFile(this.#files.log, "utf8").catch(() => "")).split("\n");
+      for (const { name, text } of late) {
+        const errors = log.filter((line) => line.includes(`[${name}.]`) && line.includes("error"));
+        if (errors.length === 0 && Date.now() < deadline) continue;
+        const reason = errors.slice(-3).join("; ").trim() || "it is not served in time";
+        refused.set(name, reason);
+        if (errors.length > 0) this.#refused.set(name, { text, reason });
       }
     }
-  }
-
-  async #control(...command: string[]): Promise<string> {
-    const { stdout } = await execa("knotc", ["--socket", this.#files.socket, "--timeout", "5", ...command]);
-    return stdout;
+    if (refused.size === 0) return;
+    // So that the same complaint is not found again.
+    await writeFile(this.#files.log, "");
+    throw new ZonesRefused(refused);
   }
 
   async #launch(): Promise<void> {
@@ -160,18 +163,37 @@ export class NameServer implements NameHost {
   }
 
   get #files() {
-    const folder = `${this.#instance.runFolder}/names`;
-    return {
-      folder,
-      zonesFolder: `${folder}/zones`,
-      socket: `${folder}/socket`,
-      log: `${folder}/log`,
-      pid: `${this.#instance.runFolder}/names.pid`,
-    };
+    return nameServerFiles(this.#instance);
   }
 }
 
-const zoneFile = (name: string): string => `${name}.zone`;
+/** Where an instance's name server has its files. */
+export function nameServerFiles({ runFolder }: Instance) {
+  const folder = `${runFolder}/names`;
+  return {
+    folder,
+    zonesFolder: `${folder}/zones`,
+    socket: `${folder}/socket`,
+    log: `${folder}/log`,
+    pid: `${runFolder}/names.pid`,
+  };
+}
+
+/** The serials of the zones for which it answers now, by name; undefined when it does not answer. */
+export async function servedZones(instance: Instance): Promise<ReadonlyMap<string, number> | undefined> {
+  const told = await control(instance, "zone-status", "+serial").catch(() => undefined);
+  // [shop.example.] serial: 2026010100; one that was never loaded has none.
+  const lines = told?.matchAll(/^\[(.+)\.\] serial: (\d+)$/gm);
+  return lines && new Map([...lines].map(([, name = "", serial]) => [name, Number(serial)]));
+}
+
+async function control(instance: Instance, ...command: string[]): Promise<string> {
+  const { socket } = nameServerFiles(instance);
+  const { stdout } = await execa("knotc", ["--socket", socket, "--timeout", "5", ...command]);
+  return stdout;
+}
+
+export const zoneFile = (name: string): string => `${name}.zone`;
 
 function knotConfiguration({ addresses }: Instance, folder: string, zones: ZoneFile[]): string {
   return [

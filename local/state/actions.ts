@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { State } from "./database.js";
+import { isConstraint, type State } from "./database.js";
 import { readJson } from "./json.js";
+import { locking } from "./locking.js";
 import { KeyedQueue } from "../queue.js";
 
 export type ResourceType =
@@ -77,29 +78,6 @@ const RECORD_AGAIN_MS = 1000;
 /** After this many new actions it is looked for old ones. */
 const PRUNE_EVERY = 500;
 
-/** Commands during which a server is `locked`: another one of them is refused meanwhile. */
-const locking = new Set([
-  "add_to_placement_group",
-  "assign_primary_ip",
-  "attach_to_network",
-  "attach_volume",
-  "change_alias_ips",
-  "change_server_type",
-  "create_image",
-  "create_server",
-  "delete_server",
-  "detach_from_network",
-  "detach_volume",
-  "reboot_server",
-  "rebuild_server",
-  "remove_from_placement_group",
-  "reset_server",
-  "shutdown_server",
-  "start_server",
-  "stop_server",
-  "unassign_primary_ip",
-]);
-
 /**
  * The actions of the cloud: a durable queue. A request writes its change and a running action in one transaction; the
  * action's job then makes the computer agree. Jobs of one server never overlap. Actions that were running when the
@@ -107,6 +85,8 @@ const locking = new Set([
  */
 export class Actions {
   readonly #queue = new KeyedQueue();
+  /** Of requests that wait for the actions of a resource. */
+  readonly #turns = new KeyedQueue();
   readonly #inFlight = new Map<number, Promise<void>>();
   #jobs: ReadonlyMap<string, Job> = new Map();
   #closed = false;
@@ -234,12 +214,23 @@ export class Actions {
         this.log.error({ err: error, action: id }, `${action.command} was interrupted; it will be run again`);
         return;
       }
-      await this.#recorded(id, () =>
-        this.state.transaction(() => {
-          job?.undo?.(action);
-          this.#finish(id, error instanceof Error ? error.message : String(error));
-        }),
-      );
+      await this.#recorded(id, () => {
+        const why = error instanceof Error ? error.message : String(error);
+        try {
+          this.state.transaction(() => {
+            job?.undo?.(action);
+            this.#finish(id, why);
+          });
+        } catch (refusal) {
+          if (!isConstraint(refusal)) throw refusal;
+          // What it took away or gave is somebody else's by now, or gone.
+          this.log.error(
+            { err: refusal, action: id },
+            `what ${action.command} wrote could not be taken back`,
+          );
+          this.#finish(id, why);
+        }
+      });
       this.log.error({ err: error, action: id, resources: action.resources }, `${action.command} failed`);
       return;
     }
@@ -277,6 +268,20 @@ export class Actions {
     });
   }
 
+  /**
+   * Does `work`, which may start an action of the resource, when none is under way there: for what is taken back as a
+   * whole when the computer refuses it, so that it takes nobody else's work with it. First come, first served.
+   */
+  async inTurn<T>(resource: ResourceReference, work: () => T): Promise<T> {
+    return this.#turns.run(`${resource.type}:${resource.id}`, async () => {
+      for (;;) {
+        const pending = this.#runningOn(resource).flatMap(({ id }) => this.#inFlight.get(id) ?? []);
+        if (pending.length === 0) return work();
+        await Promise.all(pending);
+      }
+    });
+  }
+
   /** Runs `task` in the order of a resource's actions, without recording one. */
   inOrder<T>(resource: ResourceReference, task: () => Promise<T>): Promise<T> {
     return this.#queue.run(`${resource.type}:${resource.id}`, task);
@@ -304,16 +309,18 @@ export class Actions {
     return this.runningOn({ type: "server", id: serverId }).some((command) => locking.has(command));
   }
 
+  #runningOn({ type, id }: ResourceReference): { id: number; command: string }[] {
+    return this.state.all(
+      `SELECT id, command FROM actions JOIN action_resources ON action_id = id
+       WHERE status = 'running' AND type = ? AND resource_id = ?`,
+      type,
+      id,
+    );
+  }
+
   /** Commands of the actions that run on the resource. */
   runningOn(resource: ResourceReference): string[] {
-    return this.state
-      .all<{ command: string }>(
-        `SELECT command FROM actions JOIN action_resources ON action_id = id
-         WHERE status = 'running' AND type = ? AND resource_id = ?`,
-        resource.type,
-        resource.id,
-      )
-      .map((row) => row.command);
+    return this.#runningOn(resource).map(({ command }) => command);
   }
 
   /** @throws Error when there is no such action. */

@@ -1,6 +1,6 @@
 import { Resolver } from "node:dns/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { ZoneFile } from "../../local/machines/host.js";
+import { type ZoneFile, ZonesRefused } from "../../local/machines/host.js";
 import { processOf } from "../../local/machines/pid-file.js";
 import { cloudInitDone, type MachineLab, machineSpec, openLab, sh, shOk, until } from "./machine-lab.js";
 
@@ -53,6 +53,22 @@ test("a zone that it does not take is refused with its reason; it goes on with t
   );
   expect(await resolver.resolve4("www.shop.example")).toEqual(["203.0.113.9"]);
   await lab.host.names.set([zone(5, ["www IN A 203.0.113.8"])]);
+  expect(await resolver.resolve4("www.shop.example")).toEqual(["203.0.113.8"]);
+});
+
+test("one that it does not take keeps no other from being served", async () => {
+  const good = (serial: number) => zone(serial, ["www IN A 203.0.113.7"], "other.example");
+  const bad = zone(6, ["www IN A 203.0.113.999"]);
+  const refusal = await lab.host.names.set([bad, good(1)]).catch((error: unknown) => error);
+  expect(refusal).toBeInstanceOf(ZonesRefused);
+  expect(refusal instanceof ZonesRefused && [...refusal.reasons.keys()]).toEqual(["shop.example"]);
+  expect(await resolver.resolve4("www.other.example")).toEqual(["203.0.113.7"]);
+  // Asked for once more it is refused at once: the name server itself would not say so a second time.
+  const begun = performance.now();
+  await expect(lab.host.names.set([bad, good(2)])).rejects.toThrow(/shop\.example/);
+  expect(performance.now() - begun).toBeLessThan(8000);
+  expect(await resolver.resolveSoa("other.example")).toMatchObject({ serial: 2 });
+  await lab.host.names.set([zone(7, ["www IN A 203.0.113.8"])]);
   expect(await resolver.resolve4("www.shop.example")).toEqual(["203.0.113.8"]);
 });
 

@@ -11,7 +11,10 @@ import type {
   VolumeSpec,
   ZoneFile,
 } from "../../local/machines/host.js";
-import { HostError } from "../../local/machines/host.js";
+import { HostError, ZonesRefused } from "../../local/machines/host.js";
+
+/** A zone that has it in its text is not taken by the name server. */
+export const REFUSED_LABEL = "refused-by-the-name-server";
 
 interface Machine {
   spec: MachineSpec;
@@ -33,6 +36,8 @@ export class MemoryHost implements Host {
   delay = 0;
   /** Methods that never come to an end, as if the process were killed in them. */
   readonly hanging = new Set<string>();
+  /** Ports on which no load balancer can listen. */
+  readonly refusedPorts = new Set<number>();
   /** Methods that refuse. */
   readonly failing = new Set<string>();
   #listeners: ((id: string, how: "reboot" | "poweroff" | "crash") => void)[] = [];
@@ -197,7 +202,10 @@ export class MemoryHost implements Host {
   readonly names = {
     set: async (zones: ZoneFile[]): Promise<void> => {
       await this.#called("names.set", zones.map(({ name }) => name).join(" "));
-      this.zoneFiles = zones;
+      const bad = zones.filter(({ text }) => text.includes(REFUSED_LABEL));
+      const before = this.zoneFiles.filter((old) => bad.some(({ name }) => name === old.name));
+      this.zoneFiles = [...zones.filter((zone) => !bad.includes(zone)), ...before];
+      if (bad.length > 0) throw new ZonesRefused(new Map(bad.map(({ name }) => [name, "a bad record"])));
     },
   };
 
@@ -220,6 +228,8 @@ export class MemoryHost implements Host {
   readonly loadBalancers = {
     set: async (balancer: LoadBalancerSpec): Promise<void> => {
       await this.#called("loadBalancers.set", balancer.id);
+      const refused = balancer.services.find(({ listenPort: port }) => this.refusedPorts.has(port));
+      if (refused) throw new HostError(`port ${refused.listenPort} is taken`, "Ask the test.");
       this.balancersById.set(balancer.id, balancer);
     },
     remove: async (id: string): Promise<void> => {

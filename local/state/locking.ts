@@ -1,0 +1,22 @@
+/** Commands during which a server is `locked`: another one of them is refused meanwhile. */
+export const locking: ReadonlySet<string> = new Set([
+  "add_to_placement_group",
+  "assign_primary_ip",
+  "attach_to_network",
+  "attach_volume",
+  "change_alias_ips",
+  "change_server_type",
+  "create_image",
+  "create_server",
+  "delete_server",
+  "detach_from_network",
+  "detach_volume",
+  "reboot_server",
+  "rebuild_server",
+  "remove_from_placement_group",
+  "reset_server",
+  "shutdown_server",
+  "start_server",
+  "stop_server",
+  "unassign_primary_ip",
+]);
