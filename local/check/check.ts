@@ -8,6 +8,7 @@ import { State } from "../state/database.js";
 import { checkLoadBalancers } from "./balancers.js";
 import { checkLeftovers } from "./leftovers.js";
 import { busyResources, type Difference, type Look } from "./look.js";
+import { checkNames } from "./names.js";
 import { checkNetworks } from "./networks.js";
 import { checkServers } from "./servers.js";
 import { checkState } from "./state.js";
@@ -21,7 +22,7 @@ export interface CheckResult {
   /** What was not judged because an action is changing it, e.g. "server:10000000007". */
   busy: string[];
   /** How many of each kind were compared. */
-  counts: Record<"servers" | "networks" | "volumes" | "load balancers", number>;
+  counts: Record<"servers" | "networks" | "volumes" | "load balancers" | "zones", number>;
 }
 
 /** After a first look that found something, how long until the next ones, in milliseconds. */
@@ -29,23 +30,25 @@ const LOOK_AGAIN_MS = [400, 1200, 2500];
 
 /**
  * Compares what the state (SQLite) says with what is on this computer: processes, namespaces, interfaces, addresses,
- * routes, firewall rules, control groups, mounts, loop devices, HAProxy, files. Changes nothing, and needs no running
+ * routes, firewall rules, control groups, mounts, loop devices, HAProxy, name server, files. Changes nothing, and needs no running
  * server. What only one of several looks finds was a change on its way, and is not told.
  *
  * @param stateFile path of the instance's database
  * @param patience for how long, in milliseconds, to wait for actions that are under way
+ * @param lookAgainMs after a look that found something, how long until the next ones
  */
 export async function checkInstance(
   instance: Instance,
   stateFile: string,
   patience = 0,
+  lookAgainMs = LOOK_AGAIN_MS,
 ): Promise<CheckResult> {
   const state = new State(stateFile, "read");
   try {
     const waitingEnds = performance.now() + patience;
     while (performance.now() < waitingEnds && busyResources(state).size > 0) await sleep(100);
     let result = await lookOnce(instance, state);
-    for (const pause of LOOK_AGAIN_MS) {
+    for (const pause of lookAgainMs) {
       if (result.differences.length === 0) break;
       await sleep(pause);
       const next = await lookOnce(instance, state);
@@ -80,6 +83,7 @@ async function lookOnce(instance: Instance, state: State): Promise<CheckResult> 
     checkServers(look),
     checkNetworks(look),
     checkLoadBalancers(look),
+    checkNames(look),
     checkWorld(look),
     checkLeftovers(look),
   ]);
@@ -92,6 +96,7 @@ async function lookOnce(instance: Instance, state: State): Promise<CheckResult> 
       networks: count("networks"),
       volumes: count("volumes"),
       "load balancers": count("load_balancers"),
+      zones: count("zones"),
     },
   };
 }

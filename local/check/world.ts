@@ -11,6 +11,15 @@ export async function checkWorld(look: Look): Promise<void> {
   const { instance } = look;
   const subject = "the world";
   if (!namespaceExists(instance.world)) return look.differ(subject, "its network namespace is not there");
+  const { ipv4Range, ipv6Range } = instance.addresses;
+  for (const [family, range] of [
+    ["-4", ipv4Range],
+    ["-6", ipv6Range],
+  ] as const) {
+    const ways = await ipJson<{ dev?: string }>(undefined, [family, "route", "show", range]);
+    if (!ways.some(({ dev }) => dev === instance.world))
+      look.differ(subject, `this computer's route to ${range} is missing`);
+  }
   if ([...look.busy].some((one) => /^(server|load_balancer|firewall|floating_ip|primary_ip):/.test(one)))
     return;
   const stations = await readStations(instance);
