@@ -69,8 +69,9 @@ export async function up(options: UpOptions): Promise<void> {
         }
         await ensureStack(pulumi);
         if (options.stage !== undefined) await goToStage(context.session!, options.stage);
-        await refuseMidway(context.session!, settings.joining);
+        // In the middle of a move its machines are asked, so they have to run.
         context.mended = await recover(context.session!, report);
+        await refuseMidway(context.session!, settings.joining);
         await lookAtWhatIsThere(pulumi, report);
         await keepBundle();
         if (options.release === "latest") await releaseHold(context.session!);
