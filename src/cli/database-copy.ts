@@ -16,6 +16,8 @@ export interface Carry extends Switch {
   fronts: readonly Steps[];
   /** Whether somebody wants to stop; asked where there is a way back. */
   interrupted: () => boolean;
+  /** Told when there is no way back from now on. */
+  ending: () => void;
 }
 
 export interface Carried {
@@ -40,10 +42,13 @@ export async function carryDatabase(move: Carry): Promise<Carried> {
   const [old, next] = await Promise.all([source.status(), target.status()]);
   requireWay(move, old, next);
   const started = performance.now();
-  report(says.shut);
-  await onFronts(move, "on");
   const earlier = next.state === "reserved" && old.state === "read-only" && next.accepted === old.by;
-  const result = old.state === "fenced" ? {} : await copyAndEnd(move, earlier ? old.by : undefined);
+  let result = {};
+  if (old.state === "fenced") {
+    move.ending();
+    report(says.shut);
+    await onFronts(move, "on");
+  } else result = await copyAndEnd(move, earlier ? old.by : undefined);
   report(says.open);
   const ended = await source.status();
   if (ended.state !== "fenced") throw refused(move, `the old database is ${ended.state} after it has ended`);
@@ -75,6 +80,8 @@ async function copyAndEnd(move: Carry, earlier: string | undefined): Promise<Omi
   const done: Omit<Carried, "closedMillis"> = {};
   let accepted = earlier !== undefined;
   try {
+    report(says.shut);
+    await onFronts(move, "on");
     if (!accepted) {
       report(says["make-read-only"]);
       if ((await source.status()).state === "primary") await source.step("drain");
@@ -92,23 +99,51 @@ async function copyAndEnd(move: Carry, earlier: string | undefined): Promise<Omi
       accepted = true;
       await copying.target.step("accept", run);
     }
+    move.ending();
     report(says.end);
     await holdingQueries(move, () => copying.source.step("end", run));
     return done;
   } catch (error) {
-    report("going back to the old database");
-    // First nobody can open the copy any more, then the old database may accept writes again. What cannot be undone now
-    // keeps the shop closed, until a second run goes on or `--abort` undoes it.
-    if (accepted) await copying.target.step("release", run);
-    try {
-      await source.step("unfence", run);
-      await copying.source.step("reopen", run);
-    } finally {
-      await onPools(move, "resume");
-    }
-    await onFronts(move, "off");
-    throw error;
+    throw await goBack(move, run, accepted, error);
   }
+}
+
+/**
+ * Opens the shop on the old database, which has not been replaced. What cannot be undone now keeps the shop closed, until a
+ * second run goes on or `--abort` undoes it.
+ * @returns the error to throw, with what could not be undone
+ */
+async function goBack(move: Carry, run: string, accepted: boolean, error: unknown): Promise<unknown> {
+  const { source, copying, report } = move;
+  report("going back to the old database");
+  const failures: Error[] = [];
+  const undo = async (work: () => Promise<unknown>) => {
+    try {
+      await work();
+    } catch (failure) {
+      failures.push(failure as Error);
+    }
+  };
+  // First nobody can open the copy any more, then the old database may accept writes again, then the shop is open.
+  await undo(async () => {
+    if (accepted) await copying.target.step("release", run);
+    await source.step("unfence", run);
+    await copying.source.step("reopen", run);
+  });
+  await undo(() => onPools(move, "resume"));
+  if (failures.length === 0) await undo(() => onFronts(move, "off"));
+  if (failures.length === 0 || !(error instanceof Error)) return error;
+  const remedy = error instanceof CliError ? error.remedy : "";
+  return new CliError(
+    [
+      error.message,
+      ...failures.map(({ message }) => `on the way back: ${message}`),
+      "The shop is still closed.",
+    ].join("\n"),
+    `${remedy} To open the shop: run the same command again, or undo the move with --abort.`.trimStart(),
+    error instanceof CliError ? error.exitCode : ExitCode.failed,
+    { cause: error },
+  );
 }
 
 async function holdingQueries(move: Carry, work: () => Promise<unknown>): Promise<void> {
@@ -121,7 +156,7 @@ async function holdingQueries(move: Carry, work: () => Promise<unknown>): Promis
 function goOn({ interrupted }: Carry): void {
   if (!interrupted()) return;
   throw new CliError(
-    "interrupted: the shop is open again, on its old database",
+    "interrupted before the old database had ended",
     "Run the same command again, or undo the rest with --abort.",
     ExitCode.interrupted,
   );

@@ -4,7 +4,7 @@ import { machineNamed } from "../topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { keepConnections, type SshAccess, sshAccess } from "./commands/ssh.js";
 import { type Carried, carryDatabase } from "./database-copy.js";
-import { putBack, untilFollows } from "./database-follow.js";
+import { type Follow, putBack, untilFollows } from "./database-follow.js";
 import { DatabaseMachine } from "./database-machine.js";
 import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
 import { switchDatabase, type Switched } from "./database-switch.js";
@@ -138,12 +138,24 @@ function carryStep(evolution: Evolution, settings: Settings): Step<Progress> {
     run: async (context, report, retitle) => {
       const access = await keepConnections(await sshAccess(context.session!));
       let interrupts = 0;
+      let ending = false;
       const note = (times: number) => {
         interrupts = times;
         if (times >= 3) process.exit(ExitCode.interrupted);
-        report("going back to the old database as soon as this is done");
+        report(
+          ending
+            ? "the old database is ended: finishing, which takes seconds"
+            : "going back to the old database as soon as this is done",
+        );
       };
-      const move = { ...sidesOf(evolution, settings, access), report, interrupted: () => interrupts > 0 };
+      const move = {
+        ...sidesOf(evolution, settings, access),
+        report,
+        interrupted: () => interrupts > 0,
+        ending: () => {
+          ending = true;
+        },
+      };
       try {
         context.carried = await interruptible(note, () => carryDatabase(move));
       } finally {
@@ -184,11 +196,32 @@ export function finishSteps(evolution: Evolution, settings: Settings): Step<Prog
         }
         if (!moves || !(await hasServer(session!, moves.from))) return;
         const access = await sshAccess(session!);
-        if (await hasDatabase(access, moves.from)) await new DatabaseSide(access, moves.from).step("forget");
+        if (!(await hasDatabase(access, moves.from))) return;
+        await removeOld({
+          source: new DatabaseSide(access, moves.from),
+          target: new DatabaseSide(access, moves.to),
+        });
       },
     },
     upStep(`Stage ${to}, nothing of ${from} (pulumi up)`, evolution.settings.finished),
   ];
+}
+
+/** @throws CliError (refused) unless the database that has taken over answers: the old one is what is left otherwise */
+export async function removeOld({ source, target }: Pick<Follow, "source" | "target">): Promise<void> {
+  let { state } = await target.status();
+  if (state === "stopped") {
+    await target.step("start");
+    ({ state } = await target.status());
+  }
+  if (state !== "primary") {
+    throw new CliError(
+      `the database of ${target.machine} is ${state}: the old one on ${source.machine} was not removed`,
+      `Bring it back first: ./dukaan ssh ${target.machine} -- /usr/local/lib/dukaan/database status; docs/runbooks/restore.md`,
+      ExitCode.refused,
+    );
+  }
+  await source.step("forget");
 }
 
 export function upStep(title: string, settings: Evolution["settings"]["during"]): Step<Progress> {

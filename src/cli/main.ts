@@ -85,7 +85,12 @@ program
   )
   .addOption(new Option("--abort", "undo a move that has not switched yet").conflicts("finish"))
   .addOption(new Option("--finish", "remove what was kept of the stage before").conflicts("acceptDataLoss"))
-  .addOption(new Option("--accept-data-loss", "old server lost: delete it, use the copy").conflicts("abort"))
+  .addOption(
+    new Option(
+      "--accept-data-loss",
+      "old server lost: delete it, use the copy; with --abort: new server lost",
+    ),
+  )
   .option("--over-budget", "real clouds: go above dukaan:monthlyBudget")
   .option("-y, --yes", "real clouds: do not ask before moving anything")
   .addOption(jsonOption())

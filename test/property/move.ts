@@ -1,5 +1,6 @@
 import type { DatabaseStatus } from "../../src/evolve/databases.js";
 import { type Side, type Steps, MachineSilent } from "../../src/cli/database-side.js";
+import { CliError } from "../../src/cli/errors.js";
 
 /** What goes wrong at one of a move's calls to a machine. */
 export type Fault =
@@ -40,6 +41,7 @@ export class ShopInMotion {
   #paused = false;
   #leadsTo: "old" | "next" = "old";
   #alive = true;
+  #twoAcceptedWrites = false;
 
   /** @param turn awaited before each call, so that two commands can be at work at the same time */
   constructor(
@@ -72,9 +74,19 @@ export class ShopInMotion {
     this.#faults = new Map();
   }
 
+  /** Whether two databases could be written to at any time until now. */
+  get twoAcceptedWrites(): boolean {
+    return this.#twoAcceptedWrites;
+  }
+
+  /** How many calls were made to machines. */
+  get calls(): number {
+    return this.#calls;
+  }
+
   /** Both may be written to only if both run, and neither is a standby. */
-  get twoAcceptWrites(): boolean {
-    return [this.old, this.next].every(({ running, standby }) => running && !standby);
+  #look(): void {
+    this.#twoAcceptedWrites ||= [this.old, this.next].every(({ running, standby }) => running && !standby);
   }
 
   #side(machine: string, database: Database): Side {
@@ -97,15 +109,25 @@ export class ShopInMotion {
     const fault = this.#faults.get(this.#calls++);
     if (fault === "watchdog") this.#paused = false;
     if (fault === "power cut") this.#cutPower();
+    this.#look();
     if (fault === "killed before") this.#alive = false;
     if (fault === "silent before") throw new MachineSilent(machine);
     if (!this.#alive) throw new Killed();
-    const result = effect();
+    const result = this.#done(effect);
     this.#order();
     if (fault === "killed after") this.#alive = false;
     if (fault === "silent after") throw new MachineSilent(machine);
     if (!this.#alive) throw new Killed();
     return result;
+  }
+
+  /** What an effect changes may count although it fails. */
+  #done<T>(effect: () => T): T {
+    try {
+      return effect();
+    } finally {
+      this.#look();
+    }
   }
 
   #order(): void {
@@ -144,27 +166,27 @@ export class ShopInMotion {
   }
 
   #step(database: Database, [name = "", first, second]: string[]): string {
-    if (database.gone && name !== "forget") throw new Error("there is no database");
+    if (database.gone && name !== "forget") throw failed("there is no database");
     switch (name) {
       case "position":
         return String(database.orders.length);
       case "await":
-        if (database.orders.length < Number(first)) throw new Error(`has not come to ${first}`);
+        if (database.orders.length < Number(first)) throw failed(`has not come to ${first}`);
         return "";
       case "fence":
-        if (database.fence !== undefined && database.fence !== first) throw new Error("another run");
+        if (database.fence !== undefined && database.fence !== first) throw failed("another run");
         database.fence = first!;
         if (database.running) database.clean = true;
         database.running = false;
-        if (!database.clean) throw new Error("not ended cleanly");
+        if (!database.clean) throw failed("not ended cleanly");
         return String(database.orders.length);
       case "adopt":
-        if (database.fence !== second) throw new Error("another run");
+        if (database.fence !== second) throw failed("another run");
         database.fence = first!;
         return "";
       case "unfence":
         if (database.fence === undefined) return "";
-        if (database.fence !== first) throw new Error("another run");
+        if (database.fence !== first) throw failed("another run");
         delete database.fence;
         database.running = true;
         this.#replicate();
@@ -177,7 +199,7 @@ export class ShopInMotion {
         database.standby = false;
         return "";
       case "forget":
-        if (database.asked) throw new Error("asked to take over");
+        if (database.asked) throw failed("asked to take over");
         Object.assign(database, { gone: true, running: false, orders: [] });
         return "";
       case "drain":
@@ -196,4 +218,9 @@ export class ShopInMotion {
     }
     return "";
   }
+}
+
+/** What a step on a machine fails with. */
+function failed(said: string): CliError {
+  return new CliError(said, "");
 }

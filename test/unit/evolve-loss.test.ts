@@ -2,23 +2,11 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MachineBusy, MachineSilent, type Side } from "../../src/cli/database-side.js";
 import { CliError } from "../../src/cli/errors.js";
 import { lookAtLoss, takeOverAlone } from "../../src/cli/evolution-loss.js";
-import type { DatabaseStatus, Running } from "../../src/evolve/databases.js";
 
-// When the old database of a move counts as lost, and what is done then. Each answer of the old machine is one of these;
-// the last one is repeated.
+import { primary, sideThat, standby } from "./scripted-side.js";
 
-const standby: Running = {
-  state: "standby",
-  system: "7",
-  timeline: 1,
-  streaming: false,
-  asked: false,
-  position: "0/5000000",
-  lastCommit: null,
-  heard: null,
-  oldest: "000000010000000000000003",
-};
-const primary: Running = { ...standby, state: "primary" };
+// When the old database of a move counts as lost, and what is done then.
+
 const stopped = { state: "stopped", starting: false, standby: false, asked: false } as const;
 const none = { state: "none" } as const;
 const silent = new MachineSilent("old-1");
@@ -41,45 +29,20 @@ const server = {
 };
 const asked = { to: "split", report: () => undefined, patience: 50, interval: 1 };
 
-/** @param failures by step, what it fails with */
-function side(
-  machine: string,
-  answers: readonly (DatabaseStatus | Error)[],
-  failures: Record<string, Error> = {},
-): Side {
-  const left = [...answers];
-  return {
-    machine,
-    status: async () => {
-      const answer = left.length > 1 ? left.shift()! : left[0]!;
-      if (answer instanceof Error) throw answer;
-      return answer;
-    },
-    step: async (name = "") => {
-      if (failures[name]) throw failures[name];
-      done.push(`${machine} ${name}`);
-      return "";
-    },
-    checksums: () => {
-      throw new Error("nothing is compared");
-    },
-  };
-}
-
 function sides(old: Side) {
-  return { source: old, target: side("new-1", [standby]), pools: [], host: "10.0.0.2" };
+  return { source: old, target: sideThat(done, "new-1", [standby]), pools: [], host: "10.0.0.2" };
 }
 
 describe("an old database that is said to be lost", () => {
   it.each([1, 5])("is not, when its server answers after %i silences", async (silences) => {
-    const old = side("old-1", [...Array.from({ length: silences }, () => silent), primary]);
+    const old = sideThat(done, "old-1", [...Array.from({ length: silences }, () => silent), primary]);
     const loss = lookAtLoss(sides(old), server, { ...asked, patience: 60_000 });
     await expect(loss).rejects.toThrow("nothing needs to be lost");
     expect(done).toEqual([]);
   });
 
   it("is lost when its server stays silent, and goes with it before the copy takes over", async () => {
-    const both = sides(side("old-1", [silent]));
+    const both = sides(sideThat(done, "old-1", [silent]));
     const said: string[] = [];
     const loss = await lookAtLoss(both, server, { ...asked, report: (line) => said.push(line) });
     expect(said[0]).toMatch(/the cloud has the server of old-1, which does not answer/);
@@ -91,26 +54,29 @@ describe("an old database that is said to be lost", () => {
 
   it("is lost at once when its cloud has no server any more", async () => {
     serverIsThere = false;
-    const loss = await lookAtLoss(sides(side("old-1", [silent])), server, { ...asked, patience: 600_000 });
+    const loss = await lookAtLoss(sides(sideThat(done, "old-1", [silent])), server, {
+      ...asked,
+      patience: 600_000,
+    });
     expect(loss.old).toBe("silent");
   });
 
   it("is not lost any more when it answers while somebody is asked", async () => {
-    const both = sides(side("old-1", [primary]));
+    const both = sides(sideThat(done, "old-1", [primary]));
     const loss = { old: "silent", told: "" } as const;
     await expect(takeOverAlone(both, server, loss, asked)).rejects.toThrow("nothing needs to be lost");
     expect(done).toEqual([]);
   });
 
   it("is not lost when it starts", async () => {
-    const old = side("old-1", [stopped, primary]);
+    const old = sideThat(done, "old-1", [stopped, primary]);
     await expect(lookAtLoss(sides(old), server, asked)).rejects.toThrow("nothing needs to be lost");
     expect(done).toEqual(["old-1 start"]);
   });
 
   it("is not lost while it recovers, however long that takes", async () => {
     const start = new CliError("old-1: PostgreSQL does not start", "");
-    const old = side("old-1", [stopped, { ...stopped, starting: true }], { start });
+    const old = sideThat(done, "old-1", [stopped, { ...stopped, starting: true }], { start });
     await expect(lookAtLoss(sides(old), server, asked)).rejects.toThrow("it recovers");
     expect(done).toEqual([]);
   });
@@ -118,14 +84,14 @@ describe("an old database that is said to be lost", () => {
   it.each([silent, new MachineBusy("old-1", "another step is at work")])(
     "is not lost because nobody knows whether it starts: %s",
     async (start) => {
-      const old = side("old-1", [stopped], { start });
+      const old = sideThat(done, "old-1", [stopped], { start });
       await expect(lookAtLoss(sides(old), server, asked)).rejects.toBe(start);
     },
   );
 
   it("is lost when it fails to start, and is ended before the copy takes over", async () => {
     const failures = { start: new CliError("old-1: PostgreSQL does not start", "") };
-    const both = sides(side("old-1", [stopped], failures));
+    const both = sides(sideThat(done, "old-1", [stopped], failures));
     const loss = await lookAtLoss(both, server, asked);
     expect(loss.old).toBe("stopped");
     await takeOverAlone(both, server, loss, asked);
@@ -134,17 +100,17 @@ describe("an old database that is said to be lost", () => {
 
   it("keeps its copy waiting when it cannot be ended", async () => {
     const fence = new MachineBusy("old-1", "another step is at work");
-    const both = sides(side("old-1", [stopped], { fence }));
+    const both = sides(sideThat(done, "old-1", [stopped], { fence }));
     await expect(takeOverAlone(both, server, { old: "stopped", told: "" }, asked)).rejects.toBe(fence);
     expect(done).toEqual([]);
   });
 
   it("is lost when its machine was made anew without it", async () => {
-    expect((await lookAtLoss(sides(side("old-1", [none])), server, asked)).old).toBe("none");
+    expect((await lookAtLoss(sides(sideThat(done, "old-1", [none])), server, asked)).old).toBe("none");
   });
 
   it("is not given up for a machine that has no copy", async () => {
-    const both = { ...sides(side("old-1", [silent])), target: side("new-1", [none]) };
+    const both = { ...sides(sideThat(done, "old-1", [silent])), target: sideThat(done, "new-1", [none]) };
     await expect(lookAtLoss(both, server, asked)).rejects.toThrow("it is no copy that could take over");
     expect(done).toEqual([]);
   });

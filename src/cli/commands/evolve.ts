@@ -54,7 +54,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   if (!options.overBudget && !options.abort && !options.finish) requireBudgetToEvolve(settings, evolution);
   requireSomebody(stack, options);
   // What is lost is only known once both machines were asked.
-  if (look.length === 0) await requireConsent(stack, describeEvolution(evolution), options);
+  if (look.length === 0) await requireConsent(stack, textOfMove(evolution, options), options);
   const open: Step<Progress> = {
     title: "Tools and cloud",
     run: async (context, report) => {
@@ -94,7 +94,7 @@ function stepsFor(
   settings: Settings,
   options: EvolveOptions,
 ): { look: Step<Progress>[]; steps: Step<Progress>[] } {
-  if (options.abort) return { look: [], steps: abortSteps(evolution, settings) };
+  if (options.abort) return { look: [], steps: abortSteps(evolution, settings, options) };
   if (options.finish) return { look: [], steps: finishSteps(evolution, settings) };
   if (options.acceptDataLoss) return lossSteps(evolution, settings);
   return { look: [], steps: moveSteps(evolution, settings) };
@@ -142,6 +142,12 @@ function requireSomebody(stack: StackContext, { yes }: EvolveOptions): void {
     "Run it on a terminal, or say --yes.",
     ExitCode.refused,
   );
+}
+
+function textOfMove(evolution: Evolution, { abort, acceptDataLoss }: EvolveOptions): string {
+  const { moves } = evolution;
+  if (!moves || !abort || !acceptDataLoss) return describeEvolution(evolution);
+  return `The server of ${moves.to} is lost: ${moves.from} goes on with what it has. Orders that ${moves.to} alone took are lost.\n`;
 }
 
 /** What is accepted, in the words of what was found. */

@@ -6,6 +6,7 @@
 #   pause        lets running transactions end and holds back new ones
 #   lead HOST    the database is there from now on, an address or the directory of a socket; then resumes
 #   resume       lets transactions through
+#   where        prints where the database is for it, an address or the directory of a socket
 set -eu
 cd / # postgres may not be where we were called from
 configuration=/etc/pgbouncer/pgbouncer.ini
@@ -59,6 +60,7 @@ resume)
   resume
   disarm
   ;;
+where) sed -n 's/^shop = host=\([^ ]*\).*/\1/p' "$configuration" ;;
 *)
   echo "unknown step $1" >&2
   exit 64
