@@ -66,11 +66,12 @@ export class AppServers extends pulumi.ComponentResource {
   constructor(name: string, args: AppServersArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:AppServers", name, {}, options);
     const sessionSecret = this.makeSessionSecret(name);
-    const ready = args.machines.map((machine) => [
+    const fronts = this.makeFronts(args);
+    const ready = args.machines.map((machine, index) => [
       args.database.ready,
       this.makePool(machine, args),
       this.makeGround(machine),
-      this.makeFront(machine, args),
+      fronts[index]!,
     ]);
     this.releases = this.rollOut(args, sessionSecret, ready);
     this.registerOutputs({});
@@ -107,7 +108,18 @@ export class AppServers extends pulumi.ComponentResource {
     return machine.role(this, apiRole.api(machine.about)).digest;
   }
 
-  private makeFront(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
+  /** One after the other: nginx closes its connections to balancers when it is reloaded, and one server at least must serve. */
+  private makeFronts(args: AppServersArgs): pulumi.Output<string>[] {
+    const fronts: pulumi.Output<string>[] = [];
+    for (const machine of args.machines) fronts.push(this.makeFront(machine, args, fronts.slice(-1)));
+    return fronts;
+  }
+
+  private makeFront(
+    machine: Machine,
+    args: AppServersArgs,
+    before: pulumi.Output<string>[],
+  ): pulumi.Output<string> {
     const own = isEntry(args.topology, "nginx") ? ownCertificate(machine, args.authority, this) : undefined;
     // The name leads to the first one alone, and authorities count what they sign for a name.
     const named = machine === args.machines[0] ? own : undefined;
@@ -118,7 +130,8 @@ export class AppServers extends pulumi.ComponentResource {
       balanced: this.makeWayForBalancers(machine, args),
       strictTransport: args.certificates !== undefined,
     });
-    return machine.role(this, definition, [machine.ready, ...(issued ? [issued.ready] : [])]).digest;
+    const after = [machine.ready, ...before, ...(issued ? [issued.ready] : [])];
+    return machine.role(this, definition, after).digest;
   }
 
   private makeWayForBalancers(
@@ -184,7 +197,9 @@ export class AppServers extends pulumi.ComponentResource {
         environment,
         credentials: credentials.filter((variable) => variable in environment),
         ...(machine === args.machines[0] && { migrate: ["migrate.mjs"] }),
-        ...(balanced && { rotation: { leave: [rotation, "leave", "120"], join: [rotation, "join"] } }),
+        ...(balanced && {
+          rotation: { leave: [rotation, "leave", "120"], join: [rotation, "join", "seen"] },
+        }),
         readySeconds: 30,
         after,
       },

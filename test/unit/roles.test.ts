@@ -158,6 +158,7 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/prepare-backups",
       "/usr/local/lib/dukaan/publish-socket",
       "/usr/local/lib/dukaan/release-servers",
+      "/usr/local/lib/dukaan/reload-haproxy",
       "/usr/local/lib/dukaan/restart-postgresql-if-needed",
       "/usr/local/lib/dukaan/restore-database",
       "/usr/local/lib/dukaan/rotation",

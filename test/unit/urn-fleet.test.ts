@@ -53,6 +53,15 @@ describe("resources of stage fleet", () => {
     }
   });
 
+  it("configure nginx on one server after the other, because a reload takes it out of rotation", async () => {
+    const fronts = (await fleet(3)).filter(({ name }) => name.endsWith("-nginx"));
+    expect(fronts.map(({ name }) => name)).toEqual(["app-1-nginx", "app-2-nginx", "app-3-nginx"]);
+    for (const [index, { dependencies }] of fronts.entries()) {
+      const earlier = fronts.slice(0, index).map(({ urn }) => urn);
+      expect(dependencies).toEqual(expect.arrayContaining(earlier.slice(-1)));
+    }
+  });
+
   it("put a server into the balancer's rotation when its release is there", async () => {
     const resources = await fleet(2);
     const balancer = resources.find(({ name }) => name === "edge-1-haproxy");

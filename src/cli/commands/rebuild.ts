@@ -5,6 +5,7 @@ import { unprotect } from "../protection.js";
 import { readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { recover } from "../recovery/recover.js";
+import { joinRotation, leaveRotation } from "../rotation.js";
 import { exportState, type StateResource } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { requireSettings } from "../settings.js";
@@ -53,6 +54,7 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         const urn = serverUrn(resources, machine);
         const token = await tokenFor(machine, stack, resources);
         if (settings.databaseVolume !== undefined) await turnDatabase("stop", context.session, machine);
+        await leaveRotation(context.session, machine, report);
         await unprotect(context.session, (resource) => resource.urn === urn);
         try {
           await runOperation(pulumi, "up", report, [
@@ -63,6 +65,7 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         } catch (error) {
           // Refused before anything was done to the server, its database goes on.
           if (settings.databaseVolume !== undefined) await turnDatabase("start", context.session, machine);
+          await joinRotation(context.session, machine);
           throw error;
         }
       },

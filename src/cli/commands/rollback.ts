@@ -1,10 +1,11 @@
-import { execa } from "execa";
+import { describeReturn, judgeReturn, type MachineReturn, type Returned } from "../going-back.js";
 import { CliError, ExitCode } from "../errors.js";
 import { query, readOutputs, runOperation } from "../pulumi.js";
+import { exportState } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
-import { machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
+import { askMachine, machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RollbackOptions {
   stack: string;
@@ -16,19 +17,14 @@ interface Progress {
   session?: Session;
   shop?: ShopOutputs;
   access?: SshAccess;
-  /** What serves on every machine after the switch. */
-  back?: Served;
-}
-
-interface Served {
-  release: string;
-  /** Digest of its bundle. */
-  bundle: string;
+  /** Which machines went back, and to what. */
+  back?: Returned;
 }
 
 /**
- * Goes back to the last good release. First the machines switch, with what they have, so that buyers are served whatever
- * else is broken; then it is recorded: the stack's settings hold the app at that bundle until `up --release latest`.
+ * Goes back to the last good release. First the machines switch, each with what it has, so that buyers are served whatever
+ * else is broken; then it is recorded: the stack's settings hold the app at that bundle until `up --release latest`. A
+ * machine that does not answer keeps no other from going back; it is named, and the exit code is 1.
  */
 export async function rollback(options: RollbackOptions): Promise<void> {
   const started = Date.now();
@@ -47,60 +43,80 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       title: "Machines go back",
       run: async (context, _report, retitle) => {
         const { access, shop } = context as Required<Progress>;
-        const served = await Promise.all(
+        const answers = await Promise.all(
           Object.entries(machinesRunning(access, "api")).map(([name, target]) =>
             goBack(access, name, target, shop.release),
           ),
         );
-        const [first] = served;
-        if (!first || served.some(({ bundle }) => bundle !== first.bundle))
-          throw new CliError(
-            `the machines do not agree on a release: ${served.map(({ release }) => release).join(", ")}`,
-            "Run it again, or deploy a release with ./dukaan up --release latest.",
-          );
-        context.back = first;
+        const outcome = judgeReturn(answers);
+        if ("refusal" in outcome) throw new CliError(outcome.refusal, outcome.remedy, ExitCode.failed);
+        context.back = outcome;
         switchedAfter = (Date.now() - started) / 1000;
-        retitle(`Release ${first.release} serves`);
+        retitle(`Release ${outcome.served.release} serves`);
       },
     },
     {
       title: "Recorded: the stack stays at this release",
       run: async (context, report) => {
         const { pulumi } = context.session!;
-        const hold = `dukaan:release=${context.back!.bundle}`;
-        const target = "**dukaan:index:Release::**";
-        await runOperation(pulumi, "up", report, ["--config", hold, "--target", target]);
+        const { served, silent } = context.back!;
+        const hold = `dukaan:release=${served.bundle}`;
+        const targets = await releasesBut(context.session!, silent);
+        const only = targets.flatMap(({ urn }) => ["--target", urn]);
+        await runOperation(pulumi, "up", report, ["--config", hold, ...only]);
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
+        // The stack tells what its first machine has, which may be one of those that did not answer.
+        const [recorded] = await releasesBut(context.session!, silent);
+        const active = recorded?.outputs?.["active"];
+        context.shop.release = typeof active === "string" ? active : served.release;
         await smokeTest(context.shop);
       },
     },
   ]);
-  const { shop } = progress as Required<Progress>;
+  const { shop, back } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
+  if (back.silent.length > 0) process.exitCode = ExitCode.failed;
   if (options.json) {
-    const result = { url: shop.url, release: shop.release, switchedAfter, seconds };
+    const left = back.silent;
+    const result = { url: shop.url, release: shop.release, switchedAfter, seconds, left };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
   process.stdout.write(
     `\nRelease ${shop.release} serves since ${switchedAfter.toFixed(1)} s after the start (${seconds.toFixed(1)} s in all).\n` +
-      "The stack stays at it; deploy what is built here with ./dukaan up --release latest.\n",
+      "The stack stays at it; deploy what is built here with ./dukaan up --release latest.\n" +
+      describeReturn(back),
   );
 }
 
-/** @throws CliError when the machine has no earlier release that gets ready; the one that serves goes on then */
-async function goBack(access: SshAccess, name: string, target: string, release: string): Promise<Served> {
-  const command = `/usr/local/lib/dukaan/fall-back-release back api ${release} 'rolled back by hand'`;
-  const result = await execa("ssh", [...access.options, target, command], { reject: false, stdin: "ignore" });
-  const [current, bundle] = result.stdout.trim().split("\t");
-  if (result.exitCode !== 0 || !current || !bundle) {
-    throw new CliError(
-      `${name} did not go back; it serves what it served before:\n  ${result.stderr.trim().replaceAll("\n", "\n  ")}`,
-      "Correct the app and run ./dukaan up.",
-      ExitCode.failed,
-    );
-  }
-  return { release: current, bundle };
+/** Has a machine go back; `served` is absent when it did not. */
+async function goBack(
+  access: SshAccess,
+  machine: string,
+  target: string,
+  release: string,
+): Promise<MachineReturn> {
+  const command = ["/usr/local/lib/dukaan/fall-back-release", "back", "api", release, "rolled back by hand"];
+  // One that is gone, or hangs, is given up before buyers wait for the others' record.
+  const patience = ["ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=2"];
+  const options = patience.flatMap((option) => ["-o", option]);
+  const { exitCode, stdout, stderr } = await askMachine(access, target, command, options);
+  const [current, bundle] = stdout.trim().split("\t");
+  return {
+    machine,
+    answered: exitCode !== 255,
+    said: stderr.trim(),
+    ...(exitCode === 0 && current && bundle && { served: { release: current, bundle } }),
+  };
+}
+
+/** The releases on all machines but these, as the state has them. */
+async function releasesBut({ pulumi }: Session, machines: readonly string[]) {
+  const { resources = [] } = (await exportState(pulumi)).deployment;
+  return resources.filter(
+    ({ type, urn }) =>
+      type === "dukaan:index:Release" && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
+  );
 }
 
 /** Allows what machines have gone back from to be deployed again, and takes the hold off the stack. */

@@ -14,6 +14,7 @@ import { ensureStack, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { lookAtWhatIsThere } from "../recovery/look.js";
 import { recover } from "../recovery/recover.js";
+import { resizeOneByOne } from "../resize.js";
 import { openSession, type Session } from "../session.js";
 import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
@@ -77,10 +78,10 @@ export async function up(options: UpOptions): Promise<void> {
         if (options.release === "latest") await releaseHold(context.session!);
         // What a machine went back from by itself is current in the state; only a look at the machine shows it.
         const more = options.release === "latest" ? ["--refresh"] : [];
-        context.changes =
-          stack.local || options.yes
-            ? await runOperation(pulumi, "up", report, more)
-            : await ask(pulumi, more);
+        const run = (targets: string[]) =>
+          stack.local || options.yes ? runOperation(pulumi, "up", report, targets) : ask(pulumi, targets);
+        await resizeOneByOne(context.session!, settings, report, run);
+        context.changes = await run(more);
         retitle(`Infrastructure: ${describe(context.changes)}`);
       },
     },

@@ -18,6 +18,7 @@ export interface StateResource {
   type: string;
   id?: string;
   inputs?: Record<string, unknown>;
+  outputs?: Record<string, unknown>;
   [key: string]: unknown;
 }
 

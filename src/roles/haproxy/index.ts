@@ -84,6 +84,12 @@ export function haproxy(args: HaproxyArgs): RoleDefinition {
         ...root,
       },
       {
+        path: "/usr/local/lib/dukaan/reload-haproxy",
+        content: renderTemplate(`${here}/reload.sh`),
+        ...root,
+        mode: "0755",
+      },
+      {
         path: "/usr/local/lib/dukaan/release-servers",
         content: renderTemplate(`${here}/release-servers.sh`),
         ...root,

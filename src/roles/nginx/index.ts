@@ -102,6 +102,15 @@ export function nginx(args: NginxArgs): RoleDefinition {
   };
 }
 
+/** Who looks at a server says so in the field `Host`. */
+const balancerHost = "balancer";
+
+/**
+ * Until balancers have seen, with what HAProxy is set to (src/roles/haproxy/haproxy.cfg): that a server leaves, that one is
+ * back which left by itself, and that one is back which was lost.
+ */
+const seenAfter = { leaveSeconds: 0.8, joinSeconds: 0.5, returnSeconds: 7 };
+
 const unitFolder = "/etc/systemd/system/nginx.service.d";
 
 function publicFiles(
@@ -141,7 +150,11 @@ function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]>
     ...certificateFiles("balanced", args),
     {
       path: "/usr/local/lib/dukaan/rotation",
-      content: renderTemplate(`${here}/rotation.sh`),
+      content: renderTemplate(`${here}/rotation.sh`, {
+        ...seenAfter,
+        host: balancerHost,
+        url: `https://${address}:${port}/rotation`,
+      }),
       ...root,
       mode: "0755",
     },

@@ -1,0 +1,81 @@
+/** What machines say that were to go back to an earlier release, and what follows from it. Pure. */
+
+/** A release that serves on a machine. */
+export interface Served {
+  release: string;
+  /** Digest of its bundle. */
+  bundle: string;
+}
+
+/** What became of one machine. */
+export interface MachineReturn {
+  machine: string;
+  /** Whether it could be reached at all. */
+  answered: boolean;
+  /** What it serves now; absent: it did not go back, and serves what it served before. */
+  served?: Served;
+  /** Its own words. */
+  said: string;
+}
+
+/** Machines went back. */
+export interface Returned {
+  served: Served;
+  /** Names of the machines that could not be reached. */
+  silent: string[];
+  /** Names of those that have nothing to go back to: they get the release when it is recorded. */
+  without: string[];
+}
+
+/** What to do when nothing went back, or each to something else. */
+export interface NotReturned {
+  refusal: string;
+  remedy: string;
+}
+
+/**
+ * Decides what a rollback has come to. Machines that do not answer, or have no earlier release, keep no others from it;
+ * but those that went back must agree.
+ */
+export function judgeReturn(answers: readonly MachineReturn[]): Returned | NotReturned {
+  const went = answers.filter((answer) => answer.served !== undefined);
+  const [first] = went;
+  if (first?.served === undefined) {
+    const lines = answers.map(({ machine, answered, said }) =>
+      `${machine} ${answered ? "did not go back; it serves what it served before" : "does not answer"}:\n${said}`.replaceAll(
+        "\n",
+        "\n  ",
+      ),
+    );
+    return { refusal: lines.join("\n"), remedy: "Correct the app and run ./dukaan up." };
+  }
+  const { served } = first;
+  if (went.some((answer) => answer.served?.bundle !== served.bundle)) {
+    const each = went.map((answer) => `${answer.machine} ${answer.served?.release}`).join(", ");
+    return {
+      refusal: `the machines do not agree on a release: ${each}`,
+      remedy: "Run it again, or deploy a release with ./dukaan up --release latest.",
+    };
+  }
+  const others = answers.filter((answer) => answer.served === undefined);
+  return {
+    served,
+    silent: others.filter(({ answered }) => !answered).map(({ machine }) => machine),
+    without: others.filter(({ answered }) => answered).map(({ machine }) => machine),
+  };
+}
+
+/** What a person has to know of the machines that did not go back by themselves; empty when all did. */
+export function describeReturn({ silent, without }: Returned): string {
+  return [
+    ...(without.length === 0
+      ? []
+      : [
+          `Sent to ${without.join(", ")}, where no earlier release was: it switched later than the others.\n`,
+        ]),
+    ...silent.map(
+      (machine) =>
+        `ATTENTION: ${machine} does not answer and was left. If it comes back it serves what it had, until ./dukaan up brings it this release.\n`,
+    ),
+  ].join("");
+}

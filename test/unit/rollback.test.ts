@@ -1,0 +1,43 @@
+import { describe, expect, it } from "vitest";
+import { describeReturn, judgeReturn, type MachineReturn } from "../../src/cli/going-back.js";
+
+const served = { release: "old", bundle: "b".repeat(64) };
+const went = (machine: string, at = served): MachineReturn => ({
+  machine,
+  answered: true,
+  served: at,
+  said: "",
+});
+const silent = (machine: string): MachineReturn => ({ machine, answered: false, said: "no route to host" });
+const without = (machine: string): MachineReturn => ({ machine, answered: true, said: "no earlier release" });
+
+describe("a rollback", () => {
+  it("names the machines that do not answer, and those that had nothing to go back to", () => {
+    const back = judgeReturn([went("app-1"), silent("app-2"), without("app-3"), went("app-4")]);
+    expect(back).toEqual({ served, silent: ["app-2"], without: ["app-3"] });
+    const said = describeReturn({ served, silent: ["app-2"], without: ["app-3"] });
+    expect(said).toMatch(/Sent to app-3/);
+    expect(said).toMatch(/app-2 does not answer and was left.*\.\/dukaan up/);
+  });
+
+  it("has nothing to add when all went back", () => {
+    const back = judgeReturn([went("app-1"), went("app-2")]);
+    expect(back).toEqual({ served, silent: [], without: [] });
+    expect(describeReturn({ served, silent: [], without: [] })).toBe("");
+  });
+
+  it("is refused with every machine's own words when none went back", () => {
+    const refused = judgeReturn([without("app-1"), silent("app-2")]);
+    expect(refused).toHaveProperty("refusal");
+    expect(Object.values(refused).join("\n")).toMatch(
+      /app-1 did not go back.*\n {2}no earlier release\napp-2 does not answer:\n {2}no route to host/,
+    );
+  });
+
+  it("is refused when machines went back to different bundles", () => {
+    const other = { release: "older", bundle: "c".repeat(64) };
+    expect(judgeReturn([went("app-1"), silent("app-2"), went("app-3", other)])).toMatchObject({
+      refusal: "the machines do not agree on a release: app-1 old, app-3 older",
+    });
+  });
+});
