@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
-import { type CertificateAuthority, Release } from "../providers/dukaan/sdk.js";
+import {
+  type CertificateAuthority,
+  Release,
+  type ReleaseArgs,
+  ReleaseCandidate,
+} from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { type BalancedArgs, nginx } from "../src/roles/nginx/index.js";
@@ -9,7 +14,7 @@ import type { Settings } from "../src/settings/schema.js";
 import { poolSize } from "../src/topology/connections.js";
 import { addressesOf } from "../src/topology/firewall.js";
 import { isEntry, type Topology } from "../src/topology/topology.js";
-import { balancedPort } from "../stacks/fleet.js";
+import { balancedPort, managedBalancer, managedPort } from "../stacks/fleet.js";
 import type { Database } from "./database.js";
 import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
@@ -24,6 +29,14 @@ const credentials = [
   "IMAGES_ACCESS_KEY",
   "IMAGES_SECRET_KEY",
 ];
+
+/** Arguments of the release's Node.js. */
+const migration = ["migrate.mjs"];
+
+/** A release but for its place among the others. */
+type AboutRelease = Omit<ReleaseArgs, "after" | "migrate" | "rotation" | "standbySeconds">;
+
+const balancerServices = ["haproxy", managedBalancer];
 
 /** Takes a machine out of the balancers' rotation, and puts it back; see src/roles/nginx. */
 const rotation = "/usr/local/lib/dukaan/rotation";
@@ -43,13 +56,17 @@ export interface AppServersArgs {
   images: Settings["images"];
   /** How sign-in codes reach merchants. */
   sms: Settings["sms"];
+  /** One machine after the other, or all of them at once when it is good on all. */
+  rollout: Settings["rollout"];
   /** The bundled app and the Node.js that runs it, on this computer. */
   artifacts: Artifacts;
   /**
-   * Certificates that browsers know, for the public's way in; they are then told to use HTTPS only, for a year.
+   * Certificates that browsers know, where the public's way in is here.
    * @default the stack's own authority signs
    */
   certificates?: PublicCertificate | undefined;
+  /** Tell browsers to come by HTTPS only, for a year: where they know the certificate, whoever shows it. */
+  strictTransport: boolean;
 }
 
 /**
@@ -128,7 +145,7 @@ export class AppServers extends pulumi.ComponentResource {
       cores: machine.about.cores,
       public: issued ?? own,
       balanced: this.makeWayForBalancers(machine, args),
-      strictTransport: args.certificates !== undefined,
+      strictTransport: args.strictTransport,
     });
     const after = [machine.ready, ...before, ...(issued ? [issued.ready] : [])];
     return machine.role(this, definition, after).digest;
@@ -138,38 +155,90 @@ export class AppServers extends pulumi.ComponentResource {
     { about }: Machine,
     { topology, internalAuthority }: AppServersArgs,
   ): BalancedArgs | undefined {
+    const address = about.privateAddress;
+    const provided = addressesOf(topology, about, [managedBalancer], ["nginx"]);
+    if (provided.length > 0) return { address, port: managedPort, balancers: provided };
     const balancers = addressesOf(topology, about, ["haproxy"], ["nginx"]);
     if (balancers.length === 0) return undefined;
-    const { certificate, privateKey } = internalCertificate(about, "balanced", internalAuthority, this);
-    return { address: about.privateAddress, port: balancedPort, balancers, certificate, privateKey };
+    const tls = internalCertificate(about, "balanced", internalAuthority, this);
+    return { address, port: balancedPort, balancers, tls };
+  }
+
+  private rollOut(
+    args: AppServersArgs,
+    sessionSecret: pulumi.Output<string>,
+    ready: readonly pulumi.Output<string>[][],
+  ): Map<Machine, pulumi.Output<string>> {
+    const about = args.machines.map((machine) => this.aboutRelease(machine, args, sessionSecret));
+    return args.rollout === "rolling" ? this.roll(args, about, ready) : this.switchAtOnce(args, about, ready);
   }
 
   /**
    * One machine after the other: a release that does not get ready, or is bad at once, is met on the first alone. That
    * one migrates the database for all of them.
    */
-  private rollOut(
-    args: AppServersArgs,
-    sessionSecret: pulumi.Output<string>,
+  private roll(
+    { machines, topology }: AppServersArgs,
+    about: readonly AboutRelease[],
     ready: readonly pulumi.Output<string>[][],
   ): Map<Machine, pulumi.Output<string>> {
     const releases = new Map<Machine, pulumi.Output<string>>();
-    for (const [index, machine] of args.machines.entries()) {
+    for (const [index, machine] of machines.entries()) {
       const before = [...releases.values()].slice(-1);
-      const after = [...(ready[index] ?? []), ...before];
-      releases.set(machine, this.makeRelease(machine, args, sessionSecret, after));
+      const balanced = addressesOf(topology, machine.about, balancerServices, ["nginx"]).length > 0;
+      const release = this.makeRelease(machine, {
+        ...about[index]!,
+        ...(index === 0 && { migrate: migration }),
+        ...(balanced && {
+          rotation: { leave: [rotation, "leave", "120"], join: [rotation, "join", "seen"] },
+        }),
+        after: [...(ready[index] ?? []), ...before],
+      });
+      releases.set(machine, release);
     }
     return releases;
   }
 
-  private makeRelease(
+  /**
+   * Blue-green: started beside the one that serves on every machine, on the first before all others, because that one
+   * migrates the database; switched to on all of them when it is good on all.
+   */
+  private switchAtOnce(
+    { machines }: AppServersArgs,
+    about: readonly AboutRelease[],
+    ready: readonly pulumi.Output<string>[][],
+  ): Map<Machine, pulumi.Output<string>> {
+    const candidates: pulumi.Output<string>[] = [];
+    for (const [index, machine] of machines.entries()) {
+      const { digest } = new ReleaseCandidate(
+        releaseName(machine),
+        {
+          ...about[index]!,
+          ...(index === 0 && { migrate: migration }),
+          after: [...(ready[index] ?? []), ...candidates.slice(0, 1)],
+        },
+        { parent: this, ...machine.goesWithServer },
+      );
+      candidates.push(digest);
+    }
+    return new Map(
+      machines.map((machine, index) => [
+        machine,
+        this.makeRelease(machine, { ...about[index]!, after: candidates }),
+      ]),
+    );
+  }
+
+  private makeRelease(machine: Machine, args: ReleaseArgs): pulumi.Output<string> {
+    return new Release(releaseName(machine), args, { parent: this, ...machine.goesWithServer }).active;
+  }
+
+  /** What there is to know of a release, whichever way it is brought. */
+  private aboutRelease(
     machine: Machine,
-    args: AppServersArgs,
+    { artifacts, database, publicUrl, images, sms }: AppServersArgs,
     sessionSecret: pulumi.Output<string>,
-    after: pulumi.Output<string>[],
-  ): pulumi.Output<string> {
-    const { artifacts, database, publicUrl, images, sms, topology } = args;
-    const balanced = addressesOf(topology, machine.about, ["haproxy"], ["nginx"]).length > 0;
+  ): AboutRelease {
     const { host, remote } = database.endpoint;
     const tls = !remote ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
     const databaseUrl = (where: string, port: number, options = "") =>
@@ -184,29 +253,23 @@ export class AppServers extends pulumi.ComponentResource {
       ...smsGateway(sms),
       NODE_OPTIONS: apiRole.nodeOptions(machine.about),
     };
-    const release = new Release(
-      `${machine.about.name}-api`,
-      {
-        connection: machine.connection,
-        serverId: machine.serverId,
-        service: "api",
-        bundle: artifacts.api,
-        runtime: artifacts.node,
-        modules: artifacts.modules,
-        user: apiRole.user,
-        environment,
-        credentials: credentials.filter((variable) => variable in environment),
-        ...(machine === args.machines[0] && { migrate: ["migrate.mjs"] }),
-        ...(balanced && {
-          rotation: { leave: [rotation, "leave", "120"], join: [rotation, "join", "seen"] },
-        }),
-        readySeconds: 30,
-        after,
-      },
-      { parent: this, ...machine.goesWithServer },
-    );
-    return release.active;
+    return {
+      connection: machine.connection,
+      serverId: machine.serverId,
+      service: "api",
+      bundle: artifacts.api,
+      runtime: artifacts.node,
+      modules: artifacts.modules,
+      user: apiRole.user,
+      environment,
+      credentials: credentials.filter((variable) => variable in environment),
+      readySeconds: 30,
+    };
   }
+}
+
+function releaseName({ about }: Machine): string {
+  return `${about.name}-api`;
 }
 
 function imageBucket(images: Settings["images"]): Record<string, string> {

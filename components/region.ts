@@ -1,6 +1,11 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { SshKey } from "../providers/dukaan/sdk.js";
-import type { Platform, PlatformFirewall, PlatformNetwork } from "../src/platform/platform.js";
+import type {
+  Platform,
+  PlatformFirewall,
+  PlatformLoadBalancer,
+  PlatformNetwork,
+} from "../src/platform/platform.js";
 import type { Tier } from "../src/topology/addresses.js";
 import { cloudRules } from "../src/topology/firewall.js";
 import type { Region as AboutRegion, Topology } from "../src/topology/topology.js";
@@ -17,13 +22,20 @@ export interface RegionArgs {
 
 /** One place where a stack runs: its private network, its firewalls, its machines. */
 export class Region extends pulumi.ComponentResource {
+  readonly about: AboutRegion;
+  readonly platform: Platform;
   readonly machines: readonly Machine[];
+  /** The provider's load balancer, where it is the public's way in: its addresses outlive whatever is behind it. */
+  readonly balancer: PlatformLoadBalancer | undefined;
 
   constructor(name: string, args: RegionArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Region", name, {}, options);
+    this.about = args.about;
+    this.platform = args.platform;
     const network = this.makeNetwork(args);
     const firewalls = this.makeFirewalls(args);
     this.machines = this.makeMachines(args, network, firewalls);
+    this.balancer = this.makeBalancer(args, network);
     this.registerOutputs({});
   }
 
@@ -38,6 +50,16 @@ export class Region extends pulumi.ComponentResource {
         platform.firewall(about, tier, cloudRules(topology, tier), { parent: this }),
       ]),
     );
+  }
+
+  private makeBalancer(
+    { platform, about, topology }: RegionArgs,
+    network: PlatformNetwork,
+  ): PlatformLoadBalancer | undefined {
+    const balancer = topology.loadBalancers?.find(
+      ({ region, privateAddress }) => region === about.name && privateAddress !== undefined,
+    );
+    return balancer && platform.loadBalancer(balancer, network, { parent: this });
   }
 
   private makeMachines(

@@ -6,11 +6,14 @@ import { PublicCertificate } from "../components/public-certificate.js";
 import { Environment } from "../components/environment.js";
 import { LoadBalancer } from "../components/load-balancer.js";
 import type { Machine } from "../components/machine.js";
+import { ManagedLoadBalancer } from "../components/managed-load-balancer.js";
+import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
+import { isEntry } from "./topology/topology.js";
 
 /** What a stack tells those who use it. */
 export interface StackOutputs {
@@ -56,12 +59,14 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
   const servers = machinesFor("api");
   const balancers = machinesFor("haproxy");
   const [entry] = machinesFor(topology.entries[0]?.service ?? "");
+  const home = environment.regions[topology.regions[0]!.name]!;
+  const wayIn = entry ?? home.balancer;
   const [databaseMachine] = machinesFor("postgresql");
   const [server] = servers;
-  if (!entry || !databaseMachine || !server) {
+  if (!wayIn || !databaseMachine || !server) {
     throw new Error(`stage ${topology.stage} lacks an entry, the app or PostgreSQL`);
   }
-  const url = pulumi.interpolate`https://${settings.domain ?? entry.ipv4}`;
+  const url = pulumi.interpolate`https://${settings.domain ?? wayIn.ipv4}`;
 
   const database = new Database(
     "database",
@@ -81,7 +86,9 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     void pulumi.log.warn(
       "sign-in codes go to the app's log (dukaan:sms): whoever can read it can sign in as anybody",
     );
-  const certificates = makeCertificates(settings, environment);
+  // The provider's load balancer has its own.
+  const ours = ["nginx", "haproxy"].some((service) => isEntry(topology, service));
+  const certificates = ours ? makeCertificates(settings, environment) : undefined;
   const app = new AppServers(
     "app",
     {
@@ -91,15 +98,18 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
       authority: environment.authority,
       internalAuthority: environment.internalAuthority,
       certificates,
+      strictTransport: settings.acme !== undefined,
       publicUrl: url,
       images: settings.images,
       sms: settings.sms,
+      rollout: settings.rollout,
       artifacts,
     },
     { parent: environment },
   );
 
   if (balancers.length > 0) makeBalancer(balancers, servers, app, certificates, environment);
+  if (home.balancer) makeManagedBalancer(settings, home, servers, app, environment);
 
   return {
     url,
@@ -131,6 +141,18 @@ function makeBalancer(
   const { authority, internalAuthority } = parent;
   const args = { machines, servers, authority, internalAuthority, certificates, after: ready };
   return new LoadBalancer("balancer", args, { parent });
+}
+
+function makeManagedBalancer(
+  { acme, domain }: Settings,
+  region: Region,
+  servers: readonly Machine[],
+  app: AppServers,
+  parent: Environment,
+): ManagedLoadBalancer {
+  const { authority } = parent;
+  const args = { region, servers, app, authority, domain, trusted: acme !== undefined };
+  return new ManagedLoadBalancer("balancer", args, { parent });
 }
 
 /** Certificates that browsers know, where there is a name for them. */

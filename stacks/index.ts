@@ -5,7 +5,7 @@ import type { Topology } from "../src/topology/topology.js";
 import { anycast } from "./anycast.js";
 import { cdn } from "./cdn.js";
 import { droplet } from "./droplet.js";
-import { fleet } from "./fleet.js";
+import { fleet, managedFleet } from "./fleet.js";
 import { joining } from "./joining.js";
 import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
@@ -30,6 +30,11 @@ const plans: Record<Stage, StagePlan> = {
   anycast,
 };
 
+/** The plan of a stage, as the settings want it. */
+function planOf(stage: Stage, { loadBalancer }: Settings): StagePlan {
+  return stage === "fleet" && loadBalancer === "managed" ? managedFleet : plans[stage];
+}
+
 /**
  * What a stack with these settings consists of. Pure: the same settings give the same value, byte for byte.
  * @throws RangeError for a stage that is not built; settings have been checked before
@@ -37,7 +42,8 @@ const plans: Record<Stage, StagePlan> = {
 export function topologyOf(settings: Settings): Topology {
   if (!isBuilt(settings.stage)) throw new RangeError(`stage ${settings.stage} is not built`);
   const { stage, joining: next, leaving: last, location } = settings;
-  const kept = last === undefined ? plans[stage] : leaving(plans[stage], plans[last]);
+  const own = planOf(stage, settings);
+  const kept = last === undefined ? own : leaving(own, planOf(last, settings));
   const plan = next === undefined ? kept : joining(kept, plans[next], settings.playbook);
   const sizes = [next, last, stage].reduce<Sizes>(
     (some, name) => (name === undefined ? some : larger(some, sizesOf(name, settings))),
@@ -56,11 +62,11 @@ function larger(some: Sizes, more: Sizes): Sizes {
 }
 
 /** As few machines as the stage can have, but as many app servers, and of the sizes, that the settings name. */
-function sizesOf(
-  stage: Stage,
-  { serverType, databaseServerType, databaseVolume, appServers }: Settings,
-): Sizes {
-  const tiers = Object.entries(fewest[stage]) as [Tier, number][];
+function sizesOf(stage: Stage, settings: Settings): Sizes {
+  const { serverType, databaseServerType, databaseVolume, appServers } = settings;
+  const tiers = (Object.entries(fewest[stage]) as [Tier, number][]).filter(
+    ([tier]) => tier !== "edge" || planOf(stage, settings).managed === undefined,
+  );
   const database = {
     serverType: databaseServerType,
     ...(databaseVolume !== undefined && { volumeGB: databaseVolume }),
@@ -85,5 +91,11 @@ export function plannedTopology(
   settings: Settings,
   regions: readonly [RegionPlan, ...RegionPlan[]],
 ): Topology {
-  return layOut(settings, plans[settings.stage], regions);
+  const plan = planOf(settings.stage, settings);
+  if (plan.managed === undefined) return layOut(settings, plan, regions);
+  const withoutEdge = regions.map((region) => {
+    const { edge: _edge, ...sizes } = region.sizes;
+    return { ...region, sizes };
+  });
+  return layOut(settings, plan, withoutEdge);
 }

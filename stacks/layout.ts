@@ -1,5 +1,11 @@
 import type { Settings } from "../src/settings/schema.js";
-import { type Tier, machineAddress, regionRange, tierRange } from "../src/topology/addresses.js";
+import {
+  type Tier,
+  balancerAddress,
+  machineAddress,
+  regionRange,
+  tierRange,
+} from "../src/topology/addresses.js";
 import { dedicatedTypes, location, serverType } from "../src/topology/catalog.js";
 import {
   type Flow,
@@ -32,6 +38,8 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       if (where.length === 0) throw new RangeError(`${plan.stage}: no machine for ${name} (tier ${tier})`);
       return stateful ? { name, machines: where, stateful } : { name, machines: where };
     }),
+    // The provider's: it runs on none of ours.
+    ...(plan.managed === undefined ? [] : [{ name: plan.managed, machines: [] }]),
   ];
   return deepFreeze<Topology>({
     stack: settings.stack,
@@ -52,10 +60,11 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
     ],
     volumes: volumesOf(machines, regions, places),
     ...(plan.balanced !== undefined && {
-      loadBalancers: places.map(({ name }) => ({
-        name: `${name}-ingress`,
+      loadBalancers: places.map(({ name, range }) => ({
+        name: plan.managed ?? `${name}-ingress`,
         region: name,
         service: plan.balanced!,
+        ...(plan.managed !== undefined && { privateAddress: balancerAddress(range) }),
       })),
     }),
     ...(plan.anycast && {

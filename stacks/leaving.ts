@@ -14,6 +14,7 @@ export function leaving(stage: StagePlan, last: StagePlan): StagePlan {
   );
   return {
     ...stage,
+    ...(last.managed !== undefined && { managed: last.managed, balanced: last.balanced! }),
     services: [...stage.services, ...last.services.filter(({ name }) => name === entry && !known.has(name))],
     flows: [...stage.flows, ...kept],
   };

@@ -11,6 +11,8 @@ export interface StagePlan {
   entry: string;
   /** A load balancer of the provider stands before this service. */
   balanced?: string;
+  /** That load balancer is the entry, by this name: it is in the private network, and flows name it as they do a service. */
+  managed?: string;
   /** One address for all regions. */
   anycast?: true;
 }

@@ -83,6 +83,34 @@ const resource = (
 
 const commands = listOf(listOf(string));
 
+const releaseInputs = {
+  connection: ref("Connection"),
+  serverId: string,
+  service: string,
+  bundle: ref("Bundle"),
+  runtime: ref("Runtime"),
+  modules: ref("Modules"),
+  user: string,
+  environment: mapOf(secretString),
+  credentials: listOf(string),
+  migrate: listOf(string),
+  rotation: ref("Rotation"),
+  checks: listOf(ref("Check")),
+  readySeconds: integer,
+  standbySeconds: integer,
+  after: listOf(string),
+};
+const optionalOfRelease = [
+  "modules",
+  "credentials",
+  "migrate",
+  "rotation",
+  "checks",
+  "readySeconds",
+  "standbySeconds",
+  "after",
+];
+
 const resources: Record<string, ResourceSpec> = {
   "dukaan:index:Stage": resource(
     "Guard: fails the preview when what cannot change without moving data changes.",
@@ -95,9 +123,10 @@ const resources: Record<string, ResourceSpec> = {
       disks: mapOf(integer),
       volumes: mapOf(integer),
       databaseLogins: listOf(integer),
+      loadBalancer: string,
       token: string,
     },
-    ["addresses", "disks", "volumes", "databaseLogins", "token"],
+    ["addresses", "disks", "volumes", "databaseLogins", "loadBalancer", "token"],
     { stage: string },
   ),
   "dukaan:index:SshKey": resource("An Ed25519 key pair in OpenSSH's formats.", { comment: string }, [], {
@@ -153,26 +182,16 @@ const resources: Record<string, ResourceSpec> = {
     ["packages", "users", "directories", "files", "validate", "services", "activate", "checks", "after"],
     { digest: string, fileDigests: mapOf(string) },
   ),
+  "dukaan:index:ReleaseCandidate": resource(
+    "One service's next release on one machine, started and looked at beside the one that serves.",
+    releaseInputs,
+    optionalOfRelease,
+    { digest: string, active: string },
+  ),
   "dukaan:index:Release": resource(
     "One service's release on one machine, switched without a failed request.",
-    {
-      connection: ref("Connection"),
-      serverId: string,
-      service: string,
-      bundle: ref("Bundle"),
-      runtime: ref("Runtime"),
-      modules: ref("Modules"),
-      user: string,
-      environment: mapOf(secretString),
-      credentials: listOf(string),
-      migrate: listOf(string),
-      rotation: ref("Rotation"),
-      checks: listOf(ref("Check")),
-      readySeconds: integer,
-      standbySeconds: integer,
-      after: listOf(string),
-    },
-    ["modules", "credentials", "migrate", "rotation", "checks", "readySeconds", "standbySeconds", "after"],
+    releaseInputs,
+    optionalOfRelease,
     { digest: string, active: string },
   ),
 };

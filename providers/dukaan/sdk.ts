@@ -41,6 +41,8 @@ export interface StageArgs {
   disks?: pulumi.Input<Record<string, pulumi.Input<number>>>;
   /** Volumes by machine, in GB. */
   volumes?: pulumi.Input<Record<string, pulumi.Input<number>>>;
+  /** `managed` where the provider's load balancer is the public's way in. */
+  loadBalancer?: pulumi.Input<string>;
   /** Allows one change; never stored. Set by `evolve` and `rebuild` alone. */
   token?: pulumi.Input<string>;
 }
@@ -303,15 +305,40 @@ export class Release extends pulumi.CustomResource {
   declare readonly digest: pulumi.Output<string>;
 
   constructor(name: string, args: ReleaseArgs, options?: pulumi.CustomResourceOptions) {
-    const inputs = {
-      ...args,
-      connection: sealConnection(args.connection),
-      environment: Object.fromEntries(
-        Object.entries(args.environment).map(([key, value]) => [key, pulumi.secret(value)]),
-      ),
-    };
-    super("dukaan:index:Release", name, { ...inputs, digest: undefined, active: undefined }, options);
+    const inputs = { ...sealRelease(args), digest: undefined, active: undefined };
+    super("dukaan:index:Release", name, inputs, options);
   }
+}
+
+/**
+ * The same release on the same machine, started and looked at beside the one that serves, and sent to nobody: its first page
+ * must not fail, and it must live for two seconds. A {@link Release} with the same arguments switches to it; where none does
+ * it ends by itself after a quarter of an hour.
+ */
+export class ReleaseCandidate extends pulumi.CustomResource {
+  /** The release that is ready. */
+  declare readonly active: pulumi.Output<string>;
+  /** Same, for `after` of others. */
+  declare readonly digest: pulumi.Output<string>;
+
+  constructor(
+    name: string,
+    args: Omit<ReleaseArgs, "rotation" | "standbySeconds">,
+    options?: pulumi.CustomResourceOptions,
+  ) {
+    const inputs = { ...sealRelease(args), digest: undefined, active: undefined };
+    super("dukaan:index:ReleaseCandidate", name, inputs, options);
+  }
+}
+
+function sealRelease<Args extends Pick<ReleaseArgs, "connection" | "environment">>(args: Args): Args {
+  return {
+    ...args,
+    connection: sealConnection(args.connection),
+    environment: Object.fromEntries(
+      Object.entries(args.environment).map(([key, value]) => [key, pulumi.secret(value)]),
+    ),
+  };
 }
 
 function sealConnection(connection: ConnectionArgs): ConnectionArgs {

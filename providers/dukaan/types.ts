@@ -9,6 +9,7 @@ const modules: Record<string, () => Promise<ResourceType>> = {
   "dukaan:index:Certificate": async () => (await import("./resources/certificate.js")).certificate,
   "dukaan:index:AcmeAccount": async () => (await import("./resources/acme-account.js")).acmeAccount,
   "dukaan:index:Role": async () => (await import("./resources/role.js")).role,
+  "dukaan:index:ReleaseCandidate": async () => (await import("./resources/release.js")).releaseCandidate,
   "dukaan:index:Release": async () => (await import("./resources/release.js")).release,
 };
 

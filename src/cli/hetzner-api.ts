@@ -32,6 +32,14 @@ export interface CloudThing {
   name: string;
 }
 
+export interface CloudLoadBalancer extends CloudThing {
+  private_net: { network: number }[];
+}
+
+export interface CloudCertificate extends CloudThing {
+  type: "uploaded" | "managed";
+}
+
 type Labelled = {
   servers: CloudServer;
   networks: CloudNetwork;
@@ -39,6 +47,8 @@ type Labelled = {
   primary_ips: CloudThing;
   ssh_keys: CloudThing;
   volumes: CloudVolume;
+  load_balancers: CloudLoadBalancer;
+  certificates: CloudCertificate;
 };
 
 /** @throws CliError when nobody answers, the token is refused, or it is another kind of server */
@@ -104,7 +114,7 @@ async function untilStatus(
 /** Takes away the protection from deletion that the stack itself put there. */
 export async function liftProtection(
   access: HetznerAccess,
-  kind: "servers" | "networks" | "primary_ips" | "volumes",
+  kind: "servers" | "networks" | "primary_ips" | "volumes" | "load_balancers",
   id: string,
 ): Promise<void> {
   // Hetzner wants both of a server's to be the same.

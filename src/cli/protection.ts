@@ -4,11 +4,12 @@ import { query } from "./pulumi.js";
 import { exportState, type StateResource } from "./recovery/state.js";
 import type { Session } from "./session.js";
 
-const protectedKinds: Readonly<Record<string, "servers" | "networks" | "primary_ips" | "volumes">> = {
+const protectedKinds: Readonly<Record<string, Parameters<typeof liftProtection>[1]>> = {
   "hcloud:index/server:Server": "servers",
   "hcloud:index/network:Network": "networks",
   "hcloud:index/primaryIp:PrimaryIp": "primary_ips",
   "hcloud:index/volume:Volume": "volumes",
+  "hcloud:index/loadBalancer:LoadBalancer": "load_balancers",
 };
 
 /**

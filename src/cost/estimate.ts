@@ -91,6 +91,8 @@ const anyStack: Settings = {
   serverType: "cx23",
   databaseServerType: "cx23",
   appServers: 2,
+  loadBalancer: "haproxy",
+  rollout: "rolling",
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: [],

@@ -151,6 +151,9 @@ function partyBoxes(topology: Topology, machines: readonly Machine[]): BoxOf {
     const first = service.machines.find((name) => tierOf.has(name));
     if (first !== undefined) boxes.set(service.name, tierOf.get(first)!);
   }
+  for (const { name, privateAddress } of topology.loadBalancers ?? []) {
+    if (privateAddress !== undefined) boxes.set(name, "balancer");
+  }
   return (party) => boxes.get(party);
 }
 
@@ -176,14 +179,14 @@ function buyersBox({ entries, anycast }: Topology): Box {
 function balancerBoxes({ loadBalancers = [] }: Topology, region: string): Box[] {
   return loadBalancers
     .filter((balancer) => balancer.region === region)
-    .map(({ name, service }) => ({
+    .map(({ name, service, privateAddress }) => ({
       id: "balancer",
       kind: "balancer" as const,
       title: "Provider's load balancer",
       size: `before ${service}`,
       volume: "",
       services: [{ name, stateful: false }],
-      machines: [],
+      machines: privateAddress === undefined ? [] : [{ name, address: privateAddress, publicIpv4: true }],
       inside: [],
     }));
 }
@@ -234,7 +237,8 @@ function edgesOf(topology: Topology, boxOf: BoxOf, home: string): Edge[] {
   for (const flow of topology.flows) {
     const [from, to] = [boxOf(flow.from), boxOf(flow.to)];
     if (from === undefined || to === undefined || from === to || flow.to === "world") continue;
-    if (flow.to === balancer?.service) {
+    // One in the private network stands in the flows itself.
+    if (flow.to === balancer?.service && balancer.privateAddress === undefined) {
       add(from, "balancer", labelOf({ ...flow, to: balancer.name }));
       add("balancer", to, labelOf({ ...flow, from: balancer.name }));
     } else add(from, to, labelOf(flow));

@@ -10,7 +10,7 @@ export interface Evolution {
   /** The machine that the database moves from and to; absent: it stays where it is. */
   moves?: { from: string; to: string };
   playbook: Playbook;
-  /** The machine whose address the public knows, and will know; absent: it stays the same. */
+  /** The machine whose address the public knows, and will know, or "the load balancer"; absent: it stays the same. */
   entry?: { from: string; to: string };
   /** Machines that are made. */
   creates: readonly MachineChange[];
@@ -193,8 +193,11 @@ const ways = {
   },
 } as const satisfies Record<Playbook, unknown>;
 
+/** The machine whose address the public knows, or the provider's load balancer. */
 function entryIn(topology: Topology): string {
-  const [machine] = machinesOf(topology, topology.entries[0]?.service ?? "");
+  const service = topology.entries[0]?.service ?? "";
+  if (topology.loadBalancers?.some(({ name }) => name === service)) return "the load balancer";
+  const [machine] = machinesOf(topology, service);
   if (!machine) throw new RangeError(`stage ${topology.stage} has no entry`);
   return machine.name;
 }

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Tier } from "../topology/addresses.js";
 import type { CloudRule } from "../topology/firewall.js";
-import type { Machine, Region, Volume } from "../topology/topology.js";
+import type { LoadBalancer, Machine, Region, Volume } from "../topology/topology.js";
 
 /**
  * The primitives that a cloud must offer; the one place where clouds differ. Each makes raw resources with the options
@@ -40,6 +40,51 @@ export interface Platform {
     args: VolumeArgs,
     options: pulumi.CustomResourceOptions,
   ): PlatformVolume;
+
+  /** A load balancer with its public addresses and its place in the private network; it serves nothing yet. */
+  loadBalancer(
+    about: LoadBalancer,
+    network: PlatformNetwork,
+    options: pulumi.CustomResourceOptions,
+  ): PlatformLoadBalancer;
+
+  /**
+   * Has a load balancer end TLS on port 443 and hand each request to the server with the fewest connections, and lead port
+   * 80 to HTTPS.
+   */
+  loadBalancerService(
+    name: string,
+    args: LoadBalancerServiceArgs,
+    options: pulumi.CustomResourceOptions,
+  ): pulumi.Resource;
+
+  /** Hands a load balancer's requests to a server, over the private network. */
+  loadBalancerTarget(
+    name: string,
+    balancer: PlatformLoadBalancer,
+    serverId: pulumi.Input<string>,
+    options: pulumi.CustomResourceOptions,
+  ): pulumi.Resource;
+}
+
+export interface PlatformLoadBalancer {
+  balancerId: pulumi.Output<string>;
+  /** The addresses that the public comes to. */
+  ipv4: pulumi.Output<string>;
+  ipv6: pulumi.Output<string>;
+  /** Its interface in the private network, over which it reaches servers. */
+  privateInterface: pulumi.Resource;
+}
+
+export interface LoadBalancerServiceArgs {
+  balancer: PlatformLoadBalancer;
+  region: Region;
+  /** What it shows to the public: a certificate with its key; or a name that the provider gets one for. */
+  certificate: { certificate: pulumi.Input<string>; privateKey: pulumi.Input<string> } | { domain: string };
+  /** Where servers take requests, as plain HTTP. */
+  port: number;
+  /** What servers are asked to see whether they are to get requests: 200 says yes. */
+  check: { path: string; host: string; intervalSeconds: number; timeoutSeconds: number; failures: number };
 }
 
 export interface NetworkArgs {

@@ -41,10 +41,11 @@ const fields = {
  * @param given an object; or text, as Pulumi hands structured settings over; or `none`; absent: Let's Encrypt signs for a
  *   shop with a domain on a real cloud
  * @param where.named whether dukaan:domain is set
+ * @param where.managed whether the provider's load balancer is the public's way in
  */
 export function parseAcme(
   given: unknown,
-  where: { local: boolean; named: boolean },
+  where: { local: boolean; named: boolean; managed?: boolean },
 ): { acme?: AcmeSettings; problems: Problem[] } {
   const { local, named } = where;
   if (given === "none") return { problems: [] };
@@ -56,6 +57,13 @@ export function parseAcme(
     return { problems: [{ path, reason: "is neither an object nor none", remedy }] };
   }
   const problems = checkFields(path, fields, value);
+  if (where.managed) {
+    const remedy =
+      "Remove it: Hetzner has Let's Encrypt sign for dukaan:domain, whose DNS zone must be at Hetzner then. Or say none, or use dukaan:loadBalancer: haproxy.";
+    const reason =
+      "is set, and the provider's load balancer (dukaan:loadBalancer) gets its certificate itself";
+    problems.push({ path, reason, remedy });
+  }
   if (!named) {
     const remedy = "Set dukaan:domain to the name under which the shop is reached, or remove dukaan:acme.";
     problems.push({ path, reason: "is set and dukaan:domain is not: certificates are for names", remedy });

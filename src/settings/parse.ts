@@ -75,6 +75,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   const { acme, problems: ofAcme } = parseAcme(raw["dukaan:acme"], {
     local: cloud.local,
     named: raw["dukaan:domain"] !== undefined,
+    managed: settings.loadBalancer === "managed",
   });
   problems.push(...ofAcme, ...ofBackup, ...ofCapacity, ...ofImages, ...ofSms);
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };

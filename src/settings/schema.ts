@@ -52,6 +52,18 @@ export const settingsSchema = {
       default: 2,
       examples: [2],
     },
+    loadBalancer: {
+      description:
+        "What is before the app servers from stage fleet on: HAProxy on a server of its own; or managed, the provider's load balancer.",
+      enum: ["haproxy", "managed"],
+      default: "haproxy",
+    },
+    rollout: {
+      description:
+        "How a release reaches the app servers: rolling, one after the other; or blue-green, started beside the old one on all of them, then all at once.",
+      enum: ["rolling", "blue-green"],
+      default: "rolling",
+    },
     databaseVolume: {
       description:
         "Size in GB of a volume for the database's files, from stage split on: its server can then be made anew and keeps the data. It may grow, never shrink. Without one they are on the server's own disk.",
@@ -178,6 +190,8 @@ export const settingsSchema = {
     "provider",
     "location",
     "appServers",
+    "loadBalancer",
+    "rollout",
     "publicIpv4",
     "image",
     "operatorCidrs",
@@ -209,6 +223,9 @@ export interface Settings {
   databaseServerType: string;
   /** From stage fleet on. */
   appServers: number;
+  /** From stage fleet on. */
+  loadBalancer: "haproxy" | "managed";
+  rollout: "rolling" | "blue-green";
   /** GB; absent: the database is on its server's own disk. */
   databaseVolume?: number;
   publicIpv4: "all" | "entries";

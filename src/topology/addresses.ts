@@ -66,6 +66,12 @@ export function machineAddress(region: string, tier: Tier, number: number): stri
   return `${a}.${b}.${tierNumbers[tier]}.${firstHost + number - 1}`;
 }
 
+/** @returns the private address of the provider's load balancer before the app servers, e.g. "10.10.2.251" */
+export function balancerAddress(region: string): string {
+  const [a, b] = octets(region, 16);
+  return `${a}.${b}.${tierNumbers.app}.${firstHost + machinesPerTier}`;
+}
+
 /** Whether an address or range lies inside a range; false when either is of another family. */
 export function contains(range: string, other: string): boolean {
   const [outer, outerLength] = ipaddr.parseCIDR(range);

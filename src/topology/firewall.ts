@@ -1,5 +1,12 @@
 import type { Tier } from "./addresses.js";
-import { type Flow, type Machine, type Outside, type Topology, machinesOf, servicesOn } from "./topology.js";
+import {
+  type Flow,
+  type Machine,
+  type Outside,
+  type Topology,
+  privateAddressesOf,
+  servicesOn,
+} from "./topology.js";
 
 /**
  * Firewalls, derived from the flows. The public side of a machine is the cloud firewall's, the private side the
@@ -54,9 +61,9 @@ export function privateRules(topology: Topology, machine: Machine): PrivateRule[
   const here = new Set(servicesOn(topology, machine.name));
   return topology.flows.filter(isNetworkFlow).flatMap((flow): PrivateRule[] => {
     if (isOutside(flow.from) || isOutside(flow.to) || !here.has(flow.to)) return [];
-    const sources = machinesOf(topology, flow.from)
-      .filter(({ name }) => name !== machine.name)
-      .map(({ privateAddress }) => privateAddress);
+    const sources = privateAddressesOf(topology, flow.from).filter(
+      (address) => address !== machine.privateAddress,
+    );
     if (sources.length === 0) return [];
     return [{ protocol: flow.protocol, ...(flow.protocol === "icmp" ? {} : { port: flow.port }), sources }];
   });
@@ -76,11 +83,8 @@ export function addressesOf(
   const flows = topology.flows
     .filter(isNetworkFlow)
     .filter((flow) => from.includes(flow.from) && to.includes(flow.to));
-  const sources = flows.flatMap((flow) => machinesOf(topology, flow.from));
-  const addresses = sources
-    .filter(({ name }) => name !== machine.name)
-    .map(({ privateAddress }) => privateAddress);
-  return [...new Set(addresses)];
+  const addresses = flows.flatMap((flow) => privateAddressesOf(topology, flow.from));
+  return [...new Set(addresses)].filter((address) => address !== machine.privateAddress);
 }
 
 function isOutside(party: string): party is Outside {

@@ -15,6 +15,8 @@ export interface Guarded {
   volumes?: Readonly<Record<string, number>>;
   /** Numbers of the database's logins; the app uses the first. */
   databaseLogins?: readonly number[];
+  /** Present where the provider's load balancer is the public's way in. */
+  loadBalancer?: "managed";
 }
 
 /** What is guarded of a stack. */
@@ -29,6 +31,9 @@ export function guarded(
     location,
     image,
     ...(databaseLogins && { databaseLogins }),
+    ...(topology.loadBalancers?.some(({ name }) => name === topology.entries[0]?.service) && {
+      loadBalancer: "managed" as const,
+    }),
     addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
     disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
     ...(topology.volumes.length > 0 && {
@@ -83,8 +88,22 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       `Put dukaan:stage back to ${old.stage}, then run \`./dukaan evolve ${next.stage}\`: it moves the data while the shop stays open.`,
     );
   }
-  const [way, nextWay] = [entryMachine(old.stage), entryMachine(next.stage)];
-  if (databaseMachine(old.stage) === databaseMachine(next.stage) && way !== nextWay) {
+  const [way, nextWay] = [wayIn(old), wayIn(next)];
+  if (old.stage === next.stage && way !== nextWay) {
+    const of = (one: Guarded) => one.loadBalancer ?? "haproxy";
+    add(
+      "loadBalancer",
+      of(old),
+      of(next),
+      `the public's way in would move from ${way} to ${nextWay}: whoever knows the old address would find it closed`,
+      `Put dukaan:loadBalancer back to ${of(old)}. To change it with both addresses open: ./dukaan evolve split, ./dukaan evolve split --finish, set dukaan:loadBalancer to ${of(next)}, ./dukaan evolve ${old.stage}.`,
+    );
+  }
+  if (
+    old.stage !== next.stage &&
+    databaseMachine(old.stage) === databaseMachine(next.stage) &&
+    way !== nextWay
+  ) {
     add(
       "stage",
       old.stage,
@@ -167,7 +186,12 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
   return found;
 }
 
-/** Whose address the public knows. A stage not known here counts as its own. */
+/** Whose address the public knows. */
+function wayIn({ stage, loadBalancer }: Guarded): string {
+  return loadBalancer === "managed" ? "the load balancer" : entryMachine(stage);
+}
+
+/** Whose address the public knows where machines of the stack are the entry. A stage not known here counts as its own. */
 function entryMachine(stage: string): string {
   const places: Record<Stage, string> = {
     droplet: "app-1",

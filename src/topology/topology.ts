@@ -107,6 +107,8 @@ export interface LoadBalancer {
   region: string;
   /** Hands connections to this service. */
   service: string;
+  /** In the private network, from where it asks; absent: it is the cluster's own affair. Its name is then a flow's party. */
+  privateAddress?: string;
 }
 
 export interface Link {
@@ -135,6 +137,14 @@ export function machinesOf(topology: Topology, service: string): Machine[] {
   const found = topology.services.find(({ name }) => name === service);
   if (!found) throw new Error(`no service ${service} in the topology`);
   return found.machines.map((name) => machineNamed(topology, name));
+}
+
+/** The private addresses that a service asks from: of its machines, or of the provider's load balancer. */
+export function privateAddressesOf(topology: Topology, service: string): string[] {
+  const balancers = (topology.loadBalancers ?? []).filter(({ name }) => name === service);
+  return [...machinesOf(topology, service), ...balancers].flatMap(
+    ({ privateAddress }) => privateAddress ?? [],
+  );
 }
 
 /** Whether the public comes to a service by itself, and not only through another one. */

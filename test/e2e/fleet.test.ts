@@ -84,6 +84,55 @@ describe("a release", () => {
   });
 });
 
+describe("a blue-green release", () => {
+  const machines = ["app-1", "app-2"];
+  let good: string;
+
+  it("is started beside the old one on all servers, then serves on all, without a failed request", async () => {
+    await shop.lab.set({ "dukaan:rollout": "blue-green" });
+    good = await shop.build("green", (source) => `${source}\nconsole.error("green");\n`);
+    await shop.underLoad("blue-green release", async () => {
+      const { release, changes } = await shop.up();
+      expect(changes).toMatchObject({ create: 2, update: 2 });
+      expect(await shop.served()).toBe(release);
+    });
+    expect(await releasesOn(...machines)).toHaveLength(1);
+    note(`switched within ${((await switchedAt("app-2")) - (await switchedAt("app-1"))).toFixed(2)} s`);
+  });
+
+  it("that is bad on one server is switched to on none", async () => {
+    const before = [await releasesOn(...machines), await switchedAt("app-1"), await switchedAt("app-2")];
+    onTestFinished(() => {
+      process.env["DUKAAN_API_BUNDLE"] = good;
+    });
+    const ends = `if ((await import("node:os")).hostname().endsWith("app-2")) setTimeout(() => process.exit(1), 100);`;
+    await shop.build("bad-on-one", (source) => `${source}\n${ends}\n`);
+    await shop.underLoad("bad blue-green release", async () => {
+      const result = await shop.lab.dukaan("up");
+      expect(result.exitCode).toBe(1);
+      expect(result.stderr).toMatch(/app-2-api: release .* (did not become ready|ended)/s);
+      expect(result.stderr).not.toMatch(/app-1-api: release/);
+    });
+    expect([await releasesOn(...machines), await switchedAt("app-1"), await switchedAt("app-2")]).toEqual(
+      before,
+    );
+  });
+
+  it("is left on all servers by a rollback, which never takes a candidate for a release that has served", async () => {
+    const before = await releasesOn(...machines);
+    await shop.underLoad("blue-green rollback", () => succeeds("rollback"));
+    const after = await releasesOn(...machines);
+    expect(after).toHaveLength(1);
+    expect(after).not.toEqual(before);
+    expect(await shop.served()).toBe(after[0]);
+  });
+
+  /** When a server's socket was switched, in seconds. */
+  async function switchedAt(machine: string): Promise<number> {
+    return Number(await shop.onMachine("stat --format %.Z /run/dukaan/api.sock", "", machine));
+  }
+});
+
 describe("the number of app servers", () => {
   const scale = async (count: number) => {
     await shop.lab.configure("dukaan:appServers", String(count));

@@ -13,6 +13,8 @@ const good: Record<string, unknown> = {
   "dukaan:serverType": "cx23",
   "dukaan:databaseServerType": "cx33",
   "dukaan:appServers": 3,
+  "dukaan:loadBalancer": "haproxy",
+  "dukaan:rollout": "blue-green",
   "dukaan:publicIpv4": "entries",
   "dukaan:image": "debian-12",
   "dukaan:domain": "shop.example.com",
@@ -60,6 +62,8 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   leaving: fc.oneof(noText, fc.constantFrom("", "replicas", "Split")),
   appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
+  loadBalancer: fc.oneof(noText, fc.constantFrom("", "nginx", "HAProxy", "none")),
+  rollout: fc.oneof(noText, fc.constantFrom("", "blue", "Rolling", "canary")),
   databaseVolume: fc.oneof(
     fc.integer({ max: 9 }),
     fc.integer({ min: 10_241 }),

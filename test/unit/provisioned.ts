@@ -25,9 +25,12 @@ export function outputsOf(type: string, name: string): Record<string, unknown> {
     case "dukaan:index:Role":
       return { digest: `digest of ${name}` };
     case "dukaan:index:Release":
+    case "dukaan:index:ReleaseCandidate":
       return { digest: `digest of ${name}`, active: "0123456789ab" };
     case "hcloud:index/primaryIp:PrimaryIp":
       return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
+    case "hcloud:index/loadBalancer:LoadBalancer":
+      return { ipv4: "203.0.113.20", ipv6: "2001:db8:0:9::1" };
     case "random:index/randomPassword:RandomPassword":
       return { result: secret(`password ${name}`) };
     case "random:index/randomId:RandomId":

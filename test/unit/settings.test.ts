@@ -29,6 +29,8 @@ describe("parseSettings", () => {
       serverType: "local-512",
       databaseServerType: "local-512",
       appServers: 2,
+      loadBalancer: "haproxy",
+      rollout: "rolling",
       publicIpv4: "all",
       image: "debian-12",
       operatorCidrs: ["0.0.0.0/0", "::/0"],

@@ -18,6 +18,8 @@ const settings = (stage: Stage): Settings => ({
   serverType: "cx23",
   databaseServerType: "cx23",
   appServers: 2,
+  loadBalancer: "haproxy",
+  rollout: "rolling",
   publicIpv4: "entries",
   image: "debian-12",
   operatorCidrs: [],

@@ -14,6 +14,8 @@ const settings: Settings = {
   serverType: "local-512",
   databaseServerType: "local-512",
   appServers: 2,
+  loadBalancer: "haproxy",
+  rollout: "rolling",
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: ["198.51.100.7/32"],

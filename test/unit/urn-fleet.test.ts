@@ -3,12 +3,17 @@ import { provision } from "../../src/provision.js";
 import { artifacts, onThisComputer, outputsOf, settingsOf, short, stateful } from "./provisioned.js";
 import { type RecordedResource, recordResources } from "./record-resources.js";
 
-describe("resources of stage fleet", () => {
-  const fleet = (appServers: number, stage = "fleet") =>
+describe("resources of stage fleet", { timeout: 60_000 }, () => {
+  const fleet = (appServers: number, stage = "fleet", rollout = "rolling") =>
     recordResources(
       () =>
         provision(
-          settingsOf({ ...onThisComputer, "dukaan:stage": stage, "dukaan:appServers": appServers }),
+          settingsOf({
+            ...onThisComputer,
+            "dukaan:stage": stage,
+            "dukaan:appServers": appServers,
+            "dukaan:rollout": rollout,
+          }),
           artifacts,
         ),
       outputsOf,
@@ -51,6 +56,31 @@ describe("resources of stage fleet", () => {
       const earlier = releases.slice(0, index).map(({ urn }) => urn);
       expect(dependencies).toEqual(expect.arrayContaining(earlier.slice(-1)));
     }
+  });
+
+  it("roll out blue-green: candidates on all, the first before the others; then all releases at once", async () => {
+    const resources = await fleet(3, "fleet", "blue-green");
+    const candidates = resources.filter(({ type }) => type.endsWith(":ReleaseCandidate"));
+    expect(candidates.map(({ name, inputs }) => [name, "migrate" in inputs])).toEqual([
+      ["app-1-api", true],
+      ["app-2-api", false],
+      ["app-3-api", false],
+    ]);
+    const urns = candidates.map(({ urn }) => urn);
+    const among = (dependencies: string[]) => urns.filter((urn) => dependencies.includes(urn));
+    expect(candidates.map(({ dependencies }) => among(dependencies))).toEqual([
+      [],
+      urns.slice(0, 1),
+      urns.slice(0, 1),
+    ]);
+    const releases = resources.filter(({ type }) => type.endsWith(":Release"));
+    for (const { urn, dependencies, inputs } of releases) {
+      expect(among(dependencies), urn).toEqual(urns);
+      expect(dependencies.filter((other) => other !== urn && other.includes(":Release::"))).toEqual([]);
+      // Each is switched while it serves, and has been migrated for.
+      expect("migrate" in inputs || "rotation" in inputs).toBe(false);
+    }
+    expect(releases).toHaveLength(3);
   });
 
   it("configure nginx on one server after the other, because a reload takes it out of rotation", async () => {

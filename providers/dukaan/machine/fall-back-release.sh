@@ -7,6 +7,7 @@
 #                              Says on standard output which release is current then, and its bundle's digest, separated
 #                              by a tab
 #   crashed SERVICE ID REASON  the same, but another environment of the same bundle is good enough
+#   expire  SERVICE ID         ends an instance that was started to be switched to, and was not
 #   settle  SERVICE ID         ends the time in which an earlier release stands by for ID
 #
 # SERVICE's releases/.failed lists what was left: bundle, release, time, reason, separated by tabs. Such a bundle is not
@@ -31,7 +32,7 @@ candidates() {
 }
 
 is_good() { # release id
-  [ "$1" != "$id" ] && [ -f "$releases/$1/.bundle" ] &&
+  [ "$1" != "$id" ] && [ -f "$releases/$1/.bundle" ] && [ ! -e "$releases/$1/.candidate" ] &&
     { [ "$action" = crashed ] || ! cmp -s "$releases/$1/.bundle" "$releases/$id/.bundle"; } &&
     ! grep -qs "^$(cat "$releases/$1/.bundle")$tab" "$releases/.failed"
 }
@@ -93,12 +94,21 @@ case $action in
     if [ "$(current)" = "$id" ]; then go_back; fi
     printf '%s\t%s\n' "$(current)" "$(cat "$releases/current/.bundle")"
     ;;
+  expire)
+    exec 8> "$releases/.lock"
+    flock -w 300 8
+    case $(readlink "/run/dukaan/$service.sock" "/run/dukaan/$service-standby.sock" || true) in
+      *"$service-$id.sock"*) exit 0 ;;
+    esac
+    systemctl stop "dukaan-$service@$id.service"
+    rm -f "/run/dukaan/$service-$id.sock"
+    ;;
   settle)
     # Stopped on purpose, e.g. while the database is restored: nothing of it is to be started now.
     if systemctl is-active --quiet "dukaan-$service@$id.service"; then switch_to "$id"; fi
     ;;
   *)
-    echo "usage: fall-back-release exited|back|crashed|settle SERVICE ID [REASON]" >&2
+    echo "usage: fall-back-release exited|back|crashed|expire|settle SERVICE ID [REASON]" >&2
     exit 64
     ;;
 esac

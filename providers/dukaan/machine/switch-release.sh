@@ -10,6 +10,8 @@
 #   migrate  arguments of the runtime that migrate the database; absent when there are none
 #   rotation/leave, rotation/join  commands that take the machine out of its balancers' rotation and put it back; absent:
 #            it stays
+#   prepare  present: the instance is started, looked at and left running, and nothing is switched; another run does that, or
+#            the instance ends by itself after so many seconds
 #   from     id of the release that must be current, or nothing is done; absent when any may be
 #   fall-back  fall-back-release.sh, to be kept on the machine; absent when it is there
 # and checks/N with checks/N.seconds as for apply-role.sh.
@@ -202,7 +204,7 @@ run_checks() {
 # It was ready; it still must be, with visitors: one that ends now is left before it goes to another machine.
 stay_ready() {
   step "still ready"
-  [ ! -f "$incoming/rotation/join" ] || sleep 2
+  if [ -f "$incoming/rotation/join" ] || [ -f "$incoming/prepare" ]; then sleep 2; fi
   restarts=$(systemctl show --property NRestarts --value "$unit")
   if [ "$restarts" -ne "$restarts_when_ready" ] || ! systemctl is-active --quiet "$unit"; then
     journal
@@ -259,6 +261,24 @@ keep_tools() {
   install -m 0755 "$incoming/fall-back" "$tools/fall-back-release"
 }
 
+# Nobody has been sent to it, so nobody has seen a page of it.
+ask_first_page() {
+  step "first page"
+  status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 10 --unix-socket "$socket" \
+    http://localhost/) || true
+  case $status in
+    [1234]??) ;;
+    *) journal && fail "the instance is ready and answers $status for its first page" ;;
+  esac
+}
+
+end_candidate_later() {
+  timer=dukaan-$service-expire
+  systemctl stop "$timer.timer" 2>/dev/null || true
+  systemd-run --quiet --collect --unit "$timer" --on-active "$(cat "$incoming/prepare")" \
+    --timer-property AccuracySec=1s "$tools/fall-back-release" expire "$service" "$id"
+}
+
 # What did not work here is not tried again by accident, e.g. because a setting has changed.
 refuse_failed() {
   when=$(grep -s "^$bundle$tab" "$releases/.failed" | tail -n 1 | cut -f 3-) || true
@@ -266,8 +286,9 @@ refuse_failed() {
 Deploy a changed one; or, to try this one again: ./dukaan up --release latest"
 }
 
-# The newest three stay, so that going back needs no upload.
+# The newest three stay, so that going back needs no upload; of what was only tried, nothing.
 prune() {
+  find "$releases" -mindepth 2 -maxdepth 2 -name .candidate -printf '%h\n' | while read -r tried; do rm -rf "$tried"; done
   find "$releases" -mindepth 1 -maxdepth 1 -type d ! -name "$id" -printf '%T@ %p\n' | sort -rn | tail -n +3 |
     cut -d ' ' -f 2- | while read -r old; do rm -rf "$old"; done
   prune_modules
@@ -292,6 +313,14 @@ bring_release
 migrate_database
 start_instance
 wait_until_ready
+if [ -f "$incoming/prepare" ]; then
+  # Nobody goes back to what has never served.
+  [ "$brought" = no ] || : > "$folder/.candidate"
+  ask_first_page
+  stay_ready
+  end_candidate_later
+  exit 0
+fi
 leave_rotation
 step "switch"
 systemctl enable --quiet "$unit"
@@ -299,6 +328,7 @@ switched=yes
 choose_standby
 [ -z "$keep" ] || put_link "$service-$keep.sock" "$standby_link"
 point_to "$id"
+rm -f "$folder/.candidate"
 run_checks
 # A request that was about to be sent to the old instance's socket is sent by now.
 sleep 1

@@ -69,10 +69,36 @@ export const release: ResourceType<ReleaseInputs, { active: string }> = {
   },
 };
 
+/** Seconds after which an instance ends that is not switched to: as long as the slowest of many servers may take. */
+const candidateSeconds = 900;
+
+/** A release started and looked at beside the one that serves; a `Release` with the same inputs switches to it. */
+export const releaseCandidate: ResourceType<ReleaseInputs, { active: string }> = {
+  check(news, _olds, wrapped) {
+    return [...checkRelease(news), ...checkPublic(wrapped, ["connection", "environment"])];
+  },
+
+  diff({ olds, oldInputs, news }) {
+    return diffRelease(olds.active, oldInputs, news);
+  },
+
+  async create(inputs, context) {
+    const id = isKnown(inputs.serverId) ? `${inputs.serverId}/${inputs.service}/candidate` : "";
+    const outputs = context.preview ? expectedOutputs(inputs) : await deploy(inputs, "create", context, true);
+    return { id, outputs };
+  },
+
+  async update({ news }, context) {
+    return context.preview ? expectedOutputs(news) : deploy(news, "update", context, true);
+  },
+};
+
+/** @param prepare nothing is switched */
 async function deploy(
   inputs: ReleaseInputs,
   purpose: "create" | "update",
   context: Context,
+  prepare = false,
 ): Promise<Properties> {
   const {
     openMachine,
@@ -105,6 +131,7 @@ async function deploy(
       path: `rotation/${step}`,
       content: quote(command),
     })),
+    ...(prepare ? [{ path: "prepare", content: `${candidateSeconds}\n` }] : []),
     ...checkFiles(inputs.checks),
   ];
   const transcript = new Transcript(`release ${id} of ${inputs.service}`, context);

@@ -11,6 +11,7 @@ type StageInputs = {
   disks?: Record<string, number>;
   volumes?: Record<string, number>;
   databaseLogins?: number[];
+  loadBalancer?: "managed";
   token?: string;
 };
 

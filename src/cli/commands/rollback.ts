@@ -110,12 +110,14 @@ async function goBack(
   };
 }
 
-/** The releases on all machines but these, as the state has them. */
+const releaseTypes: ReadonlySet<string> = new Set(["dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
+
+/** The releases on all machines but these, as the state has them, and their candidates where there are some. */
 async function releasesBut({ pulumi }: Session, machines: readonly string[]) {
   const { resources = [] } = (await exportState(pulumi)).deployment;
   return resources.filter(
     ({ type, urn }) =>
-      type === "dukaan:index:Release" && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
+      releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
   );
 }
 

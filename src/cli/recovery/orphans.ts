@@ -30,10 +30,13 @@ const types = {
   primary_ips: "hcloud:index/primaryIp:PrimaryIp",
   ssh_keys: "hcloud:index/sshKey:SshKey",
   volumes: "hcloud:index/volume:Volume",
+  load_balancers: "hcloud:index/loadBalancer:LoadBalancer",
+  certificates: "hcloud:index/uploadedCertificate:UploadedCertificate",
 } as const;
 
 const subnetType = "hcloud:index/networkSubnet:NetworkSubnet";
 const attachmentType = "hcloud:index/serverNetwork:ServerNetwork";
+const balancerAttachmentType = "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork";
 const volumeAttachmentType = "hcloud:index/volumeAttachment:VolumeAttachment";
 
 /** Compares what the cloud has of a stack with what its state knows. */
@@ -44,14 +47,18 @@ export async function compareWithCloud(
 ): Promise<CloudView> {
   const inState = new Set(resources.map(({ type, id }) => `${type} ${id}`));
   const selector = `dukaan-stack==${stackName}`;
-  const [servers, networks, firewalls, addresses, keys, volumes] = await Promise.all([
-    listLabelled(access, "servers", selector),
-    listLabelled(access, "networks", selector),
-    listLabelled(access, "firewalls", selector),
-    listLabelled(access, "primary_ips", selector),
-    listLabelled(access, "ssh_keys", selector),
-    listLabelled(access, "volumes", selector),
-  ]);
+  const [servers, networks, firewalls, addresses, keys, volumes, balancers, certificates] = await Promise.all(
+    [
+      listLabelled(access, "servers", selector),
+      listLabelled(access, "networks", selector),
+      listLabelled(access, "firewalls", selector),
+      listLabelled(access, "primary_ips", selector),
+      listLabelled(access, "ssh_keys", selector),
+      listLabelled(access, "volumes", selector),
+      listLabelled(access, "load_balancers", selector),
+      listLabelled(access, "certificates", selector),
+    ],
+  );
   const named = (kind: keyof typeof types, noun: string, things: { id: number; name: string }[]) =>
     things.map(({ id, name }): Orphan => ({
       type: types[kind],
@@ -66,6 +73,12 @@ export async function compareWithCloud(
     ...named("ssh_keys", "login key", keys),
     ...named("servers", "server", servers),
     ...named("volumes", "volume", volumes),
+    ...named("load_balancers", "load balancer", balancers),
+    ...named(
+      "certificates",
+      "certificate",
+      certificates.filter(({ type }) => type === "uploaded"),
+    ),
   ];
   // These bear no labels; they belong to what does.
   const subnets = networks.flatMap(({ id, name, subnets: found }) =>
@@ -84,6 +97,14 @@ export async function compareWithCloud(
       matches: (inputs) => inputs["serverId"] === id,
     })),
   );
+  const balanced = balancers.flatMap(({ id, name, private_net: nets }) =>
+    nets.map(({ network }): Orphan => ({
+      type: balancerAttachmentType,
+      id: `${id}-${network}`,
+      title: `private interface of ${name}`,
+      matches: (inputs) => inputs["loadBalancerId"] === id,
+    })),
+  );
   const plugged = volumes
     .filter(({ server }) => server !== null)
     .map(({ id, name }): Orphan => ({
@@ -92,8 +113,14 @@ export async function compareWithCloud(
       title: `attachment of ${name}`,
       matches: (inputs) => inputs["volumeId"] === id,
     }));
-  const looked = new Set<string>([...Object.values(types), subnetType, attachmentType, volumeAttachmentType]);
-  const without = [...subnets, ...attachments, ...plugged];
+  const looked = new Set<string>([
+    ...Object.values(types),
+    subnetType,
+    attachmentType,
+    balancerAttachmentType,
+    volumeAttachmentType,
+  ]);
+  const without = [...subnets, ...attachments, ...balanced, ...plugged];
   const inCloud = new Set([...labelled, ...without].map(({ type, id }) => `${type} ${id}`));
   const isKnown = ({ type, id }: Orphan) => inState.has(`${type} ${id}`);
   return {

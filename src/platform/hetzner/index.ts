@@ -1,6 +1,7 @@
 import type { Platform } from "../platform.js";
 import type { HetznerContext } from "./context.js";
 import { firewall } from "./firewall.js";
+import { loadBalancer, loadBalancerService, loadBalancerTarget } from "./load-balancer.js";
 import { machine } from "./machine.js";
 import { network } from "./network.js";
 import { publicAddress } from "./public-address.js";
@@ -14,5 +15,8 @@ export function hetzner(context: HetznerContext): Platform {
     publicAddress: (...args) => publicAddress(context, ...args),
     machine: (...args) => machine(context, ...args),
     volume: (...args) => volume(context, ...args),
+    loadBalancer: (...args) => loadBalancer(context, ...args),
+    loadBalancerService: (...args) => loadBalancerService(context, ...args),
+    loadBalancerTarget,
   };
 }

@@ -17,10 +17,12 @@ export interface ServerCertificate {
 }
 
 /** The way in for balancers, over the private network. */
-export interface BalancedArgs extends ServerCertificate {
+export interface BalancedArgs {
   /** Private address to listen on. */
   address: string;
   port: number;
+  /** @default plain HTTP, to the provider's load balancer */
+  tls?: ServerCertificate | undefined;
   /** Private addresses of the balancers, which are believed about who a visitor is. */
   balancers: readonly string[];
 }
@@ -42,7 +44,7 @@ const root = { owner: "root", group: "root", mode: "0644" };
 export function nginx(args: NginxArgs): RoleDefinition {
   const { cores, balanced, strictTransport } = args;
   const servers = [...(args.public ? ["public"] : []), ...(balanced ? ["balanced"] : [])];
-  const where = args.public ? "127.0.0.1" : `${balanced?.address}:${balanced?.port}`;
+  const where = args.public ? "https://127.0.0.1" : balanced && originOf(balanced);
   return {
     name: "nginx",
     packages,
@@ -56,7 +58,8 @@ export function nginx(args: NginxArgs): RoleDefinition {
         path: "/etc/nginx/nginx.conf",
         content: renderTemplate(`${here}/nginx.conf`, {
           workers: cores,
-          balancedPort: balanced?.port ?? 0,
+          // The provider's load balancer hands on what a visitor claims to be an id.
+          trustedPort: balanced?.tls ? balanced.port : 0,
           servers: servers.map((name) => `include ${name}.conf;`).join("\n  "),
         }),
         ...root,
@@ -95,7 +98,7 @@ export function nginx(args: NginxArgs): RoleDefinition {
     // An answer of nginx itself: the app may not be there yet.
     checks: [
       {
-        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", `https://${where}/metrics`],
+        command: ["curl", "--silent", "--insecure", "--output", "/dev/null", `${where}/metrics`],
         timeoutSeconds: 10,
       },
     ],
@@ -103,13 +106,27 @@ export function nginx(args: NginxArgs): RoleDefinition {
 }
 
 /** Who looks at a server says so in the field `Host`. */
-const balancerHost = "balancer";
+export const balancerHost = "balancer";
+
+/** How the provider's load balancer looks at a server: as often as it can, and twice before it believes the worst. */
+export const managedLooks = { intervalSeconds: 3, timeoutSeconds: 2, failures: 2 };
 
 /**
- * Until balancers have seen, with what HAProxy is set to (src/roles/haproxy/haproxy.cfg): that a server leaves, that one is
- * back which left by itself, and that one is back which was lost.
+ * Until balancers have seen: that a server leaves, that one is back which left by itself, and that one is back which was
+ * lost. HAProxy as it is set in src/roles/haproxy/haproxy.cfg; the provider's load balancer as above, and a second more.
  */
-const seenAfter = { leaveSeconds: 0.8, joinSeconds: 0.5, returnSeconds: 7 };
+const seenByHaproxy = { leaveSeconds: 0.8, joinSeconds: 0.5, returnSeconds: 7 };
+const { intervalSeconds, timeoutSeconds, failures } = managedLooks;
+const back = intervalSeconds + timeoutSeconds + 1;
+const seenByManaged = {
+  leaveSeconds: failures * intervalSeconds + timeoutSeconds + 1,
+  joinSeconds: back,
+  returnSeconds: back,
+};
+
+function originOf({ address, port, tls }: BalancedArgs): string {
+  return `${tls ? "https" : "http"}://${address}:${port}`;
+}
 
 const unitFolder = "/etc/systemd/system/nginx.service.d";
 
@@ -136,24 +153,30 @@ function publicFiles(
 }
 
 function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]> {
-  const { address, port, balancers } = args;
+  const { address, port, balancers, tls } = args;
+  const listen = tls
+    ? [
+        `listen ${address}:${port} ssl default_server;`,
+        "ssl_certificate tls/balanced.pem;",
+        "ssl_certificate_key tls/balanced.key;",
+      ]
+    : [`listen ${address}:${port} default_server;`];
   return [
     {
       path: "/etc/nginx/balanced.conf",
       content: renderTemplate(`${here}/balanced.conf`, {
-        address,
-        port,
+        listen: listen.join("\n  "),
         balancers: balancers.map((balancer) => `set_real_ip_from ${balancer};`).join("\n  "),
       }),
       ...root,
     },
-    ...certificateFiles("balanced", args),
+    ...(tls ? certificateFiles("balanced", tls) : []),
     {
       path: "/usr/local/lib/dukaan/rotation",
       content: renderTemplate(`${here}/rotation.sh`, {
-        ...seenAfter,
+        ...(tls ? seenByHaproxy : seenByManaged),
         host: balancerHost,
-        url: `https://${address}:${port}/rotation`,
+        url: `${originOf(args)}/rotation`,
       }),
       ...root,
       mode: "0755",
