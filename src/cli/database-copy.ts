@@ -3,7 +3,7 @@ import type { DatabaseStatus } from "../evolve/databases.js";
 import { saysByBook as says } from "../evolve/plan.js";
 import { refused } from "./database-follow.js";
 import type { Side, Steps } from "./database-side.js";
-import { onPools, requireSame, type Switch } from "./database-switch.js";
+import { longestPauseSeconds, onPools, requireSame, type Switch } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
 
 /** A move by the book: see src/roles/postgresql/copy-database.sh. */
@@ -28,9 +28,6 @@ export interface Carried {
   /** The tables that were compared; absent: an earlier run had done so. */
   tables?: number;
 }
-
-/** PostgreSQL starts anew meanwhile; the pools let queries through after this by themselves, whatever becomes of us. */
-const longestPauseSeconds = 4;
 
 /**
  * Closes the shop, copies the database by dump and restore, and opens the shop on the new one. The old database accepts no

@@ -27,7 +27,7 @@ export interface Switched {
 }
 
 /** The pools resume after this by themselves: before the app gives a query up, which it does after 5 s. */
-const longestPauseSeconds = 4;
+export const longestPauseSeconds = 4;
 
 /**
  * Leads all queries from one database to its standby. The order is what keeps the data whole: the old database is ended
