@@ -1,32 +1,5 @@
-import type { CrashCloud, Resource } from "./crash-cloud.js";
-
-/** What there is in the cloud just now. */
-export interface World {
-  servers: Resource[];
-  networks: Resource[];
-  firewalls: Resource[];
-  volumes: Resource[];
-  floatingIps: Resource[];
-  primaryIps: Resource[];
-  balancers: Resource[];
-}
-
-export async function worldOf(cloud: CrashCloud): Promise<World> {
-  const [
-    servers = [],
-    networks = [],
-    firewalls = [],
-    volumes = [],
-    floatingIps = [],
-    primaryIps = [],
-    balancers = [],
-  ] = await Promise.all(
-    ["servers", "networks", "firewalls", "volumes", "floating_ips", "primary_ips", "load_balancers"].map(
-      (kind) => cloud.list(kind),
-    ),
-  );
-  return { servers, networks, firewalls, volumes, floatingIps, primaryIps, balancers };
-}
+import type { Resource } from "./crash-cloud.js";
+import type { World } from "./crash-world.js";
 
 export interface Request {
   method: "POST" | "PUT" | "DELETE";
@@ -40,9 +13,15 @@ export interface Request {
 export const BYSTANDER = "bystander";
 const MOST_SERVERS = 3;
 
+let chance: () => number = Math.random;
+/** What is chosen from now on is chosen so. */
+export function useChance(source: () => number): void {
+  chance = source;
+}
+
 let serial = 0;
-const freshName = (kind: string): string => `${kind}-${++serial}-${Math.random().toString(36).slice(2, 6)}`;
-const pick = <T>(list: T[]): T | undefined => list[Math.floor(Math.random() * list.length)];
+const freshName = (kind: string): string => `${kind}-${++serial}-${chance().toString(36).slice(2, 6)}`;
+const pick = <T>(list: T[]): T | undefined => list[Math.floor(chance() * list.length)];
 
 /** Every way of starting an action that changes the computer: command → a request for it that is possible now. */
 export const operations: Record<string, (world: World) => Request | undefined> = {
@@ -100,7 +79,7 @@ export const operations: Record<string, (world: World) => Request | undefined> =
     const server = pick(victims(servers).filter((one) => networksOf(one).length > 0));
     const network = networksOf(server)[0];
     if (!server || network === undefined) return undefined;
-    const alias = `10.0.0.${100 + Math.floor(Math.random() * 100)}`;
+    const alias = `10.0.0.${100 + Math.floor(chance() * 100)}`;
     return action(`/servers/${server.id}`, "change_alias_ips", { network, alias_ips: [alias] }, [
       server,
       { id: network },
@@ -128,7 +107,7 @@ export const operations: Record<string, (world: World) => Request | undefined> =
   },
   set_firewall_rules: ({ firewalls }) => {
     const firewall = pick(firewalls);
-    const port = String(1000 + Math.floor(Math.random() * 1000));
+    const port = String(1000 + Math.floor(chance() * 1000));
     const rule = { direction: "in", protocol: "tcp", port, source_ips: ["0.0.0.0/0"] };
     return firewall && action(`/firewalls/${firewall.id}`, "set_rules", { rules: [rule] }, [firewall]);
   },
@@ -237,7 +216,7 @@ export const operations: Record<string, (world: World) => Request | undefined> =
   },
   add_service: ({ balancers }) => {
     const balancer = pick(balancers.filter(({ services = [] }) => services.length < 3));
-    const port = 2000 + Math.floor(Math.random() * 1000);
+    const port = 2000 + Math.floor(chance() * 1000);
     const service = { protocol: "tcp", listen_port: port, destination_port: port };
     return balancer && action(`/load_balancers/${balancer.id}`, "add_service", service, [balancer]);
   },
@@ -251,6 +230,33 @@ export const operations: Record<string, (world: World) => Request | undefined> =
   delete_load_balancer: ({ balancers }) => {
     const balancer = balancers.length < 2 ? undefined : pick(balancers);
     return balancer && { method: "DELETE", path: `/load_balancers/${balancer.id}`, touches: [balancer.id] };
+  },
+  create_image: ({ servers, images }) => {
+    const server = images.length < 2 ? pick(victims(servers)) : undefined;
+    return server && action(`/servers/${server.id}`, "create_image", {}, [server]);
+  },
+  delete_image: ({ images }) => {
+    const image = images.length < 2 ? undefined : pick(images);
+    return image && { method: "DELETE", path: `/images/${image.id}`, touches: [image.id] };
+  },
+  create_zone: ({ zones }) => {
+    if (zones.length >= 2) return undefined;
+    const body = { name: `${freshName("zone")}.test`, mode: "primary" };
+    return { method: "POST", path: "/zones", body, touches: [] };
+  },
+  change_zone_ttl: ({ zones }) => {
+    const zone = pick(zones);
+    const ttl = 60 + Math.floor(chance() * 1000);
+    return zone && action(`/zones/${zone.id}`, "change_ttl", { ttl }, [zone]);
+  },
+  set_rrset_records: ({ zones }) => {
+    const zone = pick(zones);
+    const records = [{ value: `203.0.113.${Math.floor(chance() * 256)}` }];
+    return zone && action(`/zones/${zone.id}/rrsets/www/A`, "set_records", { records }, [zone]);
+  },
+  delete_zone: ({ zones }) => {
+    const zone = zones.length < 2 ? undefined : pick(zones);
+    return zone && { method: "DELETE", path: `/zones/${zone.id}`, touches: [zone.id] };
   },
 };
 

@@ -4,8 +4,14 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { leaderOf } from "../../local/machines/nspawn.js";
 import { startTimeOf } from "../../local/machines/pid-file.js";
 import { CrashCloud } from "./crash-cloud.js";
-import { BYSTANDER, operations, type Request, worldOf } from "./crash-operations.js";
+import { chanceOf } from "./chance.js";
+import { BYSTANDER, operations, type Request, useChance } from "./crash-operations.js";
+import { worldOf } from "./crash-world.js";
 
+/** What is chosen at random follows from it, as far as the computer's speed has no part in it: DUKAAN_SEED=… */
+const seed = Number(process.env["DUKAAN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
+const chance = chanceOf(seed);
+useChance(chance);
 /** How often the process is killed; DUKAAN_LONG=1 for the long form. */
 const rounds = process.env["DUKAAN_LONG"] === "1" ? 220 : 10;
 const MINUTE = 60_000;
@@ -41,14 +47,15 @@ test(
     /** How often the process was killed while an action of the command ran; and how long one takes, learned. */
     const hits = new Map(Object.keys(operations).map((command) => [command, 0]));
     const within = new Map(Object.keys(operations).map((command) => [command, 500]));
+    process.stderr.write(`DUKAAN_SEED=${seed}\n`);
     const findings: string[] = [];
     let inTheMiddle = 0;
     for (let round = 1; round <= rounds; round++) {
       const world = await worldOf(cloud);
       const chosen: [command: string, request: Request][] = [];
       const touched = new Set<number>();
-      const wanted = 1 + Math.floor(Math.random() * 3);
-      for (const [command] of [...hits].toSorted((one, other) => one[1] - other[1] || Math.random() - 0.5)) {
+      const wanted = 1 + Math.floor(chance() * 3);
+      for (const [command] of [...hits].toSorted((one, other) => one[1] - other[1] || chance() - 0.5)) {
         if (chosen.length >= wanted) break;
         const request = operations[command]?.(world);
         if (!request || request.touches.some((id) => touched.has(id))) continue;
@@ -58,7 +65,7 @@ test(
       const last = cloud.read(
         (state) => state.get<{ id: number }>("SELECT max(id) AS id FROM actions")?.id ?? 0,
       );
-      const delay = Math.random() * (within.get(chosen[0]?.[0] ?? "") ?? 500);
+      const delay = chance() * (within.get(chosen[0]?.[0] ?? "") ?? 500);
       const answers = chosen.map(([, { method, path, body }]) => cloud.ask(method, path, body));
       await sleep(delay);
       await cloud.kill();
@@ -75,7 +82,7 @@ test(
         answer && answer.status >= 400 ? [`${answer.status} ${JSON.stringify(answer.body.error)}`] : [],
       );
       // Now and then its next process is killed as well, on its way up.
-      if (Math.random() < 0.25) await cloud.startAndKill(300 + Math.random() * 2500);
+      if (chance() < 0.25) await cloud.startAndKill(300 + chance() * 2500);
       await cloud.start();
       await cloud.settled();
       const what = `round ${round}: killed ${Math.round(delay)} ms after ${chosen.map(([name]) => name).join(", ")}`;
