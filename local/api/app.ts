@@ -95,7 +95,7 @@ export function createApi({ cloud, token, logger, rateLimit = 360_000, recentLog
 
   readBodies(app);
   answerErrors(app);
-  guard(app, token, new RateLimit(rateLimit));
+  guard(app, token, rateLimit);
 
   void app.register(
     (v1, _options, done) => {
@@ -224,17 +224,17 @@ function toApiError(error: FastifyError | ApiError): ApiError {
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
 
-function guard(app: App, token: string, limit: RateLimit): void {
+function guard(app: App, token: string, perHour: number): void {
   const expected = digest(`Bearer ${token}`);
+  // Who has no token is counted, too, but uses up nothing of what the token may do.
+  const [owner, strangers] = [new RateLimit(perHour), new RateLimit(perHour)];
   app.addHook("onRequest", (request, reply, done) => {
     void reply.header("X-Correlation-Id", request.id);
     if (request.routeOptions.config.public) return done();
     const given = request.headers.authorization;
     // Digests have the same length: the comparison's time says nothing about the token.
-    if (given === undefined || !timingSafeEqual(digest(given), expected)) {
-      return done(refused("unauthorized", "unable to authenticate", 401));
-    }
-    // Only who has the token uses up what the token may do.
+    const isOwner = given !== undefined && timingSafeEqual(digest(given), expected);
+    const limit = isOwner ? owner : strangers;
     const remaining = limit.take();
     void reply.headers({
       "RateLimit-Limit": limit.perHour,
@@ -242,6 +242,7 @@ function guard(app: App, token: string, limit: RateLimit): void {
       "RateLimit-Reset": limit.resetAt(),
     });
     if (remaining < 0) return done(refused("rate_limit_exceeded", "limit of requests per hour reached", 429));
+    if (!isOwner) return done(refused("unauthorized", "unable to authenticate", 401));
     done();
   });
 }

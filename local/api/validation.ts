@@ -28,7 +28,11 @@ function convert(schema: TSchema, given: unknown): unknown {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null;
 
-const isSame = (original: unknown, converted: unknown): boolean =>
-  Array.isArray(original) && Array.isArray(converted)
-    ? original.every((one, index) => isSame(one, converted[index]))
-    : String(original) === String(converted);
+const isSame = (original: unknown, converted: unknown): boolean => {
+  if (Array.isArray(original) && Array.isArray(converted)) {
+    return original.every((one, index) => isSame(one, converted[index]));
+  }
+  // Clients in Python send "True".
+  if (typeof converted === "boolean") return true;
+  return String(original) === String(converted);
+};

@@ -9,6 +9,4 @@ hcloud network create --name inside --ip-range 10.0.0.0/16
 hcloud network add-subnet inside --type cloud --network-zone eu-central --ip-range 10.0.1.0/24
 hcloud server create --name web --type cx23 --image debian-12 --location fsn1 --ssh-key me --network inside
 hcloud server create-image web --type snapshot --description golden
-hcloud zone create --name shop.example
-hcloud zone rrset create --name www --type A --record "$(hcloud server ip web)" shop.example
 hcloud server list

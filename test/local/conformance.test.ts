@@ -1,28 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
-import { pino } from "pino";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type RunningCloud, startCloud } from "../../local/api/start.js";
-import { State } from "../../local/state/database.js";
 import { askWithGo, askWithPython, type Finding } from "../conformance/clients.js";
+import { listeningCloud, type ListeningCloud } from "../conformance/listening-cloud.js";
 import { pluginStack } from "../conformance/pulumi.js";
 import { publicKey, token } from "../unit/local-api-client.js";
-import { MemoryHost } from "../unit/local-api-host.js";
 
-/** The API as it is, on a computer that only remembers: what machines do is tested elsewhere. */
-let cloud: RunningCloud;
-let where: Record<"HCLOUD_ENDPOINT" | "HCLOUD_TOKEN", string>;
+let cloud: ListeningCloud["cloud"];
+let where: ListeningCloud["where"];
 
 beforeAll(async () => {
-  let endpoint = "";
-  cloud = await startCloud({
-    host: new MemoryHost(),
-    state: new State(":memory:"),
-    slot: 0,
-    token,
-    logger: pino({ level: "silent" }),
-    listen: async (app) => (endpoint = await app.listen({ host: "127.0.0.1", port: 0 })),
-  });
-  where = { HCLOUD_ENDPOINT: `${endpoint}/v1`, HCLOUD_TOKEN: token };
+  ({ cloud, where } = await listeningCloud());
 });
 afterAll(() => cloud?.close());
 
@@ -38,13 +26,45 @@ async function newSecrets(): Promise<Record<"publicKey" | "certificate" | "priva
 const failed = (findings: Finding[]) => findings.filter(({ error }) => error !== "");
 
 test("the official Go client finds what it expects, for each kind of resource", async () => {
-  const findings = await askWithGo(where);
+  const findings = await askWithGo(where, "everything");
   expect(failed(findings)).toEqual([]);
   const checks = findings.map(({ check }) => check);
   expect(new Set(checks).size).toBeGreaterThanOrEqual(103);
 });
 
-test("the official Python client does, too", async () => {
+test("the official Go client waits and comes through when Hetzner's limit of requests is reached", async () => {
+  const seen = { waits: 0, ended: false };
+  const limited = await listeningCloud({ rateLimit: 3600 }, (app) => {
+    app.addHook("onResponse", async ({ headers }, { statusCode }) => {
+      if (statusCode === 429 && headers["user-agent"]?.startsWith("hcloud-go")) seen.waits++;
+    });
+  });
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = () => limited.cloud.app.inject({ url: "/v1/locations", headers });
+  try {
+    let last = await answer();
+    while (last.statusCode === 200) last = await answer();
+    expect(last.statusCode).toBe(429);
+    expect(last.json()).toMatchObject({ error: { code: "rate_limit_exceeded" } });
+    expect(last.headers).toMatchObject({ "ratelimit-limit": "3600", "ratelimit-remaining": "0" });
+
+    // What comes back, one request a second, is taken away until the client has been told to wait; it asks again
+    // should it have been faster.
+    while (seen.waits === 0) {
+      seen.ended = false;
+      const findings = askWithGo(limited.where, "rate-limit").finally(() => (seen.ended = true));
+      while (seen.waits === 0 && !seen.ended) {
+        await answer();
+        await sleep(5);
+      }
+      expect(await findings).toEqual([{ check: "rate limit: the client comes through", error: "" }]);
+    }
+  } finally {
+    await limited.cloud.close();
+  }
+});
+
+test("the official Python client finds what it expects, too", async () => {
   const { publicKey: PUBLIC_KEY, certificate: CERTIFICATE, privateKey: PRIVATE_KEY } = await newSecrets();
   const findings = await askWithPython({ ...where, PUBLIC_KEY, CERTIFICATE, PRIVATE_KEY });
   expect(failed(findings)).toEqual([]);
@@ -73,4 +93,4 @@ test("the hcloud plugin makes, changes, imports and destroys a resource of each 
   } finally {
     await stack.remove();
   }
-});
+}, 600_000);

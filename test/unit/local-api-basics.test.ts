@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { RateLimit } from "../../local/api/rate-limit.js";
 import { Actions } from "../../local/state/actions.js";
 import { State } from "../../local/state/database.js";
 import { problem, publicKey, TestCloud, token } from "./local-api-client.js";
@@ -106,6 +107,12 @@ describe("the catalogue", () => {
     const own = process.arch === "arm64" ? "arm" : "x86";
     const found = await cloud.get(`/images?name=debian-12&architecture=${own}&include_deprecated=true`);
     expect(found.body["images"]).toMatchObject([{ name: "debian-12", type: "system", status: "available" }]);
+    for (const yes of ["True", "1", "false"]) {
+      expect((await cloud.get(`/images?include_deprecated=${yes}`)).status).toBe(200);
+    }
+    expect(problem(await cloud.get("/images?include_deprecated=yes"))).toBe(
+      "422 invalid_input: include_deprecated",
+    );
     const other = await cloud.get(`/images?architecture=${own === "arm" ? "x86" : "arm"}`);
     expect(other.body["images"]).toEqual([]);
     expect((await cloud.get("/images?type=snapshot&type=backup")).body["images"]).toEqual([]);
@@ -195,13 +202,31 @@ test("requests are counted, and too many of them refused", async () => {
   await limited.close();
 });
 
-test("whoever has no token uses up nothing", async () => {
-  const limited = await TestCloud.start({ rateLimit: 1 });
-  for (let index = 0; index < 3; index++) {
-    expect(problem(await limited.request("GET", "/locations", undefined, {}))).toBe("401 unauthorized");
-  }
+test("whoever has no token is counted, but uses up nothing of what the token may do", async () => {
+  const limited = await TestCloud.start({ rateLimit: 2 });
+  const stranger = () => limited.request("GET", "/locations", undefined, {});
+  const first = await stranger();
+  expect(problem(first)).toBe("401 unauthorized");
+  expect(first.headers).toMatchObject({ "ratelimit-limit": "2", "ratelimit-remaining": "1" });
+  expect(problem(await stranger())).toBe("401 unauthorized");
+  const refused = await stranger();
+  expect(problem(refused)).toBe("429 rate_limit_exceeded");
+  expect(refused.headers).toMatchObject({ "ratelimit-limit": "2", "ratelimit-remaining": "0" });
   expect((await limited.get("/locations")).status).toBe(200);
   await limited.close();
+});
+
+test("as many requests as an hour allows come back evenly", () => {
+  let now = 0;
+  const limit = new RateLimit(3600, () => now);
+  for (let index = 0; index < 3600; index++) expect(limit.take()).toBe(3599 - index);
+  expect(limit.take()).toBe(-1);
+  expect(limit.resetAt()).toBe(3600);
+  now = 1000;
+  expect(limit.take()).toBe(0);
+  expect(limit.take()).toBe(-1);
+  now = 1000 + 3_600_000;
+  expect(limit.take()).toBe(3599);
 });
 
 test("a Host header that is none harms nothing", async () => {

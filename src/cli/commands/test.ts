@@ -34,6 +34,7 @@ const testPackages = [
   { name: "pgbouncer", file: "/usr/sbin/pgbouncer" },
   { name: "chromium", file: "/usr/bin/chromium" },
   { name: "openssh-client", file: "/usr/bin/ssh" },
+  { name: "hcloud-cli", file: "/usr/bin/hcloud" },
 ] as const;
 
 interface Counts {

@@ -30,6 +30,10 @@ func report(check string, err error) {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "rate-limit" {
+		checkRateLimit()
+		return
+	}
 	for _, each := range kinds() {
 		checkKind(each)
 	}

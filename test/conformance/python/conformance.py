@@ -270,6 +270,7 @@ def _():
     assert [one.name for one in client.load_balancer_types.get_all()] == ["lb11", "lb21", "lb31"]
     assert client.server_types.get_by_name("cx23").cores == 2
     assert client.images.get_by_name_and_architecture("debian-12", "x86") is not None
+    assert client.images.get_all(name="debian-12", include_deprecated=True)[0].name == "debian-12"
     assert client.isos.get_all() == []
 
 
