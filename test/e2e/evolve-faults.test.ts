@@ -233,6 +233,13 @@ function droplet() {
   return settings!;
 }
 
+/** Before it becomes a copy, an empty database starts on the new machine, which nobody is led to. */
+async function holdsShop(machine: string): Promise<boolean> {
+  const question =
+    "select not pg_is_in_recovery() and exists (select from pg_database where datname = 'shop')";
+  return (await shop.onMachine(machine, `cd /; runuser -u postgres -- psql -qAtXc "${question}"`)) === "t";
+}
+
 /** Asks both databases all the time; the new one first: once that one accepts writes, the old one never may again. */
 function watchWriters() {
   const seen = { both: 0, looks: 0 };
@@ -243,7 +250,7 @@ function watchWriters() {
       const next = await stateOf("database-1");
       const old = await stateOf("app-1");
       if (next !== undefined && old !== undefined) seen.looks++;
-      if (next === "primary" && old === "primary") seen.both++;
+      if (next === "primary" && old === "primary" && (await holdsShop("database-1"))) seen.both++;
     }
   })();
   return {
