@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isConstraint, type State } from "./database.js";
+import type { State } from "./database.js";
 import { readJson } from "./json.js";
 import { locking } from "./locking.js";
 import { KeyedQueue } from "../queue.js";
@@ -74,6 +74,14 @@ export const timestamp = (at = new Date()): string => `${at.toISOString().slice(
 
 /** How long until what could not be recorded is tried again. */
 const RECORD_AGAIN_MS = 1000;
+
+/** SQLITE_BUSY, SQLITE_IOERR, SQLITE_FULL; with more in the bits above them: https://sqlite.org/rescode.html */
+const passing = new Set([5, 10, 13]);
+const mayPass = (error: unknown): boolean =>
+  error instanceof Error &&
+  "errcode" in error &&
+  typeof error.errcode === "number" &&
+  passing.has(error.errcode & 0xff);
 
 /** After this many new actions it is looked for old ones. */
 const PRUNE_EVERY = 500;
@@ -214,23 +222,7 @@ export class Actions {
         this.log.error({ err: error, action: id }, `${action.command} was interrupted; it will be run again`);
         return;
       }
-      await this.#recorded(id, () => {
-        const why = error instanceof Error ? error.message : String(error);
-        try {
-          this.state.transaction(() => {
-            job?.undo?.(action);
-            this.#finish(id, why);
-          });
-        } catch (refusal) {
-          if (!isConstraint(refusal)) throw refusal;
-          // What it took away or gave is somebody else's by now, or gone.
-          this.log.error(
-            { err: refusal, action: id },
-            `what ${action.command} wrote could not be taken back`,
-          );
-          this.#finish(id, why);
-        }
-      });
+      await this.#takeBack(action, job, error instanceof Error ? error.message : String(error));
       this.log.error({ err: error, action: id, resources: action.resources }, `${action.command} failed`);
       return;
     }
@@ -239,14 +231,38 @@ export class Actions {
     this.log.info({ action: id, resources: action.resources, milliseconds }, `${action.command} done`);
   }
 
-  /** Tries until it succeeds: on a full disk nothing can be written, and an action that never ends locks its server. */
+  /**
+   * Ends an action that failed, also one that cannot be undone, as when what it took away is somebody else's by now: it
+   * would lock its resources for ever.
+   */
+  async #takeBack(action: RunningAction, job: Job | undefined, message: string): Promise<void> {
+    const { id, command, resources } = action;
+    try {
+      await this.#recorded(id, () =>
+        this.state.transaction(() => {
+          job?.undo?.(action);
+          this.#finish(id, message);
+        }),
+      );
+    } catch (error) {
+      if (this.#closed) throw error;
+      this.log.error({ err: error, action: id, resources }, `what ${command} wrote could not be taken back`);
+      await this.#recorded(id, () => this.#finish(id, message));
+    }
+  }
+
+  /**
+   * Tries as long as nothing can be written, as on a full disk: an action that never ends locks its server.
+   *
+   * @throws what `write` throws for another reason, which would be the same the next time
+   */
   async #recorded(id: number, write: () => void): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         return write();
       } catch (error) {
-        // Its next process runs the action again.
-        if (this.#closed) throw error;
+        // Once closed: its next process runs the action again.
+        if (this.#closed || !mayPass(error)) throw error;
         if (attempt === 0)
           this.log.error(
             { err: error, action: id },

@@ -148,7 +148,3 @@ export class State {
     this.#db.close();
   }
 }
-
-/** Whether SQLite has refused what contradicts other rows: https://sqlite.org/rescode.html, SQLITE_CONSTRAINT. */
-export const isConstraint = (error: unknown): boolean =>
-  error instanceof Error && "errcode" in error && (Number(error.errcode) & 0xff) === 19;
