@@ -118,13 +118,20 @@ export async function loopDevices(path: string): Promise<{ device: string; file:
   return found.filter(({ file }) => file.startsWith(path));
 }
 
-/** @throws HostError when the computer is about to be full */
-export async function requireFreeSpace(folder: string): Promise<void> {
+/** What a sparse file takes, in bytes. */
+export const bytesTaken = async (file: string): Promise<number> => (await stat(file)).blocks * 512;
+
+/**
+ * @param bytes that are about to be written besides what machines write
+ * @throws HostError when the computer is about to be full
+ */
+export async function requireFreeSpace(folder: string, bytes = 0): Promise<void> {
   if (!existsSync(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
   const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize >= LEAST_FREE_BYTES) return;
+  const least = LEAST_FREE_BYTES + bytes;
+  if (bavail * bsize >= least) return;
   throw new HostError(
     `only ${Math.floor((bavail * bsize) / 2 ** 20)} MB are free where machines keep their disks (${folder})`,
-    `Free ${LEAST_FREE_BYTES / 2 ** 20} MB or more there, or set DUKAAN_LOCAL_HOME to a folder on a larger disk.`,
+    `Free ${Math.ceil(least / 2 ** 20)} MB or more there, or set DUKAAN_LOCAL_HOME to a folder on a larger disk.`,
   );
 }

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "./command.js";
 import {
+  bytesTaken,
   diskMount,
   diskImage,
   diskReleased,
@@ -47,8 +48,8 @@ async function saveImage(instance: Instance, machine: MachineRecord, id: string)
   const target = imageDisk(instance, id);
   if ((await readImage(instance, id)) === undefined) {
     await removeImage(instance, id);
-    await requireFreeSpace(imageFolder(instance, id));
     const source = diskImage(instance, machine.id);
+    await requireFreeSpace(imageFolder(instance, id), await bytesTaken(source));
     const supervisor = await supervisorOf(instance, machine.id);
     if (supervisor === undefined) {
       await diskReleased(instance, machine.id);
@@ -68,7 +69,7 @@ async function saveImage(instance: Instance, machine: MachineRecord, id: string)
     const { imageRoot, packagePool, limits } = machine;
     await writeImage(instance, { id, imageRoot, packagePool, diskBytes: limits.diskBytes });
   }
-  return (await stat(target)).blocks * 512;
+  return bytesTaken(target);
 }
 
 /** Lets a machine's disk, that a killed copy may have left frozen, be written again. */
@@ -96,7 +97,7 @@ export async function restoreDisk(
   const image = await requireImageRecord(instance, imageId);
   const disk = newDiskImage(instance, machine.id);
   await rm(disk, { force: true });
-  await requireFreeSpace(imageFolder(instance, imageId));
+  await requireFreeSpace(machineFolder(instance, machine.id), await bytesTaken(imageDisk(instance, imageId)));
   await run("cp", ["--reflink=auto", "--sparse=always", imageDisk(instance, imageId), disk]);
   await truncate(disk, image.diskBytes);
   // It may be of a machine whose power was cut: what its journal holds would be written over the new name at the start.

@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { bytesTaken, requireFreeSpace } from "../../local/machines/disks.js";
 import { type Instance, instanceOf } from "../../local/machines/instance.js";
 import { renewDisk } from "../../local/machines/lifecycle.js";
 import { type MachineRecord, writeImage, writeMachine } from "../../local/machines/records.js";
@@ -108,6 +109,16 @@ test.each([
     expect(existsSync(`${disk}.new`)).toBe(false);
   },
 );
+
+test("what is to be copied must fit on this computer besides what machines need", async () => {
+  const { bavail, bsize } = statfsSync(home);
+  await expect(requireFreeSpace(home, bavail * bsize)).rejects.toThrow(
+    /only \d+ MB are free .* Free \d+ MB or more/,
+  );
+  await expect(requireFreeSpace(home, 2 ** 50)).rejects.toThrow("Free 1073742336 MB or more");
+  imageWith("32M", asLeft);
+  expect(await bytesTaken(image)).toBeLessThan(16 * MB);
+});
 
 test("a machine whose record cannot be written keeps the disk that it has", async () => {
   mkdirSync(`${instance.machinesFolder}/7/machine.json.new`);
