@@ -1,9 +1,21 @@
 import { Type } from "typebox";
-import { timestamp, type Action as ActionValue, type Job, type RunningAction } from "../state/actions.js";
+import {
+  timestamp,
+  type Action as ActionValue,
+  type ActionLog,
+  type Job,
+  type RunningAction,
+} from "../state/actions.js";
 import type { App } from "./app.js";
 import { settled, type Cloud } from "./cloud.js";
 import { invalidInput, refused } from "./errors.js";
-import { backupsOf, findServerImage, toImageResource, type ImageRow } from "./image-rows.js";
+import {
+  backupsOf,
+  findServerImage,
+  serverBeingMadeFrom,
+  toImageResource,
+  type ImageRow,
+} from "./image-rows.js";
 import { checkLabels, type Labels as LabelValues } from "./labels.js";
 import { Action, Body, IdParams, Image, Labels, Nullable } from "./schemas.js";
 import { findServer, findUnlockedServer, type ServerRow } from "./server-rows.js";
@@ -18,7 +30,7 @@ export const backupWindows = ["22-02", "02-06", "06-10", "10-14", "14-18", "18-2
 
 /** Writes an image that is to be made of a server and starts making it. Call in a transaction. */
 export function startImage(
-  { state, actions }: Cloud,
+  { state, actions }: Pick<Cloud, "state" | "actions">,
   server: ServerRow,
   wish: { type: "snapshot" | "backup"; description: string; labels: LabelValues },
 ): { id: number; action: ActionValue } {
@@ -44,7 +56,7 @@ export function startImage(
 }
 
 export function imageActionRoutes(app: App, cloud: Cloud): void {
-  const { state, actions, host } = cloud;
+  const { state, actions } = cloud;
 
   app.post(
     "/servers/:id/actions/create_image",
@@ -103,13 +115,11 @@ export function imageActionRoutes(app: App, cloud: Cloud): void {
     { schema: { params: IdParams, body: Type.Optional(Type.Unknown()), response: Answer } },
     async (request, reply) => {
       const server = findUnlockedServer(cloud, request.params.id);
-      const backups = backupsOf(state, server.id);
       const action = state.transaction(() => {
         state.update("servers", server.id, { backup_window: null });
-        state.run("DELETE FROM images WHERE bound_to = ?", server.id);
         return actions.done("disable_backup", [{ type: "server", id: server.id }]);
       });
-      for (const { id } of backups) await host.images.remove(String(id));
+      await removeBackups(cloud, backupsOf(state, server.id), request.log);
       void reply.code(201);
       return { action };
     },
@@ -142,7 +152,7 @@ function imageIdOf({ resources }: RunningAction): number {
 /** GB with two decimals, never 0: what is there takes something. */
 const gigabytes = (bytes: number): number => Math.max(0.01, Math.round((bytes / 2 ** 30) * 100) / 100);
 
-export function imageJobs(cloud: Cloud): Record<string, Job> {
+export function imageJobs(cloud: Cloud, log: ActionLog): Record<string, Job> {
   const { state, host } = cloud;
   return {
     create_image: {
@@ -151,7 +161,7 @@ export function imageJobs(cloud: Cloud): Record<string, Job> {
         const server = findServer(state, row.server_id);
         const bytes = await host.images.create(String(server.id), String(row.id));
         state.update("images", row.id, { status: "available", image_size: gigabytes(bytes) });
-        if (row.type === "backup") await removeOldBackups(cloud, server.id);
+        if (row.type === "backup") await removeOldBackups(cloud, server.id, log);
       },
       undo: (action) => {
         const id = imageIdOf(action);
@@ -162,11 +172,36 @@ export function imageJobs(cloud: Cloud): Record<string, Job> {
   };
 }
 
-async function removeOldBackups({ state, host }: Cloud, serverId: number): Promise<void> {
-  const surplus = backupsOf(state, serverId).slice(0, -backupsPerServer);
-  for (const { id } of surplus) {
-    state.run("DELETE FROM images WHERE id = ?", id);
-    await host.images.remove(String(id));
+async function removeOldBackups(cloud: Cloud, serverId: number, log: ActionLog): Promise<void> {
+  const surplus = backupsOf(cloud.state, serverId).slice(0, -backupsPerServer);
+  // One that is in use goes with the next backup.
+  const unused = surplus.filter(({ id }) => serverBeingMadeFrom(cloud.state, id) === undefined);
+  await removeBackups(cloud, unused, log);
+}
+
+/**
+ * Removes backups. One that another server is just being made from becomes a snapshot. A file that cannot be removed
+ * fails nothing: what is not in the state is removed from the computer by the next start.
+ */
+export async function removeBackups(
+  { state, host }: Cloud,
+  backups: readonly ImageRow[],
+  log: ActionLog,
+): Promise<void> {
+  const removed = state.transaction(() =>
+    backups.filter(({ id }) => {
+      if (serverBeingMadeFrom(state, id) === undefined) {
+        state.run("DELETE FROM images WHERE id = ?", id);
+        return true;
+      }
+      state.update("images", id, { type: "snapshot", bound_to: null });
+      return false;
+    }),
+  );
+  for (const { id } of removed) {
+    await host.images
+      .remove(String(id))
+      .catch((error: unknown) => log.error({ err: error, image: id }, "a backup's file was not removed"));
   }
 }
 
@@ -192,18 +227,31 @@ export function dueForBackup(
 }
 
 /** Makes backups when they are due, until `stop` is called. */
-export function scheduleBackups(cloud: Cloud): { stop(): void } {
-  const { state, actions } = cloud;
+export function scheduleBackups(cloud: Cloud, log: ActionLog): { stop(): void } {
   const timer = setInterval(() => {
-    const backups = state.all<ImageRow>("SELECT * FROM images WHERE type = 'backup'");
-    for (const id of dueForBackup(state.all<ServerRow>("SELECT * FROM servers"), backups, Date.now())) {
-      if (actions.isLocked(id)) continue;
-      const description = `Backup of ${timestamp()}`;
-      state.transaction(() =>
-        startImage(cloud, findServer(state, id), { type: "backup", description, labels: {} }),
-      );
+    try {
+      startDueBackups(cloud, log, Date.now());
+    } catch (error) {
+      log.error({ err: error }, "it could not be looked which backups are due");
     }
   }, LOOK_MS);
   timer.unref();
   return { stop: () => clearInterval(timer) };
+}
+
+/** Starts each backup that is due; one that cannot be started keeps no other from it. @param now in milliseconds */
+export function startDueBackups(cloud: Pick<Cloud, "state" | "actions">, log: ActionLog, now: number): void {
+  const { state, actions } = cloud;
+  const backups = state.all<ImageRow>("SELECT * FROM images WHERE type = 'backup'");
+  for (const id of dueForBackup(state.all<ServerRow>("SELECT * FROM servers"), backups, now)) {
+    if (actions.isLocked(id)) continue;
+    const description = `Backup of ${timestamp()}`;
+    try {
+      state.transaction(() =>
+        startImage(cloud, findServer(state, id), { type: "backup", description, labels: {} }),
+      );
+    } catch (error) {
+      log.error({ err: error, server: id }, "the backup that is due could not be started");
+    }
+  }
 }

@@ -1,10 +1,10 @@
 import type { Host, MachineLimits } from "../machines/host.js";
-import type { Job, RunningAction } from "../state/actions.js";
+import type { ActionLog, Job, RunningAction } from "../state/actions.js";
 import { readJson } from "../state/json.js";
 import type { Cloud } from "./cloud.js";
 import { firewallSpec } from "./firewall-rows.js";
 import { floatingIpJobs } from "./floating-ip-actions.js";
-import { imageJobs } from "./image-actions.js";
+import { imageJobs, removeBackups } from "./image-actions.js";
 import { backupsOf } from "./image-rows.js";
 import type { LoadBalancerJobs } from "./load-balancer-jobs.js";
 import { forgetTarget } from "./load-balancer-rows.js";
@@ -25,6 +25,7 @@ export function createJobs(
   cloud: Cloud,
   networks: NetworkJobs,
   balancers: LoadBalancerJobs,
+  log: ActionLog,
 ): Record<string, Job> {
   const { state, host } = cloud;
 
@@ -132,9 +133,8 @@ export function createJobs(
     delete_server: {
       run: onServer(async (server, id) => {
         await host.removeMachine(id);
-        const backups = backupsOf(state, server.id);
+        await removeBackups(cloud, backupsOf(state, server.id), log);
         state.transaction(() => forgetServer(cloud, server.id));
-        for (const backup of backups) await host.images.remove(String(backup.id));
       }),
       undo: (action) => setStatus(state, serverIdOf(action), "unknown"),
     },
@@ -175,7 +175,7 @@ export function createJobs(
     ...routerJobs,
     ...volumeJobs(cloud),
     ...floatingIpJobs(cloud),
-    ...imageJobs(cloud),
+    ...imageJobs(cloud, log),
     delete_network: {
       run: async (action, progress) => {
         // They are out of it in the state; now on the computer.

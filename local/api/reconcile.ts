@@ -75,7 +75,11 @@ export async function reconcile(cloud: Cloud, networks: NetworkJobs, log: Action
     const machine = machines.get(id);
     if (!machine) {
       log.error({ server: server.id, name: server.name }, "the server has lost its machine and is forgotten");
-      state.transaction(() => forgetServer(cloud, server.id));
+      state.transaction(() => {
+        // They may be all that is left of it.
+        state.run("UPDATE images SET type = 'snapshot', bound_to = NULL WHERE bound_to = ?", server.id);
+        forgetServer(cloud, server.id);
+      });
       return;
     }
     if (interrupted.length === 0) await attempt(`wiring server ${server.id}`, () => wire(server));

@@ -69,7 +69,7 @@ export async function startCloud({
   const networks = new NetworkJobs(cloud);
   const balancers = new LoadBalancerJobs(cloud, networks, logger);
   const names = new NameJobs(cloud, logger);
-  actions.use({ ...createJobs(cloud, networks, balancers), ...names.jobs() });
+  actions.use({ ...createJobs(cloud, networks, balancers, logger), ...names.jobs() });
 
   host.onExit((machine, how) => {
     const id = Number(machine);
@@ -100,7 +100,7 @@ export async function startCloud({
     throw error;
   }
 
-  const timers = [scheduleBackups(cloud), startSampling(cloud, logger, sampleMs)];
+  const timers = [scheduleBackups(cloud, logger), startSampling(cloud, logger, sampleMs)];
   return {
     app,
     async close(milliseconds = 15_000) {

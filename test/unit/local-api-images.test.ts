@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { dueForBackup } from "../../local/api/image-actions.js";
+import { dueForBackup, startDueBackups } from "../../local/api/image-actions.js";
+import { Actions } from "../../local/state/actions.js";
+import { State } from "../../local/state/database.js";
 import { problem, TestCloud } from "./local-api-client.js";
+import { MemoryHost } from "./local-api-host.js";
 
 let cloud: TestCloud;
 beforeAll(async () => {
@@ -8,10 +14,10 @@ beforeAll(async () => {
 });
 afterAll(() => cloud.close());
 
-async function snapshot(server: number, body: object = {}): Promise<number> {
-  const answer = await cloud.post(`/servers/${server}/actions/create_image`, body);
+async function snapshot(server: number, body: object = {}, on = cloud): Promise<number> {
+  const answer = await on.post(`/servers/${server}/actions/create_image`, body);
   expect(answer.status).toBe(201);
-  expect((await cloud.finished(answer.body.action)).status).toBe("success");
+  expect((await on.finished(answer.body.action)).status).toBe("success");
   return answer.body.image?.id ?? 0;
 }
 
@@ -176,6 +182,78 @@ test("backups are bound to their server, seven at most, and go with it", async (
   expect((await cloud.get(`/images/${kept}`)).status).toBe(200);
   expect([...cloud.host.imagesById.keys()]).toContain(String(kept));
   expect([...cloud.host.imagesById.keys()]).not.toContain(String(last));
+});
+
+test("a new backup is there although an old one's file could not be removed, or is just being copied", async () => {
+  // It is never closed: one of its actions does not end.
+  const own = await TestCloud.start();
+  const server = await own.server();
+  await own.post(`/servers/${server.id}/actions/enable_backup`, {});
+  const made: number[] = [];
+  const make = async () => made.push(await snapshot(server.id, { type: "backup" }, own));
+  const bound = async () =>
+    (await own.get(`/images?bound_to=${server.id}`)).body.images?.map((image) => image.id) ?? [];
+  for (let index = 0; index < 7; index++) await make();
+  own.host.failing.add("images.remove");
+  await make();
+  own.host.failing.clear();
+  expect(await bound()).toEqual(made.slice(1));
+
+  const other = await own.server();
+  own.host.hanging.add("rebuildMachine");
+  await own.post(`/servers/${other.id}/actions/rebuild`, { image: made[1] });
+  await make();
+  expect(await bound()).toEqual(made.slice(1));
+  await own.post(`/servers/${server.id}/actions/disable_backup`);
+  expect(await bound()).toEqual([]);
+  expect((await own.get(`/images/${made[1]}`)).body.image).toMatchObject({ type: "snapshot" });
+  expect(own.host.imagesById.has(String(made[1]))).toBe(true);
+});
+
+test("a backup that cannot be started keeps neither the cloud nor other backups from it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dukaan-backups-"));
+  const statePath = join(folder, "state.db");
+  const first = await TestCloud.start({ statePath });
+  const servers = [await first.server(), await first.server()];
+  await first.close();
+  const state = new State(statePath);
+  state.run("UPDATE servers SET backup_window = '02-06'");
+  state.run(`CREATE TRIGGER refuse BEFORE INSERT ON images WHEN NEW.server_id = ${servers[0]?.id}
+             BEGIN SELECT RAISE(ABORT, 'it is refused'); END`);
+  const said: string[] = [];
+  const log = {
+    info: () => {},
+    error: (details: object, message: string) => void said.push(`${JSON.stringify(details)} ${message}`),
+  };
+  startDueBackups({ state, actions: new Actions(state, log) }, log, Date.parse("2026-03-05T03:00:00Z"));
+  expect(state.all<{ bound_to: number }>("SELECT bound_to FROM images").map((row) => row.bound_to)).toEqual([
+    servers[1]?.id,
+  ]);
+  expect(said[0]).toMatch(new RegExp(`"server":${servers[0]?.id}.*could not be started`));
+  state.close();
+  rmSync(folder, { recursive: true });
+});
+
+test("backups of a server that lost its machine are kept, as snapshots", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dukaan-backups-"));
+  const statePath = join(folder, "state.db");
+  const host = new MemoryHost();
+  const first = await TestCloud.start({ statePath, host });
+  const server = await first.server();
+  await first.post(`/servers/${server.id}/actions/enable_backup`, {});
+  const { body } = await first.post(`/servers/${server.id}/actions/create_image`, { type: "backup" });
+  await first.finished(body.action);
+  await first.close();
+  host.machinesById.clear();
+  // Twice: what the first start forgot the second removes from the computer.
+  for (const _ of ["first", "second"]) {
+    const again = await TestCloud.start({ statePath, host });
+    const { image } = (await again.get(`/images/${body.image?.id}`)).body;
+    expect(image).toMatchObject({ type: "snapshot", bound_to: null, created_from: { id: server.id } });
+    expect([...host.imagesById.keys()]).toEqual([String(body.image?.id)]);
+    await again.close();
+  }
+  rmSync(folder, { recursive: true });
 });
 
 test("a backup is due once a day within the window, also over midnight", () => {
