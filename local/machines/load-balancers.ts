@@ -107,8 +107,11 @@ export class LoadBalancers implements LoadBalancerHost {
       (await this.#runs(spec.id)) &&
       namespaceExists(machineNamespace(instance, station)) &&
       (await interfaceExists(instance.world, machineLink(station)));
-    if (!there) await plugIn(instance, station, addresses);
-    else for (const each of leaving) await changeAddresses(instance, station, each, addresses);
+    if (!there) {
+      // One that runs and does not answer would go on without a cable, and count as running.
+      await killAll((await this.#computer()).groups, balancerGroup(instance, spec.id));
+      await plugIn(instance, station, addresses);
+    } else for (const each of leaving) await changeAddresses(instance, station, each, addresses);
     for (const { networkId } of former) {
       await disconnect(instance, station, networkId);
       await this.#around.networks.route(networkId);
