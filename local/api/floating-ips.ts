@@ -131,6 +131,7 @@ export function floatingIpRoutes(app: App, cloud: Cloud): void {
       );
     }
     state.run("DELETE FROM floating_ips WHERE id = ?", row.id);
+    cloud.actions.changed();
     return reply.code(204).send();
   });
 }

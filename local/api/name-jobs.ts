@@ -13,7 +13,8 @@ export class NameJobs {
   readonly #log: ActionLog;
   readonly #queue = new KeyedQueue();
   readonly #reverse = new Map<string, { serial: number; body: string }>();
-  #published = "[]";
+  /** What the name server took last. Not known at first: another process may have left one running. */
+  #published = "";
 
   constructor(cloud: Cloud, log: ActionLog) {
     this.#cloud = cloud;
@@ -116,7 +117,10 @@ export function wantedZones(state: State, serialOf: (name: string, body: string)
   );
   // Names that nobody has chosen are no reason to run a name server.
   const chosen = pointers.some(({ ip, dns_ptr: name }) => name !== defaultPointer(ip).dns_ptr);
-  return zones.length > 0 || chosen ? [...zones, ...reverseZones(pointers, serialOf)] : [];
+  if (zones.length === 0 && !chosen) return [];
+  // A reverse zone that a client has made is answered for as the client has it.
+  const own = new Set(zones.map(({ name }) => name));
+  return [...zones, ...reverseZones(pointers, serialOf).filter(({ name }) => !own.has(name))];
 }
 
 function reverseZones(pointers: DnsPointer[], serialOf: (name: string, body: string) => number): ZoneFile[] {

@@ -156,6 +156,7 @@ export function primaryIpRoutes(app: App, cloud: Cloud): void {
       );
     }
     state.run("DELETE FROM primary_ips WHERE id = ?", row.id);
+    cloud.actions.changed();
     return reply.code(204).send();
   });
 }

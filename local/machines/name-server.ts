@@ -85,14 +85,14 @@ export class NameServer implements NameHost {
       if (before?.text === text) refused.set(name, before.reason);
       else this.#refused.delete(name);
     }
-    for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+    for (const deadline = performance.now() + PATIENCE_MS; ; await sleep(20)) {
       const served = await servedZones(this.#instance);
       const late = zones.filter(({ name, serial }) => !refused.has(name) && served?.get(name) !== serial);
       if (late.length === 0) break;
       const log = (await readFile(this.#files.log, "utf8").catch(() => "")).split("\n");
       for (const { name, text } of late) {
         const errors = log.filter((line) => line.includes(`[${name}.]`) && line.includes("error"));
-        if (errors.length === 0 && Date.now() < deadline) continue;
+        if (errors.length === 0 && performance.now() < deadline) continue;
         const reason = errors.slice(-3).join("; ").trim() || "it is not served in time";
         refused.set(name, reason);
         if (errors.length > 0) this.#refused.set(name, { text, reason });
@@ -132,10 +132,10 @@ export class NameServer implements NameHost {
       child.once("exit", () => resolve(true));
       child.once("error", () => resolve(true));
     });
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     while (!existsSync(socket)) {
       const hasEnded = await Promise.race([ended, sleep(20, false)]);
-      if (!hasEnded && Date.now() < deadline) continue;
+      if (!hasEnded && performance.now() < deadline) continue;
       const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
       throw new HostError(`the name server does not start: ${said}`, `Look at ${logFile}.`);
     }

@@ -269,6 +269,57 @@ test.each<[RecordType, string, boolean]>([
   expect(wrongWith(type, value) === undefined).toBe(fine);
 });
 
+test("a reverse zone that a client has made is answered for as the client has it", async () => {
+  const address = await cloud.post("/primary_ips", {
+    name: "reversed",
+    type: "ipv4",
+    location: "fsn1",
+    assignee_type: "server",
+  });
+  const { ip = "" } = address.body.primary_ip ?? {};
+  const [last = "", zone = ""] = reverseName(ip).split(/\.(.*)/);
+  const rrsets = [{ name: last, type: "PTR", records: [{ value: "mine.example." }] }];
+  await make(zone, { rrsets });
+  expect(cloud.host.zoneFiles.filter(({ name }) => name === zone)).toHaveLength(1);
+  expect(linesOf(zone)).toContainEqual(expect.stringMatching(/PTR\tmine\.example\.$/));
+  await cloud.finished((await cloud.delete(`/zones/${zone}`)).body.action);
+  await cloud.delete(`/primary_ips/${address.body.primary_ip?.id}`);
+});
+
+test("a name server that was left running when its last zone was deleted is ended by the next process", async () => {
+  const own = await TestCloud.start();
+  // As the process before left it: the state has no zone any more.
+  own.host.zoneFiles = [{ name: "deleted.example", serial: 1, text: "" }];
+  await own.close();
+  const next = await TestCloud.start({ host: own.host });
+  await expect.poll(() => own.host.zoneFiles, { timeout: 20_000 }).toEqual([]);
+  await next.close();
+});
+
+test("the reverse entry of an address that is deleted goes with it", async () => {
+  const own = await TestCloud.start();
+  const primary = (
+    await own.post("/primary_ips", { name: "a", type: "ipv4", location: "fsn1", assignee_type: "server" })
+  ).body.primary_ip;
+  const floating = (await own.post("/floating_ips", { type: "ipv4", home_location: "fsn1" })).body
+    .floating_ip;
+  for (const [kind, of] of [
+    ["primary_ips", primary],
+    ["floating_ips", floating],
+  ] as const) {
+    const path = `/${kind}/${of?.id}`;
+    await own.post(`${path}/actions/change_dns_ptr`, { ip: of?.ip, dns_ptr: "mail.shop.example" });
+    await expect
+      .poll(() => own.host.zoneFiles.map(({ text }) => text).join(""))
+      .toContain("mail.shop.example");
+    expect((await own.delete(path)).status).toBe(204);
+    await expect
+      .poll(() => own.host.zoneFiles.map(({ text }) => text).join(""))
+      .not.toContain("mail.shop.example");
+  }
+  await own.close();
+});
+
 test("reverse entries are answered as soon as one is chosen", async () => {
   const own = await TestCloud.start();
   try {
