@@ -135,7 +135,7 @@ test("schemathesis finds on the read side no 500, no undocumented answer and non
       ].flat(),
       { cwd: folder, all: true, reject: false, timeout: process.env["DUKAAN_LONG"] ? 900_000 : 150_000 },
     );
-    expect(all).toMatch(/\d+ generated|\d+ passed/);
+    expect(all).toMatch(/[1-9]\d* generated|[1-9]\d* passed/);
     expect(exitCode, all).toBe(0);
   } finally {
     rmSync(folder, { recursive: true, force: true });
