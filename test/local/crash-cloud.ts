@@ -29,6 +29,8 @@ export interface Resource {
   routes?: { destination: string; gateway: string }[];
   services?: { listen_port: number }[];
   targets?: { type: string }[];
+  /** Those that have the server as a target. */
+  load_balancers?: number[];
 }
 
 export interface Answer {

@@ -156,7 +156,9 @@ export const operations: Record<string, (world: World) => Request | undefined> =
     return action(`/floating_ips/${floating.id}`, "unassign", {}, [floating, { id: floating.server }]);
   },
   unassign_primary_ip: ({ servers, primaryIps }) => {
-    const server = pick(victims(servers).filter((one) => one.status === "off" && one.public_net?.ipv4));
+    // A load balancer holds its targets to their addresses.
+    const free = victims(servers).filter((one) => one.status === "off" && !one.load_balancers?.length);
+    const server = pick(free.filter((one) => one.public_net?.ipv4));
     const ip = primaryIps.find((one) => one.assignee_id === server?.id && one.type === "ipv4");
     return ip && server && action(`/primary_ips/${ip.id}`, "unassign", {}, [ip, server]);
   },
