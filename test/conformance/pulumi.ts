@@ -9,8 +9,11 @@ import { ensureToolchain } from "../../toolchain/index.js";
 export interface PluginStack {
   /** Runs Pulumi; what it printed. @param wish changes the program: `{ step: "two" }`. @throws with what it printed */
   pulumi(wish: object, ...command: string[]): Promise<string>;
-  /** Imports what the stack has into another one, as far as it goes by id alone. */
-  importAll(): Promise<{ types: string[]; failed: string[] }>;
+  /**
+   * Imports what the stack has into another one: the types, and the errors that Pulumi printed. Records of zones are
+   * tried apart: the plugin cannot import them.
+   */
+  importAll(): Promise<{ types: string[]; failed: string[]; ofRecords: string[] }>;
   remove(): Promise<void>;
 }
 
@@ -79,14 +82,21 @@ new hcloud.ZoneRrset("rrset", { zone: zone.name, name: "www", type: "A", ttl: tw
 new hcloud.ZoneRecord("record", { zone: zone.name, name: "api", type: "A", value: "203.0.113.10", comment: labels.step });
 `;
 
-/** What the plugin imports by something else than its id, or not at all. */
-const notById = new Set([
-  "hcloud:index/loadBalancerTarget:LoadBalancerTarget",
-  "hcloud:index/firewallAttachment:FirewallAttachment",
-  "hcloud:index/zoneRecord:ZoneRecord",
-  "hcloud:index/zoneRrset:ZoneRrset",
-  "hcloud:index/uploadedCertificate:UploadedCertificate",
-]);
+/** A resource as a stack's state has it. */
+interface Exported {
+  urn: string;
+  type: string;
+  id?: string;
+  outputs: Record<string, string | number>;
+}
+
+/** What the plugin imports by something else than its id. */
+const importIds: Record<string, (outputs: Exported["outputs"]) => string> = {
+  LoadBalancerTarget: ({ loadBalancerId, type, serverId, labelSelector }) =>
+    [loadBalancerId, type, type === "server" ? serverId : labelSelector].join("__"),
+  FirewallAttachment: ({ firewallId }) => String(firewallId),
+  ZoneRrset: ({ zone, name, type }) => [zone, name, type].join("/"),
+};
 
 /** @param cloud where it is, as all clients take it */
 export async function pluginStack(cloud: Record<string, string>, secrets: object): Promise<PluginStack> {
@@ -117,26 +127,36 @@ export async function pluginStack(cloud: Record<string, string>, secrets: object
       return all;
     },
     async importAll() {
-      const exported: { deployment: { resources: { urn: string; type: string; id?: string }[] } } =
-        JSON.parse(await stack.pulumi({}, "stack", "export"));
-      const resources = exported.deployment.resources.filter(
-        ({ id, type }) => id !== undefined && type.startsWith("hcloud:") && !notById.has(type),
+      const exported: { deployment: { resources: Exported[] } } = JSON.parse(
+        await stack.pulumi({}, "stack", "export"),
       );
-      const file = join(folder, "imports.json");
-      const wanted = resources.map(({ urn, type, id }) => ({ type, name: urn.split("::").at(-1), id }));
-      await writeFile(file, JSON.stringify({ resources: wanted }));
+      const resources = exported.deployment.resources.filter(
+        ({ id, type }) => id !== undefined && type.startsWith("hcloud:"),
+      );
+      const wanted = resources.map(({ urn, type, id, outputs }) => ({
+        type,
+        name: urn.split("::").at(-1),
+        id: importIds[type.split(":").at(-1) ?? ""]?.(outputs) ?? id,
+      }));
       await stack.pulumi({}, "stack", "init", "imported", "--no-select");
       const other = ["--stack", "imported"];
       for (const key of ["endpoint", "token"]) {
         const value = key === "token" ? ["--secret", HCLOUD_TOKEN] : [HCLOUD_ENDPOINT];
         await stack.pulumi({}, "config", "set", ...other, `hcloud:${key}`, ...value);
       }
-      const options = ["--yes", "--generate-code=false", "--protect=false"];
-      const said = await stack.pulumi({}, "import", ...other, "--file", file, ...options).catch(String);
-      const types = [...new Set(wanted.map(({ type }) => type))];
-      const failed = said.split("\n").filter((line) => /error:/.test(line));
+      const file = join(folder, "imports.json");
+      const options = ["--yes", "--skip-preview", "--generate-code=false", "--protect=false"];
+      const errorsOf = async (some: typeof wanted): Promise<string[]> => {
+        await writeFile(file, JSON.stringify({ resources: some }));
+        const said = await stack.pulumi({}, "import", ...other, "--file", file, ...options).catch(String);
+        return said.split("\n").filter((line) => /error:/.test(line));
+      };
+      const isRecord = ({ type }: { type: string }): boolean => type.endsWith(":ZoneRecord");
+      const failed = await errorsOf(wanted.filter((one) => !isRecord(one)));
+      const ofRecords = await errorsOf(wanted.filter(isRecord));
+      const types = [...new Set(wanted.filter((one) => !isRecord(one)).map(({ type }) => type))];
       await stack.pulumi({}, "stack", "rm", ...other, "--yes", "--force");
-      return { types, failed };
+      return { types, failed, ofRecords };
     },
     remove: () => rm(folder, { recursive: true, force: true }),
   };
