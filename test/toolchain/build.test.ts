@@ -95,9 +95,10 @@ func main() {
     return existsSync(this.started) ? readFileSync(this.started, "utf8").length : 0;
   }
 
-  /** What is in the folder of tools. */
+  /** What is in the folder of tools, but for Go itself: it comes there where this computer has none. */
   get kept(): string[] {
-    return readdirSync(join(this.root, "cache", "toolchain")).sort();
+    const names = readdirSync(join(this.root, "cache", "toolchain"));
+    return names.filter((name) => !name.startsWith("go-")).sort();
   }
 }
 

@@ -62,7 +62,9 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
   app.addContentTypeParser(
     "multipart/form-data",
     async (request: FastifyRequest, payload: IncomingMessage) => {
-      return await request.getDecorator<Place>(PLACE).during(async () => await readUpload(request, payload));
+      const place = request.getDecorator<Place | null>(PLACE);
+      if (!place) throw noPictures();
+      return await place.during(async () => await readUpload(request, payload));
     },
   );
 
@@ -74,11 +76,7 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
     config: { offWhen: "uploads_off" as const },
     // What is read is held in memory, so the place is taken before.
     preParsing: async (request: FastifyRequest, reply: FastifyReply) => {
-      const store = merchantStore(request);
-      const { product } = request.params as { product: string };
-      if (!(await findProduct(db, store.id, parseProductId(product), { withHidden: true })))
-        throw noSuchProduct();
-      if (!images) throw noPictures();
+      if (!images) return;
       const place = images.encoder.takePlace();
       // The answer was sent, or the connection broke.
       finished(reply.raw, () => place.letGo());
@@ -97,8 +95,12 @@ function registerUpload(app: App, { db, images, limits }: Pick<Services, "db" | 
     const store = merchantStore(request);
     const productId = parseProductId(request.params.product);
     const { alt = "", picture } = request.body;
+    const place = request.getDecorator<Place | null>(PLACE);
     const product = { storeId: store.id, productId };
-    await request.getDecorator<Place>(PLACE).during(async () => await keep(product, picture, alt));
+    if (!(await findProduct(db, product.storeId, product.productId, { withHidden: true })))
+      throw noSuchProduct();
+    if (!place) throw noPictures();
+    await place.during(async () => await keep(product, picture, alt));
     return reply.redirect(`/admin/${store.slug}/products/${productId}#pictures`, 303);
   });
 
