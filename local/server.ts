@@ -13,6 +13,8 @@ import { parseArgs } from "node:util";
 import { execa } from "execa";
 import { pino } from "pino";
 import { ensureVersitygw } from "../toolchain/index.js";
+import type { App } from "./api/app.js";
+import { Door } from "./api/door.js";
 import { startCloud, type RunningCloud } from "./api/start.js";
 import { runningServer } from "./connection.js";
 import { instanceFolder, localHome, requireOwnFolder, type Endpoint, type InstanceFolder } from "./folder.js";
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
   if (process.send) requireFolder(folder);
   await mkdir(folder.path, { recursive: true, mode: 0o755 });
   // Of two that start at the same time the second waits until the first is up, and then finds it.
-  const { cloud, storage } = await withLock(folder.path, () =>
+  const { cloud, storage, door } = await withLock(folder.path, () =>
     start(instance, folder, values.port, image.path, program),
   );
   tell({ ready: true });
@@ -80,6 +82,7 @@ async function main(): Promise<void> {
   const stop = async (signal: string): Promise<void> => {
     logger.info({ signal }, "stopping; the machines go on running");
     storage.close();
+    door.close();
     await cloud.close();
     await rm(folder.endpoint, { force: true });
     process.exit(0);
@@ -106,7 +109,7 @@ async function start(
   wantedPort: string | undefined,
   image: string,
   program: string,
-): Promise<{ cloud: RunningCloud; storage: StorageServer }> {
+): Promise<{ cloud: RunningCloud; storage: StorageServer; door: Door }> {
   requireFolder(folder);
   const other = await runningServer(folder);
   if (other) {
@@ -131,12 +134,10 @@ async function start(
     image,
     onLog: (message) => logger.info(message),
   });
-  const storage = new StorageServer({
-    instance: instanceOf(instance, slot, folder.home),
-    folder: folder.objects,
-    program,
-    logger,
-  });
+  const place = instanceOf(instance, slot, folder.home);
+  const storage = new StorageServer({ instance: place, folder: folder.objects, program, logger });
+  const door = new Door({ instance: place, objects: folder.objects, logger });
+  let api: App;
   const cloud = await startCloud({
     host,
     state,
@@ -146,6 +147,7 @@ async function start(
     logger,
     recentLog,
     listen: async (app) => {
+      api = app;
       await app
         .listen({ host: "127.0.0.1", port })
         .catch(async (error: unknown) => forgetIfNew(await explainListenError(error, port)));
@@ -157,10 +159,13 @@ async function start(
         started: (await startTimeOf(process.pid)) ?? "",
       });
     },
-    hostIsUp: () => storage.start(),
+    hostIsUp: async () => {
+      await storage.start();
+      await door.open(api);
+    },
   });
   logger.info({ instance, port, slot }, "the local cloud is up");
-  return { cloud, storage };
+  return { cloud, storage, door };
 }
 
 /** The slot decides the addresses that servers have: a state that has one can only run in it. */

@@ -7,6 +7,8 @@ import { namespacePath } from "./namespaces.js";
 /** Of the object storage, at the world's own address: HTTPS, as at Hetzner. */
 export const STORAGE_PORT = 443;
 const NAMES_PORT = 53;
+/** Of the API, for machines, at the world's own address: HTTPS. */
+export const API_PORT = 8443;
 
 /** A machine that is plugged in: its addresses and its firewall, if any. */
 export interface FirewalledMachine {
@@ -57,10 +59,10 @@ export function firewallScript(machines: FirewalledMachine[]): string {
     "  type filter hook input priority filter; policy drop;",
     "  ct state established,related accept",
     "  meta l4proto { icmp, ipv6-icmp } accept",
-    // The object storage and the name server are the only services in the world itself.
+    // The object storage, the name server and the API are the only services in the world itself.
     ...onlyInItsOwnName,
     ...verdictMap("iifname", "out", outbound),
-    `  tcp dport { ${NAMES_PORT}, ${STORAGE_PORT} } accept`,
+    `  tcp dport { ${NAMES_PORT}, ${STORAGE_PORT}, ${API_PORT} } accept`,
     `  udp dport ${NAMES_PORT} accept`,
     "}",
     "}",
