@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Provider as RandomProvider } from "@pulumi/random/provider.js";
 import { Provider as DukaanProvider, CertificateAuthority, SshKey, Stage } from "../providers/dukaan/sdk.js";
-import type { Platform } from "../src/platform/platform.js";
+import type { Platform, PublicAddress } from "../src/platform/platform.js";
 import { hetzner } from "../src/platform/hetzner/index.js";
 import { hetznerProvider } from "../src/platform/hetzner/provider.js";
 import type { Settings } from "../src/settings/schema.js";
@@ -63,6 +63,13 @@ export class Environment extends pulumi.ComponentResource {
       .find(({ about }) => about.name === name);
     if (!found) throw new Error(`no machine ${name}`);
     return found;
+  }
+
+  /** The address by which the public comes, where it goes from one machine to another. */
+  get floatingAddress(): PublicAddress | undefined {
+    return Object.values(this.regions).flatMap(({ floatingAddresses }) =>
+      Object.values(floatingAddresses),
+    )[0];
   }
 
   get machines(): Machine[] {

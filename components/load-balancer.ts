@@ -1,6 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { CertificateAuthority } from "../providers/dukaan/sdk.js";
+import type { CertificateAuthority, Role } from "../providers/dukaan/sdk.js";
+import type { PublicAddress } from "../src/platform/platform.js";
 import { haproxy } from "../src/roles/haproxy/index.js";
+import { keepalived } from "../src/roles/keepalived/index.js";
+import type { FailoverSettings } from "../src/settings/failover.js";
 import { balancedPort } from "../stacks/fleet.js";
 import type { Machine } from "./machine.js";
 import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
@@ -21,12 +24,18 @@ export interface LoadBalancerArgs {
    * @default the stack's own authority signs
    */
   certificates?: PublicCertificate | undefined;
+  /**
+   * The address that they share, and how the cloud is told who has it.
+   * @default each has its own alone
+   */
+  floating?: { address: PublicAddress; failover: FailoverSettings } | undefined;
 }
 
 /**
  * HAProxy on servers of its own, before the app servers. Costs its machine. An app server that fails, hangs or leaves is
- * out within a second; what changes nothing is asked of another one meanwhile. If the balancer itself is lost the shop
- * cannot be reached until `up` has made it anew.
+ * out within a second; what changes nothing is asked of another one meanwhile. If the only balancer is lost the shop cannot be
+ * reached until `up` has made it anew; of two, the other has the shared address within three seconds, and connections to
+ * the lost one are cut. While the cloud's API is away the address stays where it is.
  *
  * @example
  * new LoadBalancer("balancer", { machines, servers, authority, internalAuthority, after: app.ready }, { parent: environment });
@@ -34,12 +43,13 @@ export interface LoadBalancerArgs {
 export class LoadBalancer extends pulumi.ComponentResource {
   constructor(name: string, args: LoadBalancerArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:LoadBalancer", name, {}, options);
-    for (const machine of args.machines) this.makeBalancer(machine, args);
+    const balancers = args.machines.map((machine) => this.makeBalancer(machine, args));
+    if (args.floating) this.shareAddress(args, args.floating, balancers);
     this.registerOutputs({});
   }
 
-  private makeBalancer(machine: Machine, args: LoadBalancerArgs): void {
-    const own = ownCertificate(machine, args.authority, this);
+  private makeBalancer(machine: Machine, args: LoadBalancerArgs): Role {
+    const own = ownCertificate(machine, args.authority, this, args.floating?.address.address);
     const issued = args.certificates?.on(machine, own, "haproxy.service");
     const definition = haproxy({
       machine: machine.about,
@@ -49,6 +59,23 @@ export class LoadBalancer extends pulumi.ComponentResource {
       public: issued ?? own,
       strictTransport: args.certificates !== undefined,
     });
-    machine.role(this, definition, [machine.ready, ...args.after, ...(issued ? [issued.ready] : [])]);
+    return machine.role(this, definition, [machine.ready, ...args.after, ...(issued ? [issued.ready] : [])]);
+  }
+
+  /** One after the other: a change of theirs must not leave both without the address. */
+  private shareAddress(
+    { machines }: LoadBalancerArgs,
+    { address: { address, addressId }, failover }: NonNullable<LoadBalancerArgs["floating"]>,
+    balancers: readonly Role[],
+  ): void {
+    let before: Role | undefined;
+    for (const machine of machines) {
+      const { name, privateAddress } = machine.about;
+      const peers = machines.filter((other) => other !== machine).map(({ about }) => about.privateAddress);
+      const { serverId } = machine;
+      const definition = keepalived({ name, privateAddress, peers, address, addressId, serverId, failover });
+      const after = [...balancers, ...(before ? [before] : [])].map(({ digest }) => digest);
+      before = machine.role(this, definition, after);
+    }
   }
 }

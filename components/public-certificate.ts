@@ -50,11 +50,12 @@ export class PublicCertificate extends pulumi.ComponentResource {
   }
 }
 
-/** A certificate of the stack's own authority for the public's way in: by its names and its addresses. */
+/** A certificate of the stack's own authority for the public's way in: by its names and its addresses, with one that it shares. */
 export function ownCertificate(
   { about, ipv4, ipv6 }: Machine,
   authority: CertificateAuthority,
   parent: pulumi.Resource,
+  floating?: pulumi.Input<string>,
 ): Certificate {
   return new Certificate(
     about.name,
@@ -63,7 +64,7 @@ export function ownCertificate(
       caPrivateKey: authority.privateKey,
       commonName: about.dnsNames[0] ?? about.hostname,
       dnsNames: [...about.dnsNames],
-      ipAddresses: [ipv4, ipv6].filter((address) => address !== undefined),
+      ipAddresses: [ipv4, ipv6, floating].filter((address) => address !== undefined),
       validityDays: 397,
     },
     { parent },

@@ -5,6 +5,7 @@ import type {
   PlatformFirewall,
   PlatformLoadBalancer,
   PlatformNetwork,
+  PublicAddress,
 } from "../src/platform/platform.js";
 import type { Tier } from "../src/topology/addresses.js";
 import { cloudRules } from "../src/topology/firewall.js";
@@ -27,6 +28,8 @@ export class Region extends pulumi.ComponentResource {
   readonly machines: readonly Machine[];
   /** The provider's load balancer, where it is the public's way in: its addresses outlive whatever is behind it. */
   readonly balancer: PlatformLoadBalancer | undefined;
+  /** Addresses that go from one machine to another, by name. */
+  readonly floatingAddresses: Readonly<Record<string, PublicAddress>>;
 
   constructor(name: string, args: RegionArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Region", name, {}, options);
@@ -34,6 +37,7 @@ export class Region extends pulumi.ComponentResource {
     this.platform = args.platform;
     const network = this.makeNetwork(args);
     const firewalls = this.makeFirewalls(args);
+    this.floatingAddresses = this.makeFloatingAddresses(args);
     this.machines = this.makeMachines(args, network, firewalls);
     this.balancer = this.makeBalancer(args, network);
     this.registerOutputs({});
@@ -60,6 +64,13 @@ export class Region extends pulumi.ComponentResource {
       ({ region, privateAddress }) => region === about.name && privateAddress !== undefined,
     );
     return balancer && platform.loadBalancer(balancer, network, { parent: this });
+  }
+
+  private makeFloatingAddresses({ platform, about, topology }: RegionArgs): Record<string, PublicAddress> {
+    const here = (topology.floatingAddresses ?? []).filter(({ region }) => region === about.name);
+    return Object.fromEntries(
+      here.map((address) => [address.name, platform.floatingAddress(address, about, { parent: this })]),
+    );
   }
 
   private makeMachines(

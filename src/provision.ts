@@ -11,6 +11,7 @@ import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { archiveCommand } from "./roles/backup/index.js";
+import type { FailoverSettings } from "./settings/failover.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
 import { isEntry } from "./topology/topology.js";
@@ -66,7 +67,8 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
   if (!wayIn || !databaseMachine || !server) {
     throw new Error(`stage ${topology.stage} lacks an entry, the app or PostgreSQL`);
   }
-  const url = pulumi.interpolate`https://${settings.domain ?? wayIn.ipv4}`;
+  const address = environment.floatingAddress?.address ?? wayIn.ipv4;
+  const url = pulumi.interpolate`https://${settings.domain ?? address}`;
 
   const database = new Database(
     "database",
@@ -108,7 +110,7 @@ export function provision(settings: Settings, artifacts: Artifacts): StackOutput
     { parent: environment },
   );
 
-  if (balancers.length > 0) makeBalancer(balancers, servers, app, certificates, environment);
+  if (balancers.length > 0) makeBalancer(balancers, servers, app, certificates, settings, environment);
   if (home.balancer) makeManagedBalancer(settings, home, servers, app, environment);
 
   return {
@@ -136,10 +138,12 @@ function makeBalancer(
   servers: readonly Machine[],
   { ready }: AppServers,
   certificates: PublicCertificate | undefined,
+  settings: Settings,
   parent: Environment,
 ): LoadBalancer {
-  const { authority, internalAuthority } = parent;
-  const args = { machines, servers, authority, internalAuthority, certificates, after: ready };
+  const { authority, internalAuthority, floatingAddress: address } = parent;
+  const floating = address && { address, failover: requireFailover(settings) };
+  const args = { machines, servers, authority, internalAuthority, certificates, after: ready, floating };
   return new LoadBalancer("balancer", args, { parent });
 }
 
@@ -153,6 +157,14 @@ function makeManagedBalancer(
   const { authority } = parent;
   const args = { region, servers, app, authority, domain, trusted: acme !== undefined };
   return new ManagedLoadBalancer("balancer", args, { parent });
+}
+
+/** Settings without it are those of a picture, or were checked before the local cloud was known. */
+function requireFailover({ failover }: Settings): FailoverSettings {
+  if (failover) return failover;
+  throw new pulumi.RunError(
+    "dukaan:failover is missing: balancers cannot tell the cloud who has the address",
+  );
 }
 
 /** Certificates that browsers know, where there is a name for them. */

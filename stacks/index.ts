@@ -6,6 +6,7 @@ import { anycast } from "./anycast.js";
 import { cdn } from "./cdn.js";
 import { droplet } from "./droplet.js";
 import { fleet, managedFleet } from "./fleet.js";
+import { floating } from "./floating.js";
 import { joining } from "./joining.js";
 import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
@@ -44,7 +45,8 @@ export function topologyOf(settings: Settings): Topology {
   const { stage, joining: next, leaving: last, location } = settings;
   const own = planOf(stage, settings);
   const kept = last === undefined ? own : leaving(own, planOf(last, settings));
-  const plan = next === undefined ? kept : joining(kept, plans[next], settings.playbook);
+  const joined = next === undefined ? kept : joining(kept, plans[next], settings.playbook);
+  const plan = settings.floatingIp ? floating(joined, settings.failover) : joined;
   const sizes = [next, last, stage].reduce<Sizes>(
     (some, name) => (name === undefined ? some : larger(some, sizesOf(name, settings))),
     {},
@@ -61,9 +63,9 @@ function larger(some: Sizes, more: Sizes): Sizes {
   return { ...some, ...(Object.fromEntries(counted) as Sizes) };
 }
 
-/** As few machines as the stage can have, but as many app servers, and of the sizes, that the settings name. */
+/** As few machines as the stage can have, but as many balancers and app servers, and of the sizes, that the settings name. */
 function sizesOf(stage: Stage, settings: Settings): Sizes {
-  const { serverType, databaseServerType, databaseVolume, appServers } = settings;
+  const { serverType, databaseServerType, databaseVolume, appServers, loadBalancers } = settings;
   const tiers = (Object.entries(fewest[stage]) as [Tier, number][]).filter(
     ([tier]) => tier !== "edge" || planOf(stage, settings).managed === undefined,
   );
@@ -75,7 +77,7 @@ function sizesOf(stage: Stage, settings: Settings): Sizes {
     tiers.map(([tier, count]) => [
       tier,
       {
-        count: tier === "app" && count > 1 ? appServers : count,
+        count: tier === "app" && count > 1 ? appServers : tier === "edge" ? loadBalancers : count,
         ...(tier === "database" ? database : { serverType }),
       },
     ]),

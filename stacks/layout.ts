@@ -67,6 +67,9 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
         ...(plan.managed !== undefined && { privateAddress: balancerAddress(range) }),
       })),
     }),
+    ...(plan.floating !== undefined && {
+      floatingAddresses: [{ name: "shop", region: places[0]!.name, service: plan.floating }],
+    }),
     ...(plan.anycast && {
       anycast: plan.anycast,
       links: places.flatMap((from) =>

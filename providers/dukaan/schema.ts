@@ -124,9 +124,10 @@ const resources: Record<string, ResourceSpec> = {
       volumes: mapOf(integer),
       databaseLogins: listOf(integer),
       loadBalancer: string,
+      addressShared: integer,
       token: string,
     },
-    ["addresses", "disks", "volumes", "databaseLogins", "loadBalancer", "token"],
+    ["addresses", "disks", "volumes", "databaseLogins", "loadBalancer", "addressShared", "token"],
     { stage: string },
   ),
   "dukaan:index:SshKey": resource("An Ed25519 key pair in OpenSSH's formats.", { comment: string }, [], {

@@ -45,6 +45,7 @@ type Labelled = {
   networks: CloudNetwork;
   firewalls: CloudThing;
   primary_ips: CloudThing;
+  floating_ips: CloudThing;
   ssh_keys: CloudThing;
   volumes: CloudVolume;
   load_balancers: CloudLoadBalancer;

@@ -47,6 +47,7 @@ export async function openSession(
   await writeLocalConfig(stack, cloud.endpoint, cloud.objectStorage);
   env["HCLOUD_TOKEN"] = cloud.token;
   env["HCLOUD_ENDPOINT"] = cloud.endpoint;
+  env["DUKAAN_FAILOVER_TOKEN"] = cloud.token;
   env["DUKAAN_BACKUP_ACCESS_KEY"] = cloud.objectStorage.accessKey;
   env["DUKAAN_BACKUP_SECRET_KEY"] = cloud.objectStorage.secretKey;
   env["DUKAAN_IMAGES_ACCESS_KEY"] = cloud.objectStorage.images.accessKey;

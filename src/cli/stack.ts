@@ -122,6 +122,7 @@ export async function writeLocalConfig(
       "dukaan:local": true,
       ...ownSettings(earlier.config),
       "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
+      "dukaan:failover": localFailover(storage),
       "dukaan:images": localImages(stack, settings.config?.["dukaan:images"], storage),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
@@ -158,6 +159,11 @@ function localBackup(stack: StackContext, inTree: unknown, storage: StorageTarge
   );
   const { endpoint, region, caCertificate } = storage;
   return { ...Object.fromEntries(own), endpoint, region, bucket: `${stack.name}-backups`, caCertificate };
+}
+
+/** The local cloud's API as machines reach it: where the object storage is, with a certificate of the same authority. */
+function localFailover({ endpoint, caCertificate }: StorageTarget): unknown {
+  return { endpoint: `${endpoint}:8443/v1`, caCertificate };
 }
 
 /** Pictures of a local stack are in the local object storage, whatever the settings of the tree name. */

@@ -93,6 +93,8 @@ const anyStack: Settings = {
   appServers: 2,
   loadBalancer: "haproxy",
   rollout: "rolling",
+  loadBalancers: 1,
+  floatingIp: false,
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: [],

@@ -264,8 +264,8 @@ function labelOf(flow: Flow): Label {
   const port =
     flow.protocol === "unix"
       ? "Unix socket"
-      : flow.protocol === "icmp"
-        ? "ICMP"
+      : flow.protocol === "icmp" || flow.protocol === "vrrp"
+        ? flow.protocol.toUpperCase()
         : `${flow.protocol === "udp" ? "UDP " : ""}${flow.port}`;
   return { from, to, port, purpose };
 }

@@ -85,7 +85,7 @@ function flowTable({ flows }: Topology): Table {
       flow.from,
       flow.to,
       flow.protocol,
-      flow.protocol === "unix" ? flow.socket : flow.protocol === "icmp" ? "" : String(flow.port),
+      flow.protocol === "unix" ? flow.socket : "port" in flow ? String(flow.port) : "",
       flow.purpose,
     ]),
   };

@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Tier } from "../topology/addresses.js";
 import type { CloudRule } from "../topology/firewall.js";
-import type { LoadBalancer, Machine, Region, Volume } from "../topology/topology.js";
+import type { FloatingAddress, LoadBalancer, Machine, Region, Volume } from "../topology/topology.js";
 
 /**
  * The primitives that a cloud must offer; the one place where clouds differ. Each makes raw resources with the options
@@ -23,6 +23,13 @@ export interface Platform {
   publicAddress(
     machine: Machine,
     family: "ipv4" | "ipv6",
+    region: Region,
+    options: pulumi.CustomResourceOptions,
+  ): PublicAddress;
+
+  /** A public IPv4 address that goes from one machine to another: machines tell the cloud themselves. */
+  floatingAddress(
+    address: FloatingAddress,
     region: Region,
     options: pulumi.CustomResourceOptions,
   ): PublicAddress;

@@ -5,6 +5,7 @@ type Variables = Readonly<Record<string, string | undefined>>;
 /** Parts of settings that may be in the environment instead: secrets, which need not be written down then. */
 const parts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "dukaan:backup": { accessKey: "DUKAAN_BACKUP_ACCESS_KEY", secretKey: "DUKAAN_BACKUP_SECRET_KEY" },
+  "dukaan:failover": { token: "DUKAAN_FAILOVER_TOKEN" },
   "dukaan:images": { accessKey: "DUKAAN_IMAGES_ACCESS_KEY", secretKey: "DUKAAN_IMAGES_SECRET_KEY" },
   "dukaan:sms": { secret: "DUKAAN_SMS_WEBHOOK_SECRET" },
 };

@@ -3,6 +3,7 @@ import { Errors } from "typebox/schema";
 import { defaultServerType } from "../topology/catalog.js";
 import { parseAcme } from "./acme.js";
 import { parseBackup, secretBackupSettings } from "./backup.js";
+import { parseFailover } from "./failover.js";
 import { parseImages } from "./images.js";
 import { parseCapacity } from "./capacity.js";
 import { environmentSecrets } from "./environment.js";
@@ -15,7 +16,7 @@ type Outcome = { settings: Settings; problems?: undefined } | { problems: Proble
 const everywhere = ["0.0.0.0/0", "::/0"];
 
 /** Settings with parts, each checked in a file of its own. */
-const structured: ReadonlySet<string> = new Set(["acme", "backup", "images", "capacity", "sms"]);
+const structured: ReadonlySet<string> = new Set(["acme", "backup", "failover", "images", "capacity", "sms"]);
 
 const fields: Readonly<Record<string, FieldSchema>> = settingsSchema.properties;
 
@@ -77,7 +78,12 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
     named: raw["dukaan:domain"] !== undefined,
     managed: settings.loadBalancer === "managed",
   });
-  problems.push(...ofAcme, ...ofBackup, ...ofCapacity, ...ofImages, ...ofSms);
+  const floatingIp = settings.floatingIp ?? (settings.loadBalancers ?? 1) > 1;
+  const { failover, problems: ofFailover } = parseFailover(raw["dukaan:failover"], {
+    wanted: floatingIp,
+    local: cloud.local,
+  });
+  problems.push(...ofAcme, ...ofBackup, ...ofCapacity, ...ofFailover, ...ofImages, ...ofSms);
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
@@ -92,6 +98,8 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
       serverType,
       databaseServerType: complete.databaseServerType ?? serverType,
       local,
+      floatingIp,
+      ...(failover && { failover }),
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || (local && !acme) ? {} : { domain }),

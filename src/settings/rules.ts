@@ -78,6 +78,28 @@ export const rules: readonly Rule[] = [
         ];
   },
 
+  ({ settings: { loadBalancer, loadBalancers, floatingIp } }) =>
+    loadBalancer === "managed" && (loadBalancers === 2 || floatingIp === true)
+      ? [
+          {
+            path: loadBalancers === 2 ? "dukaan:loadBalancers" : "dukaan:floatingIp",
+            reason: "is for load balancers of the stack's own, and dukaan:loadBalancer is managed",
+            remedy: "Remove it, or set dukaan:loadBalancer to haproxy.",
+          },
+        ]
+      : [],
+
+  ({ settings: { loadBalancers, floatingIp } }) =>
+    loadBalancers === 2 && floatingIp === false
+      ? [
+          {
+            path: "dukaan:floatingIp",
+            reason: "is false, and two load balancers have nothing else that leads to both",
+            remedy: "Remove it, or set dukaan:loadBalancers to 1.",
+          },
+        ]
+      : [],
+
   ({ settings: { networkCidr } }) => {
     if (networkCidr === undefined) return [];
     const path = "dukaan:networkCidr";

@@ -5,6 +5,7 @@ import type { AcmeSettings } from "./acme.js";
 import type { BackupSettings } from "./backup.js";
 import type { BucketSettings } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
+import type { FailoverSettings } from "./failover.js";
 import type { SmsSettings } from "./sms.js";
 
 /** With more than this, each one's part of the database's connections is too small to be worth a server. */
@@ -63,6 +64,24 @@ export const settingsSchema = {
         "How a release reaches the app servers: rolling, one after the other; or blue-green, started beside the old one on all of them, then all at once.",
       enum: ["rolling", "blue-green"],
       default: "rolling",
+    },
+    loadBalancers: {
+      description:
+        "How many load balancers, from stage fleet on. Two share a floating IP: when one fails the other has it within three seconds.",
+      type: "integer",
+      minimum: 1,
+      maximum: 2,
+      default: 1,
+      examples: [2],
+    },
+    floatingIp: {
+      description:
+        "Whether the shop's address is a floating IP, from stage fleet on: with two load balancers always. true with one keeps the address that two had, or has one from the start that stays when there are two.",
+      type: "boolean",
+    },
+    failover: {
+      description:
+        "How load balancers have the floating IP led to themselves: the cloud's API, see ./failover.ts. On the local cloud `./dukaan` sets it.",
     },
     databaseVolume: {
       description:
@@ -192,6 +211,7 @@ export const settingsSchema = {
     "appServers",
     "loadBalancer",
     "rollout",
+    "loadBalancers",
     "publicIpv4",
     "image",
     "operatorCidrs",
@@ -205,7 +225,15 @@ export const settingsSchema = {
 /** Settings that have passed the schema. The types of computed lists of names are not inferred. */
 export type RawSettings = Omit<
   XStatic<typeof settingsSchema>,
-  "location" | "serverType" | "databaseServerType" | "acme" | "backup" | "capacity" | "images" | "sms"
+  | "location"
+  | "serverType"
+  | "databaseServerType"
+  | "acme"
+  | "backup"
+  | "capacity"
+  | "failover"
+  | "images"
+  | "sms"
 > & {
   location: string;
   serverType?: string;
@@ -226,6 +254,12 @@ export interface Settings {
   /** From stage fleet on. */
   loadBalancer: "haproxy" | "managed";
   rollout: "rolling" | "blue-green";
+  /** From stage fleet on. */
+  loadBalancers: number;
+  /** Whether the shop's address goes from one load balancer to another. */
+  floatingIp: boolean;
+  /** Absent: no token is known; topologies are drawn without one. */
+  failover?: FailoverSettings;
   /** GB; absent: the database is on its server's own disk. */
   databaseVolume?: number;
   publicIpv4: "all" | "entries";

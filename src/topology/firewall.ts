@@ -26,14 +26,15 @@ export interface CloudRule {
 
 /** A rule of a machine's own firewall for what arrives on its private address; replies pass by themselves. */
 export interface PrivateRule {
-  protocol: "tcp" | "udp" | "icmp";
-  /** Absent for icmp. */
+  protocol: "tcp" | "udp" | "icmp" | "vrrp";
+  /** Absent where there are no ports. */
   port?: number;
   /** Private addresses of the machines that may. */
   sources: readonly string[];
 }
 
 type NetworkFlow = Exclude<Flow, { protocol: "unix" }>;
+type PublicFlow = Exclude<NetworkFlow, { protocol: "vrrp" }>;
 
 /** What the machines of one tier may exchange with parties outside of the stack, on their public interfaces. */
 export function cloudRules(topology: Topology, tier: Tier): CloudRule[] {
@@ -42,7 +43,7 @@ export function cloudRules(topology: Topology, tier: Tier): CloudRule[] {
       .filter((machine) => machine.tier === tier)
       .flatMap(({ name }) => servicesOn(topology, name)),
   );
-  return topology.flows.filter(isNetworkFlow).flatMap((flow): CloudRule[] => {
+  return topology.flows.filter(isPublicFlow).flatMap((flow): CloudRule[] => {
     const rule = (direction: "in" | "out", party: Outside): CloudRule => ({
       direction,
       protocol: flow.protocol,
@@ -65,7 +66,7 @@ export function privateRules(topology: Topology, machine: Machine): PrivateRule[
       (address) => address !== machine.privateAddress,
     );
     if (sources.length === 0) return [];
-    return [{ protocol: flow.protocol, ...(flow.protocol === "icmp" ? {} : { port: flow.port }), sources }];
+    return [{ protocol: flow.protocol, ...("port" in flow && { port: flow.port }), sources }];
   });
 }
 
@@ -93,4 +94,8 @@ function isOutside(party: string): party is Outside {
 
 function isNetworkFlow(flow: Flow): flow is NetworkFlow {
   return flow.protocol !== "unix";
+}
+
+function isPublicFlow(flow: Flow): flow is PublicFlow {
+  return isNetworkFlow(flow) && flow.protocol !== "vrrp";
 }

@@ -1,5 +1,5 @@
 import type { Stage } from "./stages.js";
-import type { Topology } from "./topology.js";
+import { machinesOf, type Topology } from "./topology.js";
 
 /** What a live stack cannot change without moving data or losing machines. */
 export interface Guarded {
@@ -17,6 +17,8 @@ export interface Guarded {
   databaseLogins?: readonly number[];
   /** Present where the provider's load balancer is the public's way in. */
   loadBalancer?: "managed";
+  /** How many machines share the address by which the public comes; absent: it is a machine's own. */
+  addressShared?: number;
 }
 
 /** What is guarded of a stack. */
@@ -25,6 +27,7 @@ export function guarded(
   topology: Topology,
 ): Guarded {
   const { stage, provider, location, image, databaseLogins } = settings;
+  const [shared] = topology.floatingAddresses ?? [];
   return {
     stage,
     provider,
@@ -36,6 +39,7 @@ export function guarded(
     }),
     addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
     disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
+    ...(shared && { addressShared: machinesOf(topology, shared.service).length }),
     ...(topology.volumes.length > 0 && {
       volumes: Object.fromEntries(topology.volumes.map(({ machine, sizeGB }) => [machine, sizeGB])),
     }),
@@ -110,6 +114,17 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       next.stage,
       `the stage would change from ${old.stage} to ${next.stage}, and the public's way in would move from ${way} to ${nextWay}: whoever knows the old address would find it closed`,
       `Put dukaan:stage back to ${old.stage}, then run \`./dukaan evolve ${next.stage}\`: both are open until you say that it is finished.`,
+    );
+  }
+  // With one balancer it is given up by who sets that; where the balancers go, another way in was open before.
+  const stays = next.disks?.["edge-1"] !== undefined;
+  if (stays && (old.addressShared ?? 0) > 1 && next.addressShared === undefined) {
+    add(
+      "address",
+      "shared",
+      "own",
+      "the address by which the public comes would be given up with the second load balancer: whoever knows it would find it closed",
+      "Set dukaan:floatingIp to true, which keeps it with one load balancer.",
     );
   }
   if (old.provider !== next.provider || old.location !== next.location) {

@@ -17,6 +17,8 @@ export interface Topology {
   outside: Readonly<Record<Outside, readonly string[]>>;
   entries: readonly PublicEntry[];
   volumes: readonly Volume[];
+  /** Addresses that go from one machine to another. */
+  floatingAddresses?: readonly FloatingAddress[];
   /** The provider's own load balancers, before a cluster. */
   loadBalancers?: readonly LoadBalancer[];
   /** Between regions: each carries the events of one to the other. */
@@ -82,6 +84,8 @@ export type Flow = {
 } & (
   | { protocol: "tcp" | "udp"; port: number }
   | { protocol: "icmp" }
+  /** Between machines alone (RFC 5798): 112 among the protocols of IP, without ports. */
+  | { protocol: "vrrp" }
   /** Inside one machine. */
   | { protocol: "unix"; socket: string }
 );
@@ -100,6 +104,14 @@ export interface Volume {
   name: string;
   machine: string;
   sizeGB: number;
+}
+
+export interface FloatingAddress {
+  /** Unique in the stack; part of URNs. */
+  name: string;
+  region: string;
+  /** One of the machines of this service has it, and each can take it. */
+  service: string;
 }
 
 export interface LoadBalancer {

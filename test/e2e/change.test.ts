@@ -160,6 +160,7 @@ describe("secrets, after a machine was made anew", () => {
       "dukaan:backup.accessKey": environment["DUKAAN_BACKUP_ACCESS_KEY"],
       "dukaan:backup.secretKey": environment["DUKAAN_BACKUP_SECRET_KEY"],
       "dukaan:backup.passphrase": "SENTINEL-passphrase-of-an-operator",
+      "dukaan:failover.token": environment["DUKAAN_FAILOVER_TOKEN"],
       "dukaan:images.accessKey": environment["DUKAAN_IMAGES_ACCESS_KEY"],
       "dukaan:images.secretKey": environment["DUKAAN_IMAGES_SECRET_KEY"],
       "dukaan:sms.secret": smsSecret,

@@ -13,7 +13,7 @@ export const ports = [22, 53, 443, 5432, 6379];
 
 const protocol = fc.oneof(
   fc.record({ protocol: fc.constantFrom("tcp" as const, "udp" as const), port: fc.constantFrom(...ports) }),
-  fc.record({ protocol: fc.constant("icmp" as const) }),
+  fc.record({ protocol: fc.constantFrom("icmp" as const, "vrrp" as const) }),
   fc.record({ protocol: fc.constant("unix" as const), socket: fc.constant("/run/x.sock") }),
 );
 const party = fc.constantFrom(...services, ...parties);

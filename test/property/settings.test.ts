@@ -15,6 +15,8 @@ const good: Record<string, unknown> = {
   "dukaan:appServers": 3,
   "dukaan:loadBalancer": "haproxy",
   "dukaan:rollout": "blue-green",
+  "dukaan:loadBalancers": 2,
+  "dukaan:failover": { endpoint: "https://api.hetzner.cloud/v1", token: "t".repeat(64) },
   "dukaan:publicIpv4": "entries",
   "dukaan:image": "debian-12",
   "dukaan:domain": "shop.example.com",
@@ -64,6 +66,20 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
   loadBalancer: fc.oneof(noText, fc.constantFrom("", "nginx", "HAProxy", "none")),
   rollout: fc.oneof(noText, fc.constantFrom("", "blue", "Rolling", "canary")),
+  loadBalancers: fc.constantFrom<unknown>(0, 3, 1.5, "two", [2], null),
+  floatingIp: fc.constantFrom<unknown>("yes", 1, null, []),
+  failover: fc.oneof(
+    fc.integer(),
+    fc.constantFrom<unknown>("", "on", null, [], {}, { token: "short" }, { token: 7 }),
+    fc
+      .constantFrom(
+        { endpoint: "http://api.hetzner.cloud/v1" },
+        { endpoint: "https://api.hetzner.cloud" },
+        { caCertificate: "PEM" },
+        { project: "shop" },
+      )
+      .map((wrong) => Object.assign({ token: "t".repeat(64) }, wrong)),
+  ),
   databaseVolume: fc.oneof(
     fc.integer({ max: 9 }),
     fc.integer({ min: 10_241 }),

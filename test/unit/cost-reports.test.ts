@@ -104,9 +104,9 @@ describe("a pending preview", () => {
     const step = {
       op: "create",
       urn: "urn::a::b::c::float",
-      newState: { type: "hcloud:index/floatingIp:FloatingIp" },
+      newState: { type: "hcloud:index/snapshot:Snapshot" },
     };
-    expect(priced([step]).unknown).toEqual(["hcloud:index/floatingIp:FloatingIp float"]);
+    expect(priced([step]).unknown).toEqual(["hcloud:index/snapshot:Snapshot float"]);
     const elsewhere = { ...step, newState: { type: "gcp:compute/instance:Instance" } };
     expect(priced([elsewhere]).unknown).toEqual(["gcp:compute/instance:Instance float"]);
     const withBackups = {

@@ -31,6 +31,8 @@ export function outputsOf(type: string, name: string): Record<string, unknown> {
       return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
     case "hcloud:index/loadBalancer:LoadBalancer":
       return { ipv4: "203.0.113.20", ipv6: "2001:db8:0:9::1" };
+    case "hcloud:index/floatingIp:FloatingIp":
+      return { ipAddress: "203.0.113.99" };
     case "random:index/randomPassword:RandomPassword":
       return { result: secret(`password ${name}`) };
     case "random:index/randomId:RandomId":

@@ -9,6 +9,7 @@ import { archiveCommand, backup } from "../../src/roles/backup/index.js";
 import { api, nodeOptions } from "../../src/roles/api/index.js";
 import { base } from "../../src/roles/base/index.js";
 import { haproxy } from "../../src/roles/haproxy/index.js";
+import { keepalived } from "../../src/roles/keepalived/index.js";
 import { nginx } from "../../src/roles/nginx/index.js";
 import { pgbouncer } from "../../src/roles/pgbouncer/index.js";
 import { postgresql } from "../../src/roles/postgresql/index.js";
@@ -71,6 +72,15 @@ const roles: RoleDefinition[] = [
     authority: "PEM",
     public: { certificate: "PEM", privateKey: "PEM" },
     strictTransport: false,
+  }),
+  keepalived({
+    name: "edge-1",
+    privateAddress: "10.10.1.10",
+    peers: ["10.10.1.11"],
+    address: "203.0.113.9",
+    addressId: "7",
+    serverId: "8",
+    failover: { endpoint: "https://api.hetzner.cloud/v1", token: "t".repeat(64) },
   }),
   acme({
     settings: { directory: "https://acme.example/dir", email: "ops@example.com", caCertificate: "PEM" },
@@ -152,6 +162,7 @@ describe("roles", () => {
       "/usr/local/lib/dukaan/current-release",
       "/usr/local/lib/dukaan/database",
       "/usr/local/lib/dukaan/maintenance",
+      "/usr/local/lib/dukaan/note-vrrp-state",
       "/usr/local/lib/dukaan/pgbackrest-archive",
       "/usr/local/lib/dukaan/pool",
       "/usr/local/lib/dukaan/prepare-backups",

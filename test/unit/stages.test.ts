@@ -20,6 +20,8 @@ const settings = (stage: Stage): Settings => ({
   appServers: 2,
   loadBalancer: "haproxy",
   rollout: "rolling",
+  loadBalancers: 1,
+  floatingIp: false,
   publicIpv4: "entries",
   image: "debian-12",
   operatorCidrs: [],

@@ -16,6 +16,8 @@ const settings: Settings = {
   appServers: 2,
   loadBalancer: "haproxy",
   rollout: "rolling",
+  loadBalancers: 1,
+  floatingIp: false,
   publicIpv4: "all",
   image: "debian-12",
   operatorCidrs: ["198.51.100.7/32"],

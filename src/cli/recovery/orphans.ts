@@ -28,6 +28,7 @@ const types = {
   networks: "hcloud:index/network:Network",
   firewalls: "hcloud:index/firewall:Firewall",
   primary_ips: "hcloud:index/primaryIp:PrimaryIp",
+  floating_ips: "hcloud:index/floatingIp:FloatingIp",
   ssh_keys: "hcloud:index/sshKey:SshKey",
   volumes: "hcloud:index/volume:Volume",
   load_balancers: "hcloud:index/loadBalancer:LoadBalancer",
@@ -47,18 +48,18 @@ export async function compareWithCloud(
 ): Promise<CloudView> {
   const inState = new Set(resources.map(({ type, id }) => `${type} ${id}`));
   const selector = `dukaan-stack==${stackName}`;
-  const [servers, networks, firewalls, addresses, keys, volumes, balancers, certificates] = await Promise.all(
-    [
+  const [servers, networks, firewalls, addresses, floating, keys, volumes, balancers, certificates] =
+    await Promise.all([
       listLabelled(access, "servers", selector),
       listLabelled(access, "networks", selector),
       listLabelled(access, "firewalls", selector),
       listLabelled(access, "primary_ips", selector),
+      listLabelled(access, "floating_ips", selector),
       listLabelled(access, "ssh_keys", selector),
       listLabelled(access, "volumes", selector),
       listLabelled(access, "load_balancers", selector),
       listLabelled(access, "certificates", selector),
-    ],
-  );
+    ]);
   const named = (kind: keyof typeof types, noun: string, things: { id: number; name: string }[]) =>
     things.map(({ id, name }): Orphan => ({
       type: types[kind],
@@ -70,6 +71,7 @@ export async function compareWithCloud(
     ...named("networks", "network", networks),
     ...named("firewalls", "firewall", firewalls),
     ...named("primary_ips", "address", addresses),
+    ...named("floating_ips", "floating address", floating),
     ...named("ssh_keys", "login key", keys),
     ...named("servers", "server", servers),
     ...named("volumes", "volume", volumes),

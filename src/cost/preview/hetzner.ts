@@ -43,6 +43,10 @@ export function hetznerResource(
       const sku = textOf(inputs, "type") === "ipv6" ? "primary-ipv6" : "primary-ipv4";
       return [item("network", "network", sku, 1, "month", "public addresses")];
     }
+    case "floatingIp:FloatingIp": {
+      const sku = textOf(inputs, "type") === "ipv6" ? "floating-ipv6" : "floating-ipv4";
+      return [item("network", "network", sku, 1, "month", "floating addresses")];
+    }
     case "volume:Volume":
       return [item("storage", "storage", "volume", numberOf(inputs, "size", 10), "GB-month", "volumes")];
     case "loadBalancer:LoadBalancer": {

@@ -40,6 +40,17 @@ export function fixedItems(topology: Topology): Item[] {
   return [
     ...topology.machines.flatMap((machine) => machineItems(topology, machine)),
     ...volumeItems(topology),
+    ...(topology.floatingAddresses ?? []).map(({ region }) => {
+      const { location } = topology.regions.find(({ name }) => name === region)!;
+      return inRegion(provider, location)(
+        "network",
+        "network",
+        "floating-ipv4",
+        1,
+        "month",
+        "floating addresses",
+      );
+    }),
     ...(topology.loadBalancers ?? []).map(({ region }) => {
       const { location } = topology.regions.find(({ name }) => name === region)!;
       return inRegion(provider, location)("network", "loadbalancer", "LB11", 1, "month", "load balancers");

@@ -4,6 +4,7 @@ import { privateRules } from "../../topology/firewall.js";
 import { type Machine, type Topology, servicesOn } from "../../topology/topology.js";
 import { packages as backupPackages } from "../backup/index.js";
 import { packages as haproxyPackages } from "../haproxy/index.js";
+import { packages as keepalivedPackages } from "../keepalived/index.js";
 import { packages as nginxPackages } from "../nginx/index.js";
 import { packages as pgbouncerPackages } from "../pgbouncer/index.js";
 import type { RoleDefinition } from "../role.js";
@@ -17,6 +18,7 @@ const here = "src/roles/base";
  */
 const packagesByService: Readonly<Record<string, readonly string[]>> = {
   haproxy: haproxyPackages,
+  keepalived: keepalivedPackages,
   nginx: nginxPackages,
   pgbackrest: backupPackages,
   pgbouncer: pgbouncerPackages,
@@ -121,11 +123,14 @@ function journalSize(diskGB: number): { totalMiB: number; fileMiB: number } {
   return { totalMiB, fileMiB: totalMiB / 8 };
 }
 
+/** Numbers of protocols of IP whose names nftables looks up in a file that not every machine has. */
+const ipProtocols: Readonly<Record<string, number>> = { vrrp: 112 };
+
 function nftables(topology: Topology, machine: Machine): string {
   const rules = privateRules(topology, machine).map(({ protocol, port, sources }) => {
     const from = `ip saddr { ${sources.join(", ")} }`;
-    return protocol === "icmp"
-      ? `${from} meta l4proto icmp accept`
+    return port === undefined
+      ? `${from} meta l4proto ${ipProtocols[protocol] ?? protocol} accept`
       : `${from} ${protocol} dport ${port} accept`;
   });
   return renderTemplate(`${here}/nftables.conf`, {
