@@ -31,6 +31,8 @@ describe("parseSettings", () => {
       appServers: 2,
       loadBalancer: "haproxy",
       rollout: "rolling",
+      loadBalancers: 1,
+      floatingIp: false,
       publicIpv4: "all",
       image: "debian-12",
       operatorCidrs: ["0.0.0.0/0", "::/0"],
