@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { open, readFile } from "node:fs/promises";
-import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import { detectControlGroups } from "./cgroups.js";
@@ -8,6 +7,7 @@ import { HostError } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
 import { namespacePath, setKernel } from "./namespaces.js";
 import { NOTE_PID, processOf } from "./pid-file.js";
+import { reaches } from "./reaches.js";
 
 export interface WorldProcessOptions {
   instance: Instance;
@@ -136,15 +136,6 @@ export class WorldProcess {
 
   async #answers(): Promise<boolean> {
     const { instance, port } = this.#options;
-    return new Promise((resolve) => {
-      const socket = net.connect({ host: instance.addresses.worldIpv4, port, timeout: 1000 });
-      const answer = (accepted: boolean): void => {
-        socket.destroy();
-        resolve(accepted);
-      };
-      socket.once("connect", () => answer(true));
-      socket.once("error", () => answer(false));
-      socket.once("timeout", () => answer(false));
-    });
+    return reaches(instance.addresses.worldIpv4, port);
   }
 }

@@ -17,7 +17,8 @@ import {
 } from "../../local/client.js";
 import { projectRoot } from "../../local/machines/project-root.js";
 import { slotsInUse } from "../../local/machines/slots.js";
-import { key, reaches, ssh, until } from "./machine-lab.js";
+import { reaches } from "../../local/machines/reaches.js";
+import { key, ssh, until } from "./machine-lab.js";
 
 const instance = "api-real";
 const program = join(projectRoot(), "dist/local/server.js");

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2 from "ssh2";
+import { reaches } from "../../local/machines/reaches.js";
 import { ensureHostPackages } from "../../local/image/host-packages.js";
 import { ensureImage } from "../../local/image/image.js";
 import { type CommandResult, execInMachine } from "../../local/machines/enter.js";
@@ -106,20 +106,6 @@ export async function shOk(lab: MachineLab, id: string, script: string): Promise
   const { exitCode, stdout, stderr } = await sh(lab, id, script);
   if (exitCode !== 0) throw new Error(`machine ${id}: ${script}: ${exitCode}: ${stderr}${stdout}`);
   return stdout.trim();
-}
-
-/** Whether a TCP connection from this computer is accepted within a second. */
-export async function reaches(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = net.connect({ host: address, port, timeout: 1000 });
-    const answer = (accepted: boolean): void => {
-      socket.destroy();
-      resolve(accepted);
-    };
-    socket.once("connect", () => answer(true));
-    socket.once("error", () => answer(false));
-    socket.once("timeout", () => answer(false));
-  });
 }
 
 /** Whether a TCP connection from a machine is accepted within a second. */

@@ -12,13 +12,13 @@ import { leaderOf, supervisorOf } from "../../local/machines/nspawn.js";
 import { projectRoot } from "../../local/machines/project-root.js";
 import { slotsInUse } from "../../local/machines/slots.js";
 import { tracesOf } from "../../local/machines/traces.js";
+import { reaches } from "../../local/machines/reaches.js";
 import {
   cloudInitDone,
   machineReaches,
   type MachineLab,
   machineSpec,
   openLab,
-  reaches,
   removeLeftovers,
   sh,
   shOk,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { reaches } from "../../local/machines/reaches.js";
 import {
   cloudInitDone,
   listen,
@@ -6,7 +7,6 @@ import {
   type MachineLab,
   machineSpec,
   openLab,
-  reaches,
   sh,
   shOk,
   ssh,

@@ -7,7 +7,8 @@ import { type ObjectStorage, readObjectStorage, storageFiles } from "../../local
 import { serverCertificate } from "../../local/storage/certificate.js";
 import { StorageServer } from "../../local/storage/server.js";
 import { ensureVersitygw } from "../../toolchain/index.js";
-import { type MachineLab, machineReaches, machineSpec, openLab, reaches, until } from "./machine-lab.js";
+import { reaches } from "../../local/machines/reaches.js";
+import { type MachineLab, machineReaches, machineSpec, openLab, until } from "./machine-lab.js";
 
 // The object storage of a local cloud: who reaches it, what it survives, what is left of it. The tests build on one another.
 

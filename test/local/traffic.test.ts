@@ -2,7 +2,8 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoadBalancerService, LoadBalancerSpec } from "../../local/machines/host.js";
 import { tracesOf } from "../../local/machines/traces.js";
-import { type MachineLab, machineSpec, openLab, reaches, sh, shOk, ssh, until } from "./machine-lab.js";
+import { reaches } from "../../local/machines/reaches.js";
+import { type MachineLab, machineSpec, openLab, sh, shOk, ssh, until } from "./machine-lab.js";
 
 /** Two machines, and what leads traffic to one or the other. */
 let lab: MachineLab;

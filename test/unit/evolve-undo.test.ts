@@ -5,19 +5,11 @@ import { CliError } from "../../src/cli/errors.js";
 import { requireUnused, undoMove } from "../../src/cli/evolution-abort.js";
 import { removeOld } from "../../src/cli/evolution-steps.js";
 import type { DatabaseStatus } from "../../src/evolve/databases.js";
-import { primary, sideThat, standby } from "./scripted-side.js";
+import { fenced, primary, sideThat, standby } from "./scripted-side.js";
 
 // A database is removed only when it is known that the other one can go on.
 
 const stopped = { state: "stopped", starting: false, standby: false, asked: false } as const;
-const fenced = {
-  state: "fenced",
-  by: "a",
-  clean: true,
-  ended: "0/5000000",
-  timeline: 1,
-  system: "7",
-} as const;
 const readOnly = { state: "read-only", by: "a", system: "7" } as const;
 const silent = new MachineSilent("old-1");
 const broken = new CliError("old-1: PostgreSQL does not start", "");

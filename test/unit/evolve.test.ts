@@ -6,6 +6,7 @@ import type { Settings } from "../../src/settings/schema.js";
 import { addressesOf, privateRules } from "../../src/topology/firewall.js";
 import { machineNamed, servicesOn } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
+import { fenced, primary, standby as idle } from "./scripted-side.js";
 
 function settingsOf(raw: Record<string, unknown>): Settings {
   const { settings, problems } = parseSettings("lab", {
@@ -195,26 +196,7 @@ describe("settings in the middle of a move", () => {
 });
 
 describe("what comes next in a move", () => {
-  const primary: Running = {
-    state: "primary",
-    system: "7",
-    timeline: 1,
-    streaming: false,
-    asked: false,
-    position: "0/5000000",
-    lastCommit: null,
-    heard: null,
-    oldest: "000000010000000000000003",
-  };
-  const standby: Running = { ...primary, state: "standby", streaming: true };
-  const fenced = {
-    state: "fenced",
-    by: "a",
-    clean: true,
-    ended: "0/5000000",
-    timeline: 1,
-    system: "7",
-  } as const;
+  const standby: Running = { ...idle, streaming: true };
   const stopped = { state: "stopped", starting: false, standby: true, asked: false } as const;
 
   it.each<[string, DatabaseStatus, DatabaseStatus, string]>([

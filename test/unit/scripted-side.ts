@@ -13,6 +13,16 @@ export const standby: Running = {
   oldest: "000000010000000000000003",
 };
 export const primary: Running = { ...standby, state: "primary" };
+/** Ended cleanly by the move "a", after all that a standby has. */
+export const fenced = {
+  state: "fenced",
+  by: "a",
+  clean: true,
+  ended: "0/5000000",
+  timeline: 1,
+  system: "7",
+} as const;
+
 /**
  * A database that gives these answers to what it is, the last one again and again, and notes which steps it did.
  * @param failures by step, what it fails with

@@ -13,27 +13,39 @@ import type { Machine } from "../ssh/machine.js";
 import type { ScriptFile } from "../ssh/script.js";
 import { isKnown, unknown, type Properties } from "../values.js";
 
+/**
+ * What a release and a candidate for one have in common.
+ * @param candidate it is started and looked at, and nothing is switched
+ */
+function deployed(candidate: boolean): ResourceType<ReleaseInputs, { active: string }> {
+  return {
+    check(news, _olds, wrapped) {
+      return [...checkRelease(news), ...checkPublic(wrapped, ["connection", "environment"])];
+    },
+
+    diff({ olds, oldInputs, news }) {
+      return diffRelease(olds.active, oldInputs, news);
+    },
+
+    async create(inputs, context) {
+      const ending = candidate ? "/candidate" : "";
+      return {
+        id: isKnown(inputs.serverId) ? `${inputs.serverId}/${inputs.service}${ending}` : "",
+        outputs: context.preview
+          ? expectedOutputs(inputs)
+          : await deploy(inputs, "create", context, candidate),
+      };
+    },
+
+    async update({ news }, context) {
+      return context.preview ? expectedOutputs(news) : deploy(news, "update", context, candidate);
+    },
+  };
+}
+
 /** One service's release on one machine. The switch is done there, by switch-release.sh. */
 export const release: ResourceType<ReleaseInputs, { active: string }> = {
-  check(news, _olds, wrapped) {
-    return [...checkRelease(news), ...checkPublic(wrapped, ["connection", "environment"])];
-  },
-
-  diff({ olds, oldInputs, news }) {
-    return diffRelease(olds.active, oldInputs, news);
-  },
-
-  async create(inputs, context) {
-    const id = isKnown(inputs.serverId) ? `${inputs.serverId}/${inputs.service}` : "";
-    return {
-      id,
-      outputs: context.preview ? expectedOutputs(inputs) : await deploy(inputs, "create", context),
-    };
-  },
-
-  async update({ news }, context) {
-    return context.preview ? expectedOutputs(news) : deploy(news, "update", context);
-  },
+  ...deployed(false),
 
   async read({ inputs, wrapped }, context) {
     const { openMachine, NoAccessError } = await ssh();
@@ -73,25 +85,7 @@ export const release: ResourceType<ReleaseInputs, { active: string }> = {
 const candidateSeconds = 900;
 
 /** A release started and looked at beside the one that serves; a `Release` with the same inputs switches to it. */
-export const releaseCandidate: ResourceType<ReleaseInputs, { active: string }> = {
-  check(news, _olds, wrapped) {
-    return [...checkRelease(news), ...checkPublic(wrapped, ["connection", "environment"])];
-  },
-
-  diff({ olds, oldInputs, news }) {
-    return diffRelease(olds.active, oldInputs, news);
-  },
-
-  async create(inputs, context) {
-    const id = isKnown(inputs.serverId) ? `${inputs.serverId}/${inputs.service}/candidate` : "";
-    const outputs = context.preview ? expectedOutputs(inputs) : await deploy(inputs, "create", context, true);
-    return { id, outputs };
-  },
-
-  async update({ news }, context) {
-    return context.preview ? expectedOutputs(news) : deploy(news, "update", context, true);
-  },
-};
+export const releaseCandidate = deployed(true);
 
 /** @param prepare nothing is switched */
 async function deploy(

@@ -91,22 +91,23 @@ export async function compareWithCloud(
       matches: (inputs) => inputs["networkId"] === id && inputs["ipRange"] === range,
     })),
   );
-  const attachments = servers.flatMap(({ id, name, private_net: nets }) =>
-    nets.map(({ network }): Orphan => ({
-      type: attachmentType,
-      id: `${id}-${network}`,
-      title: `private interface of ${name}`,
-      matches: (inputs) => inputs["serverId"] === id,
-    })),
-  );
-  const balanced = balancers.flatMap(({ id, name, private_net: nets }) =>
-    nets.map(({ network }): Orphan => ({
-      type: balancerAttachmentType,
-      id: `${id}-${network}`,
-      title: `private interface of ${name}`,
-      matches: (inputs) => inputs["loadBalancerId"] === id,
-    })),
-  );
+  const interfaces = (
+    type: string,
+    key: "serverId" | "loadBalancerId",
+    things: { id: number; name: string; private_net: { network: number }[] }[],
+  ) =>
+    things.flatMap(({ id, name, private_net: nets }) =>
+      nets.map(({ network }): Orphan => ({
+        type,
+        id: `${id}-${network}`,
+        title: `private interface of ${name}`,
+        matches: (inputs) => inputs[key] === id,
+      })),
+    );
+  const attachments = [
+    ...interfaces(attachmentType, "serverId", servers),
+    ...interfaces(balancerAttachmentType, "loadBalancerId", balancers),
+  ];
   const plugged = volumes
     .filter(({ server }) => server !== null)
     .map(({ id, name }): Orphan => ({
@@ -122,7 +123,7 @@ export async function compareWithCloud(
     balancerAttachmentType,
     volumeAttachmentType,
   ]);
-  const without = [...subnets, ...attachments, ...balanced, ...plugged];
+  const without = [...subnets, ...attachments, ...plugged];
   const inCloud = new Set([...labelled, ...without].map(({ type, id }) => `${type} ${id}`));
   const isKnown = ({ type, id }: Orphan) => inState.has(`${type} ${id}`);
   return {
