@@ -7,7 +7,7 @@ import {
   networkNamespace,
   servicesGroup,
 } from "../machines/instance.js";
-import { lxcfsFolder } from "../machines/lxcfs.js";
+import { lxcfsAnswers, lxcfsFolder } from "../machines/lxcfs.js";
 import { namespacesOf } from "../machines/namespaces.js";
 import { exitsFolder, pidsFolder, straySupervisors } from "../machines/nspawn.js";
 import { processOf } from "../machines/pid-file.js";
@@ -77,8 +77,7 @@ export async function checkLeftovers(look: Look): Promise<void> {
   await checkImages(look);
   if ((await processOf(storagePidFile(instance))) === undefined)
     look.differ("the object storage", "does not run");
-  if ((await stat(`${lxcfsFolder(instance)}/proc/meminfo`).catch(() => undefined)) === undefined)
-    look.differ("lxcfs", "does not answer");
+  if (!(await lxcfsAnswers(instance))) look.differ("lxcfs", "does not answer");
 }
 
 async function checkImages(look: Look): Promise<void> {

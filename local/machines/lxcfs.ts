@@ -13,7 +13,7 @@ export const lxcfsFolder = (instance: Instance): string => `${instance.runFolder
 /** Starts it, detached, when it does not run. */
 export async function lxcfsUp(instance: Instance, groups: ControlGroups): Promise<void> {
   const folder = lxcfsFolder(instance);
-  if (await isAnswering(folder)) return;
+  if (await lxcfsAnswers(instance)) return;
   await lxcfsDown(instance);
   await mkdir(folder, { recursive: true });
   const join = groups.joinFiles(servicesGroup(instance));
@@ -33,7 +33,7 @@ export async function lxcfsUp(instance: Instance, groups: ControlGroups): Promis
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", OWN_GROUPS: join.join(" ") },
   });
   child.unref();
-  for (let waited = 0; !(await isAnswering(folder)); waited++) {
+  for (let waited = 0; !(await lxcfsAnswers(instance)); waited++) {
     if (child.exitCode !== null || waited > 500) {
       throw new HostError(
         `lxcfs, which shows machines their own memory, did not start (exit code ${child.exitCode})`,
@@ -58,7 +58,11 @@ export async function lxcfsDown(instance: Instance): Promise<void> {
 
 const pidFile = (instance: Instance): string => `${instance.runFolder}/lxcfs.pid`;
 
-/** A mount whose process died is still listed, but does not answer. */
-async function isAnswering(folder: string): Promise<boolean> {
-  return (await readFile(`${folder}/proc/meminfo`, "utf8").catch(() => "")).includes("MemTotal");
+/**
+ * A mount whose process died is still listed, but does not answer. Read, not only looked at: for a second after its end
+ * the kernel tells a file's size and times from memory.
+ */
+export async function lxcfsAnswers(instance: Instance): Promise<boolean> {
+  const file = `${lxcfsFolder(instance)}/proc/meminfo`;
+  return (await readFile(file, "utf8").catch(() => "")).includes("MemTotal");
 }
