@@ -50,6 +50,8 @@ flock -w 300 8 || fail "another run still switches $service after 300 s"
 # What serves now. After an interrupted switch it may be this very release.
 previous=$(basename "$(readlink "$releases/current" || true)")
 stood_by=$(readlink "$standby_link" || true)
+# What serves is no candidate, also when the run was killed that switched to it.
+[ -z "$previous" ] || rm -f "$releases/$previous/.candidate"
 if [ -f "$incoming/from" ] && [ "$(cat "$incoming/from")" != "$previous" ]; then
   echo "release $previous serves $service meanwhile; nothing to do"
   exit 0
@@ -100,7 +102,8 @@ roll_back() {
     fi
   fi
   [ "$previous" != "$id" ] || return 0 # it served before, however badly: leave it
-  if [ "$started" = yes ]; then
+  # A candidate was started by the run before.
+  if [ "$started" = yes ] || [ -e "$folder/.candidate" ]; then
     systemctl disable --quiet --now "$unit"
     systemctl reset-failed "$unit" 2>/dev/null
     rm -f "$socket"
@@ -328,12 +331,13 @@ switched=yes
 choose_standby
 [ -z "$keep" ] || put_link "$service-$keep.sock" "$standby_link"
 point_to "$id"
-rm -f "$folder/.candidate"
 run_checks
 # A request that was about to be sent to the old instance's socket is sent by now.
 sleep 1
 join_rotation
 stay_ready
+# From here on it has served.
+rm -f "$folder/.candidate"
 step "drain"
 [ -n "$keep" ] || rm -f "$standby_link"
 stop_others
