@@ -37,9 +37,9 @@ export async function upAtStage(
   const change = old ? changeToken(old, guarded(settings, topology)) : "";
   // The move of the data and nothing else: what else has been changed meanwhile is refused as ever.
   const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
-  // Machines that the stage no longer has; whoever finishes or aborts a move has said so.
-  const gone = serversNotIn(topology, resources);
-  if (gone.length > 0) await unprotect(session, ({ urn }) => gone.some((name) => belongsTo(urn, name)));
+  // Whoever finishes or aborts a move has said so.
+  const gone = new Set(notIn(topology, resources).map(({ urn }) => urn));
+  if (gone.size > 0) await unprotect(session, ({ urn }) => gone.has(urn));
   // The app stays what it is: a move is no deployment.
   pulumi.env["DUKAAN_API_BUNDLE"] = await findDeployedBundle(bundleOf(resources));
   await runOperation(pulumi, "up", report, token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]);
@@ -98,7 +98,27 @@ export async function hasServer(session: Session, machine: string): Promise<bool
   return resources.some(({ type, urn }) => type === serverType && nameOf(urn) === machine);
 }
 
-function serversNotIn(topology: Topology, resources: readonly StateResource[]): string[] {
+/** Machines with their addresses, load balancers and floating addresses that a state has and the topology has not. */
+export function notIn<Resource extends Pick<StateResource, "type" | "urn">>(
+  topology: Topology,
+  resources: readonly Resource[],
+): Resource[] {
+  const machines = serversNotIn(topology, resources);
+  const others = new Map([
+    ["hcloud:index/loadBalancer:LoadBalancer", topology.loadBalancers],
+    ["hcloud:index/floatingIp:FloatingIp", topology.floatingAddresses],
+  ]);
+  return resources.filter(({ type, urn }) =>
+    others.has(type)
+      ? !(others.get(type) ?? []).some(({ name }) => name === nameOf(urn))
+      : machines.some((machine) => belongsTo(urn, machine)),
+  );
+}
+
+function serversNotIn(
+  topology: Topology,
+  resources: readonly Pick<StateResource, "type" | "urn">[],
+): string[] {
   const kept = new Set(topology.machines.map(({ name }) => name));
   return resources
     .filter(({ type, urn }) => type === serverType && !kept.has(nameOf(urn)))

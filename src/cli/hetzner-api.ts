@@ -115,7 +115,7 @@ async function untilStatus(
 /** Takes away the protection from deletion that the stack itself put there. */
 export async function liftProtection(
   access: HetznerAccess,
-  kind: "servers" | "networks" | "primary_ips" | "volumes" | "load_balancers",
+  kind: "servers" | "networks" | "primary_ips" | "floating_ips" | "volumes" | "load_balancers",
   id: string,
 ): Promise<void> {
   // Hetzner wants both of a server's to be the same.

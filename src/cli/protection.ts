@@ -8,6 +8,7 @@ const protectedKinds: Readonly<Record<string, Parameters<typeof liftProtection>[
   "hcloud:index/server:Server": "servers",
   "hcloud:index/network:Network": "networks",
   "hcloud:index/primaryIp:PrimaryIp": "primary_ips",
+  "hcloud:index/floatingIp:FloatingIp": "floating_ips",
   "hcloud:index/volume:Volume": "volumes",
   "hcloud:index/loadBalancer:LoadBalancer": "load_balancers",
 };

@@ -1,0 +1,36 @@
+import { describe, expect, it } from "vitest";
+import { notIn } from "../../src/cli/evolution.js";
+import { provision } from "../../src/provision.js";
+import { topologyOf } from "../../stacks/index.js";
+import { artifacts, onThisComputer, outputsOf, settingsOf } from "./provisioned.js";
+import { recordResources } from "./record-resources.js";
+
+const failover = { endpoint: "https://203.0.113.2:8443/v1", token: "t".repeat(64) };
+const fleet = (more: Record<string, unknown>) =>
+  settingsOf({ ...onThisComputer, "dukaan:stage": "fleet", "dukaan:failover": failover, ...more });
+
+describe("what an up at another stage removes, and has to be unprotected for", { timeout: 60_000 }, () => {
+  const left = async (before: ReturnType<typeof fleet>, after: ReturnType<typeof fleet>) => {
+    const state = await recordResources(() => provision(before, artifacts), outputsOf);
+    const found = notIn(topologyOf(after), state);
+    return found.map(({ urn }) => urn.split("$").at(-1));
+  };
+  const split = settingsOf({ ...onThisComputer, "dukaan:stage": "split" });
+
+  it("is the floating address with the balancers that had it in turn", async () => {
+    const found = await left(fleet({ "dukaan:loadBalancers": 2 }), split);
+    expect(found).toContain("hcloud:index/floatingIp:FloatingIp::shop");
+  });
+
+  it("is the provider's load balancer, also where no server goes", async () => {
+    const found = await left(fleet({ "dukaan:loadBalancer": "managed", "dukaan:appServers": 1 }), split);
+    expect(found).toEqual(["hcloud:index/loadBalancer:LoadBalancer::load-balancer"]);
+  });
+
+  it("is nothing where the stage keeps all of it", async () => {
+    const both = fleet({ "dukaan:loadBalancers": 2 });
+    expect(await left(both, both)).toEqual([]);
+    const managed = fleet({ "dukaan:loadBalancer": "managed" });
+    expect(await left(managed, managed)).toEqual([]);
+  });
+});
