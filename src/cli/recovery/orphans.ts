@@ -35,6 +35,9 @@ const types = {
   certificates: "hcloud:index/uploadedCertificate:UploadedCertificate",
 } as const;
 
+/** Of the same kind in the cloud as uploaded ones. */
+const managedCertificateType = "hcloud:index/managedCertificate:ManagedCertificate";
+
 const subnetType = "hcloud:index/networkSubnet:NetworkSubnet";
 const attachmentType = "hcloud:index/serverNetwork:ServerNetwork";
 const balancerAttachmentType = "hcloud:index/loadBalancerNetwork:LoadBalancerNetwork";
@@ -60,26 +63,31 @@ export async function compareWithCloud(
       listLabelled(access, "load_balancers", selector),
       listLabelled(access, "certificates", selector),
     ]);
-  const named = (kind: keyof typeof types, noun: string, things: { id: number; name: string }[]) =>
+  const named = (type: string, noun: string, things: { id: number; name: string }[]) =>
     things.map(({ id, name }): Orphan => ({
-      type: types[kind],
+      type,
       id: String(id),
       title: `${noun} ${name} (${id})`,
       matches: (inputs) => inputs["name"] === name,
     }));
   const labelled = [
-    ...named("networks", "network", networks),
-    ...named("firewalls", "firewall", firewalls),
-    ...named("primary_ips", "address", addresses),
-    ...named("floating_ips", "floating address", floating),
-    ...named("ssh_keys", "login key", keys),
-    ...named("servers", "server", servers),
-    ...named("volumes", "volume", volumes),
-    ...named("load_balancers", "load balancer", balancers),
+    ...named(types.networks, "network", networks),
+    ...named(types.firewalls, "firewall", firewalls),
+    ...named(types.primary_ips, "address", addresses),
+    ...named(types.floating_ips, "floating address", floating),
+    ...named(types.ssh_keys, "login key", keys),
+    ...named(types.servers, "server", servers),
+    ...named(types.volumes, "volume", volumes),
+    ...named(types.load_balancers, "load balancer", balancers),
     ...named(
-      "certificates",
+      types.certificates,
       "certificate",
       certificates.filter(({ type }) => type === "uploaded"),
+    ),
+    ...named(
+      managedCertificateType,
+      "certificate",
+      certificates.filter(({ type }) => type === "managed"),
     ),
   ];
   // These bear no labels; they belong to what does.
@@ -118,6 +126,7 @@ export async function compareWithCloud(
     }));
   const looked = new Set<string>([
     ...Object.values(types),
+    managedCertificateType,
     subnetType,
     attachmentType,
     balancerAttachmentType,
