@@ -54,7 +54,10 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         const urn = serverUrn(resources, machine);
         const token = await tokenFor(machine, stack, resources);
         if (settings.databaseVolume !== undefined) await turnDatabase("stop", context.session, machine);
-        await leaveRotation(context.session, machine, report);
+        // A machine is rebuilt because something is wrong with it: that it cannot leave is no reason to keep it.
+        await leaveRotation(context.session, machine, report).catch((error: unknown) =>
+          report((error as Error).message),
+        );
         await unprotect(context.session, (resource) => resource.urn === urn);
         try {
           await runOperation(pulumi, "up", report, [

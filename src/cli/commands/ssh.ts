@@ -126,6 +126,11 @@ export async function askMachine(
   return { exitCode: exitCode ?? 255, stdout, stderr };
 }
 
+/** Options for {@link askMachine} where a machine may be lost: one that is gone, or hangs, is given up after ten seconds. */
+export const LOST_SOON = ["ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=2"].flatMap(
+  (option) => ["-o", option],
+);
+
 /** Words as the machine's shell takes them, each as it is. */
 export function commandLine(words: readonly string[]): string {
   return words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(" ");

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""balancer-address prepare|run|leave, managed by the role `keepalived`.
+"""balancer-address prepare|run|leave|await SECONDS, managed by the role `keepalived`.
 
 prepare  gives this machine the shop's address, and keepalived the interface that leads to the other balancer
 run      looks four times a second whether HAProxy answers and sees the app servers, and tells keepalived by a file; has the
          cloud lead the shop's address here when keepalived says that this machine is to have it
 leave    waits until the address is led elsewhere, for five seconds at most
+await    waits until this machine could take the address, after a boot say; fails when it cannot within so many seconds
 """
 
 import csv
@@ -164,8 +165,31 @@ def leave():
     say("the address is still led here")
 
 
+def noted_away():
+    try:
+        with open(f"{FOLDER}/away", encoding="utf-8") as source:
+            return source.read().strip()
+    except FileNotFoundError:
+        return ""
+
+
+def could_take(seconds):
+    deadline = time.monotonic() + float(seconds)
+    while noted_away() != "0" or not noted_state().startswith(("MASTER", "BACKUP")):
+        if time.monotonic() >= deadline:
+            sys.exit(f"this balancer could not take the address within {seconds} s: {noted_state() or 'keepalived is silent'}")
+        time.sleep(0.2)
+
+
 if __name__ == "__main__":
-    steps = {"prepare": prepare, "run": run, "leave": leave}
-    if len(sys.argv) != 2 or sys.argv[1] not in steps:
-        sys.exit(__doc__)
-    steps[sys.argv[1]]()
+    match sys.argv[1:]:
+        case ["prepare"]:
+            prepare()
+        case ["run"]:
+            run()
+        case ["leave"]:
+            leave()
+        case ["await", seconds]:
+            could_take(seconds)
+        case _:
+            sys.exit(__doc__)
