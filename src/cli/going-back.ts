@@ -23,8 +23,8 @@ export interface Returned {
   served: Served;
   /** Names of the machines that could not be reached. */
   silent: string[];
-  /** Names of those that have nothing to go back to: they get the release when it is recorded. */
-  without: string[];
+  /** Those that answered and did not go back, with their words: they get the release when it is recorded. */
+  stayed: { machine: string; said: string }[];
 }
 
 /** What to do when nothing went back, or each to something else. */
@@ -61,18 +61,20 @@ export function judgeReturn(answers: readonly MachineReturn[]): Returned | NotRe
   return {
     served,
     silent: others.filter(({ answered }) => !answered).map(({ machine }) => machine),
-    without: others.filter(({ answered }) => answered).map(({ machine }) => machine),
+    stayed: others.filter(({ answered }) => answered).map(({ machine, said }) => ({ machine, said })),
   };
 }
 
 /** What a person has to know of the machines that did not go back by themselves; empty when all did. */
-export function describeReturn({ silent, without }: Returned): string {
+export function describeReturn({ silent, stayed }: Returned): string {
   return [
-    ...(without.length === 0
-      ? []
-      : [
-          `Sent to ${without.join(", ")}, where no earlier release was: it switched later than the others.\n`,
-        ]),
+    ...stayed.map(
+      ({ machine, said }) =>
+        `${machine} did not go back by itself and was sent the release; it switched later than the others. It said:\n${said}`.replaceAll(
+          "\n",
+          "\n  ",
+        ) + "\n",
+    ),
     ...silent.map(
       (machine) =>
         `ATTENTION: ${machine} does not answer and was left. If it comes back it serves what it had, until ./dukaan up brings it this release.\n`,

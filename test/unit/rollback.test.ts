@@ -12,18 +12,19 @@ const silent = (machine: string): MachineReturn => ({ machine, answered: false, 
 const without = (machine: string): MachineReturn => ({ machine, answered: true, said: "no earlier release" });
 
 describe("a rollback", () => {
-  it("names the machines that do not answer, and those that had nothing to go back to", () => {
+  it("names the machines that do not answer, and those that did not go back with their own words", () => {
     const back = judgeReturn([went("app-1"), silent("app-2"), without("app-3"), went("app-4")]);
-    expect(back).toEqual({ served, silent: ["app-2"], without: ["app-3"] });
-    const said = describeReturn({ served, silent: ["app-2"], without: ["app-3"] });
-    expect(said).toMatch(/Sent to app-3/);
+    const stayed = [{ machine: "app-3", said: "no earlier release" }];
+    expect(back).toEqual({ served, silent: ["app-2"], stayed });
+    const said = describeReturn({ served, silent: ["app-2"], stayed });
+    expect(said).toMatch(/app-3 did not go back by itself.*\n {2}no earlier release\n/);
     expect(said).toMatch(/app-2 does not answer and was left.*\.\/dukaan up/);
   });
 
   it("has nothing to add when all went back", () => {
     const back = judgeReturn([went("app-1"), went("app-2")]);
-    expect(back).toEqual({ served, silent: [], without: [] });
-    expect(describeReturn({ served, silent: [], without: [] })).toBe("");
+    expect(back).toEqual({ served, silent: [], stayed: [] });
+    expect(describeReturn({ served, silent: [], stayed: [] })).toBe("");
   });
 
   it("is refused with every machine's own words when none went back", () => {
