@@ -17,7 +17,7 @@ export class BalancerWatch {
     if (!access.services["haproxy"]?.length) {
       throw new CliError(
         "the stack has no HAProxy that could be watched",
-        "This drill is for stage fleet: ./dukaan evolve fleet",
+        "This drill is for a fleet with balancers of its own: ./dukaan evolve fleet, or dukaan:loadBalancer: haproxy",
         ExitCode.precondition,
       );
     }

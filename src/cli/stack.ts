@@ -4,6 +4,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
+import { API_PORT } from "../../local/machines/firewall.js";
 import { projectRoot } from "../project.js";
 import { isEncrypted } from "../settings/structured.js";
 import { CliError, ExitCode } from "./errors.js";
@@ -163,7 +164,7 @@ function localBackup(stack: StackContext, inTree: unknown, storage: StorageTarge
 
 /** The local cloud's API as machines reach it: where the object storage is, with a certificate of the same authority. */
 function localFailover({ endpoint, caCertificate }: StorageTarget): unknown {
-  return { endpoint: `${endpoint}:8443/v1`, caCertificate };
+  return { endpoint: `${endpoint}:${API_PORT}/v1`, caCertificate };
 }
 
 /** Pictures of a local stack are in the local object storage, whatever the settings of the tree name. */

@@ -1,3 +1,5 @@
+import { escape } from "../../src/load/plot.js";
+
 /** One rate that was tried on a fleet. */
 export interface Measured {
   appServers: number;
@@ -76,8 +78,4 @@ ${[...grid, ...rates, ...curves].join("\n")}
 <text x="${frame.left}" y="${height - 20}">${escape(about)}</text>
 </svg>
 `;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 }

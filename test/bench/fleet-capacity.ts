@@ -66,12 +66,8 @@ async function succeeds(...words: string[]): Promise<string> {
   return stdout;
 }
 
-async function machinesOf({ dukaan }: Lab): Promise<Machines> {
-  const env = JSON.parse((await dukaan("env", "--json")).stdout) as Record<string, string>;
-  const answer = await fetch(`${env["HCLOUD_ENDPOINT"]}/servers?per_page=50`, {
-    headers: { authorization: `Bearer ${env["HCLOUD_TOKEN"]}` },
-  });
-  const { servers } = (await answer.json()) as { servers: { id: number; name: string }[] };
+async function machinesOf({ cloud }: Lab): Promise<Machines> {
+  const { servers } = await cloud<{ servers: { id: number; name: string }[] }>("GET", "/servers?per_page=50");
   return new Map(servers.map(({ id, name }) => [name.replace(/^lab-/, ""), `${instance}/${id}`]));
 }
 

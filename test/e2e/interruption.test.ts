@@ -9,7 +9,6 @@ import { createLab, type Lab } from "./lab.js";
 // One stack whose every `up` is interrupted at another point, until one is let through. The steps build on one another.
 
 let lab: Lab;
-let cloud: { endpoint: string; token: string };
 
 beforeAll(async () => {
   lab = await createLab("cut");
@@ -33,8 +32,6 @@ describe("an `up` whose engine is killed", () => {
     const result = await upUntil(/created hcloud:Network fsn1/, killEngine);
     expect(result).toMatchObject({ exitCode: 1 });
     expect(result.stderr).toContain("was ended by SIGKILL");
-    const environment = JSON.parse((await lab.dukaan("env", "--json")).stdout) as Record<string, string>;
-    cloud = { endpoint: environment["HCLOUD_ENDPOINT"]!, token: environment["HCLOUD_TOKEN"]! };
     expect(await count("networks")).toBe(1);
   });
 
@@ -203,10 +200,7 @@ async function killEngine(running: Running): Promise<void> {
 }
 
 async function count(kind: string): Promise<number> {
-  const answer = await fetch(`${cloud.endpoint}/${kind}`, {
-    headers: { authorization: `Bearer ${cloud.token}` },
-  });
-  const body = (await answer.json()) as { meta: { pagination: { total_entries: number } } };
+  const body = await lab.cloud<{ meta: { pagination: { total_entries: number } } }>("GET", `/${kind}`);
   return body.meta.pagination.total_entries;
 }
 
