@@ -52,8 +52,11 @@ lead)
   chown --reference="$configuration" "$configuration.new"
   chmod --reference="$configuration" "$configuration.new"
   mv "$configuration.new" "$configuration"
-  console --command=reload
-  resume
+  # At once, while queries wait; alone where there is nothing to resume.
+  console --set=ON_ERROR_STOP=1 --command=reload --command='resume shop' 2>/dev/null || {
+    console --command=reload
+    resume
+  }
   disarm
   ;;
 resume)

@@ -43,7 +43,7 @@ as_postgres() { runuser -u postgres -- "$@"; }
 # Debian's `psql` is a wrapper that takes longer than most of our questions.
 psql() { as_postgres "$binaries/psql" --no-psqlrc --quiet --tuples-only --no-align --set=ON_ERROR_STOP=1 "$@"; }
 ask() { psql --dbname="${2:-postgres}" --command="$1"; }
-control() { as_postgres "$binaries/pg_controldata" --pgdata="$data" | sed -n "s/^$1: *//p"; }
+control() { "$binaries/pg_controldata" --pgdata="$data" | sed -n "s/^$1: *//p"; }
 is_running() { as_postgres "$binaries/pg_ctl" status --pgdata="$data" >/dev/null 2>&1; }
 # Ended with everything on the disk; one that is read-only ends as a standby does.
 has_ended() {
@@ -202,9 +202,11 @@ promote)
   alone
   [ -s "$data/PG_VERSION" ] || fail "there is no database on this machine that could take over"
   # Its WAL continues what is archived, and belongs to the same repository.
-  install -d -m 0750 -o postgres -g postgres "$backups"
   rm -f "$backups/paused"
-  as_postgres touch "$backups/archiving"
+  if [ ! -e "$backups/archiving" ]; then
+    install -d -m 0750 -o postgres -g postgres "$backups"
+    install -m 0640 -o postgres -g postgres /dev/null "$backups/archiving"
+  fi
   : >"$asked"
   sync "$asked" /var/lib/postgresql
   # Its own way to wait looks ten times a second only.
