@@ -14,9 +14,9 @@ import { createLab, type Lab } from "../e2e/lab.js";
 import { capacityPlot, type Measured } from "./capacity-plot.js";
 
 const goalMs = 200;
-const seconds = Number(process.env["SECONDS"] ?? 10);
+const seconds = Number(process.env["SECONDS"] ?? 20);
 /** Of a core, for each app server. */
-const share = Number(process.env["SHARE"] ?? 0.15);
+const share = Number(process.env["SHARE"] ?? 0.25);
 const counts = (process.env["SERVERS"] ?? "1,2,4").split(",").map(Number);
 const mostLoad = Number(process.env["MOST_LOAD"] ?? 4);
 const instance = "capacity";
