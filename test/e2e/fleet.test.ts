@@ -15,7 +15,7 @@ let shop: ReleaseLab;
 let oldUrl: string;
 
 beforeAll(async () => {
-  shop = await ReleaseLab.create("fleet", "--stage", "split");
+  shop = await ReleaseLab.create("fleet", "split");
   oldUrl = shop.url;
 });
 afterAll(() => shop?.remove());

@@ -32,10 +32,15 @@ export class ReleaseLab {
   private targets: Record<string, string> = {};
   private databaseMachine = "";
 
-  /** @param options for the first `./dukaan up` */
-  static async create(name: string, ...options: string[]): Promise<ReleaseLab> {
+  /** Brings a stack up at a stage. @param settings of the stack, e.g. `{ "dukaan:appServers": 1 }` */
+  static async create(
+    name: string,
+    stage = "droplet",
+    settings: Record<string, unknown> = {},
+  ): Promise<ReleaseLab> {
     const made = new ReleaseLab(await createLab(name), await mkdtemp(join(tmpdir(), "dukaan-releases-")));
-    const first = await made.up(...options);
+    await made.lab.set(settings);
+    const first = await made.up("--stage", stage);
     made.ca = await readFile(first.ca, "utf8");
     await made.locate();
     await made.lab.dukaan("seed", "--stores", "20", "--products", "50");
