@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { projectRoot } from "../../src/project.js";
 import type { Report } from "../../src/load/report.js";
-import { faultless } from "./faultless.js";
+import { faultless, orderly } from "./faultless.js";
 import { createLab, type Lab } from "./lab.js";
 
 /** Visits a second; on a computer with nothing else to do DUKAAN_VISITS=200 is what the goals speak of. */
@@ -99,8 +99,7 @@ export class ReleaseLab {
     work: () => Promise<void>,
     options: { busy?: boolean } = {},
   ): Promise<Report> {
-    const load = { url: this.url, ca: this.ca, rate: RATE, journal: join(this.folder, `${name}.jsonl`) };
-    const report = await faultless(load, (sql) => this.database(sql), work);
+    const report = await faultless(this.load(name), (sql) => this.database(sql), work);
     assert.ok(report.rate.arrived > RATE * 0.8, `${report.rate.arrived} visits a second arrived`);
     assert.ok(
       options.busy || report.generator.cpu < 1 / 3,
@@ -108,6 +107,17 @@ export class ReleaseLab {
     );
     note(`${name}: ${figures(report)}`);
     return report;
+  }
+
+  /** Does something under load that may cost requests; fails when an order is not as it should be. */
+  async underLoss(name: string, work: () => Promise<void>): Promise<Report> {
+    const report = await orderly(this.load(name), (sql) => this.database(sql), work);
+    note(`${name}: ${figures(report)}`);
+    return report;
+  }
+
+  private load(name: string) {
+    return { url: this.url, ca: this.ca, rate: RATE, journal: join(this.folder, `${name}.jsonl`) };
   }
 
   /** The status of an answer to a request of its own. @param origin e.g. "https://203.0.113.10" */
