@@ -15,6 +15,7 @@ import { startTestMachine, type TestMachine } from "./provider-machine.js";
 
 const role = "dukaan:index:Role";
 const release = "dukaan:index:Release";
+const candidate = "dukaan:index:ReleaseCandidate";
 let machine: TestMachine;
 let engine: TestEngine;
 let folder: string;
@@ -100,6 +101,15 @@ async function program(version: string, environment: Properties = {}): Promise<P
     readySeconds: 2,
     standbySeconds: 0,
   };
+}
+
+/** The id of the release on the machine that answers with `version`. */
+async function releaseOf(version: string): Promise<string> {
+  const found = await machine.sh(
+    `cd /opt/dukaan/releases/api; grep -l ${JSON.stringify(JSON.stringify(version))} */server.mjs | grep -v current | cut -d / -f 1`,
+  );
+  expect(found).toMatch(/^\w+$/);
+  return found;
 }
 
 /** The id of the release that the state says serves. */
@@ -207,6 +217,32 @@ test("a release whose check fails after the switch is switched back without a lo
   );
   const counts = await stop();
   expect(Object.keys(counts).toSorted()).toEqual(["four", "two"]);
+  expect((await get()).body).toMatch(/^two/);
+});
+
+test("a candidate whose switch fails ends, and is none to go back to; one that has served before stays one", async () => {
+  const failing = {
+    ...(await program("tried")),
+    checks: [{ command: ["sh", "-c", "exit 3"], timeoutSeconds: 1 }],
+  };
+  await engine.up(candidate, "next", failing);
+  const id = await releaseOf("tried");
+  const isThere = (path: string) => machine.sh(`[ -e ${path} ] && echo yes || echo no`);
+  const state = () =>
+    machine.sh(`systemctl is-active dukaan-api@${id} || true; systemctl is-enabled dukaan-api@${id} || true`);
+  expect(await state()).toBe("active\ndisabled");
+  await expect(engine.up(release, "shop", failing)).rejects.toThrow(/failed at step "checks 1"/);
+  expect(await state()).toBe("inactive\ndisabled");
+  expect(await isThere(`/opt/dukaan/releases/api/${id}/.candidate`)).toBe("yes");
+  expect((await get()).body).toMatch(/^two/);
+
+  // Served before, so its files are here without a mark; the run that prepares it starts it all the same.
+  const one = { ...(await program("one")), checks: failing.checks };
+  await engine.up(candidate, "next", one);
+  const earlier = await releaseOf("one");
+  await expect(engine.up(release, "shop", one)).rejects.toThrow(/failed at step "checks 1"/);
+  expect(await machine.sh(`systemctl is-active dukaan-api@${earlier} || true`)).toBe("inactive");
+  expect(await isThere(`/opt/dukaan/releases/api/${earlier}/.candidate`)).toBe("no");
   expect((await get()).body).toMatch(/^two/);
 });
 

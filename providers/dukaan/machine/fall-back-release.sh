@@ -101,7 +101,7 @@ case $action in
       *"$service-$id.sock"*) exit 0 ;;
     esac
     systemctl stop "dukaan-$service@$id.service"
-    rm -f "/run/dukaan/$service-$id.sock"
+    rm -f "/run/dukaan/$service-$id.sock" "/run/dukaan/$service-$id.tried"
     ;;
   settle)
     # Stopped on purpose, e.g. while the database is restored: nothing of it is to be started now.

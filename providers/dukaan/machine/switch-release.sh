@@ -36,6 +36,7 @@ unit=dukaan-$service@$id.service
 socket=/run/dukaan/$service-$id.sock
 tools=/usr/local/lib/dukaan
 standby_link=/run/dukaan/$service-standby.sock
+tried=/run/dukaan/$service-$id.tried # the instance was started by a run that prepared the switch
 
 step() { echo "@step $*"; }
 fail() {
@@ -102,11 +103,11 @@ roll_back() {
     fi
   fi
   [ "$previous" != "$id" ] || return 0 # it served before, however badly: leave it
-  # A candidate was started by the run before.
-  if [ "$started" = yes ] || [ -e "$folder/.candidate" ]; then
+  # Or the run before started it, to be switched to.
+  if [ "$started" = yes ] || [ -e "$tried" ]; then
     systemctl disable --quiet --now "$unit"
     systemctl reset-failed "$unit" 2>/dev/null
-    rm -f "$socket"
+    rm -f "$socket" "$tried"
   fi
   [ "$brought" = no ] || rm -rf "${folder:?}"
 }
@@ -137,9 +138,12 @@ bring_release() {
   echo "$bundle" > "$incoming/bundle/.bundle"
   cp "$incoming/credentials" "$incoming/bundle/.credentials"
   if [ -d "$folder" ]; then # its files were changed by hand
+    [ ! -e "$folder/.candidate" ] || : > "$incoming/bundle/.candidate"
     mv -T "$folder" "$incoming/modified"
     [ "$previous" != "$id" ] || restart=yes
   else
+    # Nobody goes back to what has never served. With the files, so that no power cut comes between.
+    : > "$incoming/bundle/.candidate"
     brought=yes
   fi
   mv -T "$incoming/bundle" "$folder"
@@ -291,7 +295,7 @@ Deploy a changed one; or, to try this one again: ./dukaan up --release latest"
 
 # The newest three stay, so that going back needs no upload; of what was only tried, nothing.
 prune() {
-  find "$releases" -mindepth 2 -maxdepth 2 -name .candidate -printf '%h\n' | while read -r tried; do rm -rf "$tried"; done
+  find "$releases" -mindepth 2 -maxdepth 2 -name .candidate -printf '%h\n' | while read -r unused; do rm -rf "$unused"; done
   find "$releases" -mindepth 1 -maxdepth 1 -type d ! -name "$id" -printf '%T@ %p\n' | sort -rn | tail -n +3 |
     cut -d ' ' -f 2- | while read -r old; do rm -rf "$old"; done
   prune_modules
@@ -317,8 +321,7 @@ migrate_database
 start_instance
 wait_until_ready
 if [ -f "$incoming/prepare" ]; then
-  # Nobody goes back to what has never served.
-  [ "$brought" = no ] || : > "$folder/.candidate"
+  : > "$tried"
   ask_first_page
   stay_ready
   end_candidate_later
@@ -337,7 +340,7 @@ sleep 1
 join_rotation
 stay_ready
 # From here on it has served.
-rm -f "$folder/.candidate"
+rm -f "$folder/.candidate" "$tried"
 step "drain"
 [ -n "$keep" ] || rm -f "$standby_link"
 stop_others
