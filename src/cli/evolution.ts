@@ -37,8 +37,10 @@ export async function upAtStage(
   const change = old ? changeToken(old, guarded(settings, topology)) : "";
   // The move of the data and nothing else: what else has been changed meanwhile is refused as ever.
   const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
-  // Whoever finishes or aborts a move has said so.
-  const gone = new Set(notIn(topology, resources).map(({ urn }) => urn));
+  const left = notIn(topology, resources);
+  if (stage.joining !== undefined || stage.leaving !== undefined) requireWaysIn(left);
+  // Whoever finishes or aborts a move has said so; machines alone, while it is under way.
+  const gone = new Set(left.map(({ urn }) => urn));
   if (gone.size > 0) await unprotect(session, ({ urn }) => gone.has(urn));
   // The app stays what it is: a move is no deployment.
   pulumi.env["DUKAAN_API_BUNDLE"] = await findDeployedBundle(bundleOf(resources));
@@ -98,6 +100,21 @@ export async function hasServer(session: Session, machine: string): Promise<bool
   return resources.some(({ type, urn }) => type === serverType && nameOf(urn) === machine);
 }
 
+/**
+ * Both ways in stay open until a move is finished: a setting that would close one has been changed meanwhile.
+ * @throws CliError (refused) that names what would go
+ */
+export function requireWaysIn(left: readonly Pick<StateResource, "type" | "urn">[]): void {
+  const [way] = left.filter(({ type }) => type === balancerType || type === floatingType);
+  if (!way) return;
+  const what = way.type === balancerType ? "the provider's load balancer" : "the shop's floating address";
+  throw new CliError(
+    `${what} (${nameOf(way.urn)}) would be removed in the middle of the move: whoever knows its address would find it closed`,
+    "Put dukaan:loadBalancer, dukaan:loadBalancers and dukaan:floatingIp back to what they were, then run the same command again. Change them when the move is finished.",
+    ExitCode.refused,
+  );
+}
+
 /** Machines with their addresses, load balancers and floating addresses that a state has and the topology has not. */
 export function notIn<Resource extends Pick<StateResource, "type" | "urn">>(
   topology: Topology,
@@ -105,8 +122,8 @@ export function notIn<Resource extends Pick<StateResource, "type" | "urn">>(
 ): Resource[] {
   const machines = serversNotIn(topology, resources);
   const others = new Map([
-    ["hcloud:index/loadBalancer:LoadBalancer", topology.loadBalancers],
-    ["hcloud:index/floatingIp:FloatingIp", topology.floatingAddresses],
+    [balancerType, topology.loadBalancers],
+    [floatingType, topology.floatingAddresses],
   ]);
   return resources.filter(({ type, urn }) =>
     others.has(type)
@@ -132,6 +149,8 @@ function guardedNow(resources: readonly StateResource[]): Guarded | undefined {
 }
 
 const serverType = "hcloud:index/server:Server";
+const balancerType = "hcloud:index/loadBalancer:LoadBalancer";
+const floatingType = "hcloud:index/floatingIp:FloatingIp";
 
 function nameOf(urn: string): string {
   return urn.split("::").at(-1) ?? "";

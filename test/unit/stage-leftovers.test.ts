@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { notIn } from "../../src/cli/evolution.js";
+import { notIn, requireWaysIn } from "../../src/cli/evolution.js";
 import { provision } from "../../src/provision.js";
 import { topologyOf } from "../../stacks/index.js";
 import { artifacts, onThisComputer, outputsOf, settingsOf } from "./provisioned.js";
@@ -25,6 +25,17 @@ describe("what an up at another stage removes, and has to be unprotected for", {
   it("is the provider's load balancer, also where no server goes", async () => {
     const found = await left(fleet({ "dukaan:loadBalancer": "managed", "dukaan:appServers": 1 }), split);
     expect(found).toEqual(["hcloud:index/loadBalancer:LoadBalancer::load-balancer"]);
+  });
+
+  it("is not to be removed while both ways in are open, whatever the settings say meanwhile", async () => {
+    const managed = fleet({ "dukaan:loadBalancer": "managed" });
+    const state = await recordResources(() => provision(managed, artifacts), outputsOf);
+    const during = (settings: ReturnType<typeof fleet>) =>
+      notIn(topologyOf({ ...settings, stage: "split", leaving: "fleet" }), state);
+    expect(() => requireWaysIn(during(managed))).not.toThrow();
+    expect(() => requireWaysIn(during(fleet({})))).toThrow(
+      /load balancer \(load-balancer\) would be removed/,
+    );
   });
 
   it("is nothing where the stage keeps all of it", async () => {
