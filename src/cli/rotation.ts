@@ -53,10 +53,10 @@ export async function awaitInRotation(session: Session, machine: string): Promis
       );
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
-  // One without balancers has no such program, and an older one not this step.
+  // Each is on its kind of machine alone, and knows this step unless it is of an earlier version.
   const command = `if [ -x ${rotation} ]; then ${rotation} await 180 || [ $? -eq 64 ] || exit 1; fi
-    if [ -x ${balancer} ]; then ${balancer} await 180; fi`;
-  await runOnMachine(access, target, ["sh", "-c", command]);
+    if grep -qs could_take ${balancer}; then ${balancer} await 180; fi`;
+  await runOnMachine(access, target, ["sh", "-c", command], LOST_SOON);
 }
 
 /** What an app server with balancers says to it; undefined: the machine is none. */

@@ -140,8 +140,13 @@ export function commandLine(words: readonly string[]): string {
  * Runs a command on a machine and returns what it printed.
  * @throws CliError with what it said when it fails
  */
-export async function runOnMachine(access: SshAccess, target: string, command: string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await askMachine(access, target, command);
+export async function runOnMachine(
+  access: SshAccess,
+  target: string,
+  command: string[],
+  options: string[] = [],
+): Promise<string> {
+  const { exitCode, stdout, stderr } = await askMachine(access, target, command, options);
   if (exitCode === 0) return stdout.trim();
   const said = (stderr || stdout).trim();
   if (exitCode === 255) {
