@@ -53,10 +53,7 @@ export function loadBalancerActionRoutes(app: App, cloud: Cloud): void {
         const { changes, others = [] } = decide(row);
         const before = Object.fromEntries(Object.entries(row).filter(([column]) => column in changes));
         state.update("load_balancers", id, changes);
-        return actions.start(command, [self, ...others], {
-          before: JSON.stringify(before),
-          after: JSON.stringify(changes),
-        });
+        return actions.start(command, [self, ...others], { before: JSON.stringify(before) });
       });
     });
     return settled(cloud, started);

@@ -1,10 +1,17 @@
 import type { LoadBalancerService, LoadBalancerSpec } from "../machines/host.js";
 import type { ActionLog, Job, RunningAction } from "../state/actions.js";
+import type { State } from "../state/database.js";
 import { readJson } from "../state/json.js";
 import { KeyedQueue } from "../queue.js";
 import { findCertificate } from "./certificates.js";
 import type { Cloud } from "./cloud.js";
-import { loadBalancers, servicesOf, targetsOf, type LoadBalancerRow } from "./load-balancer-rows.js";
+import {
+  loadBalancers,
+  servicesOf,
+  targetsOf,
+  type LoadBalancerRow,
+  type StoredTarget,
+} from "./load-balancer-rows.js";
 import type { ServiceValue } from "./load-balancer-schemas.js";
 import { addressesOf } from "./load-balancer-targets.js";
 import { findLoadBalancerType } from "./load-balancer-types.js";
@@ -137,21 +144,39 @@ export class LoadBalancerJobs {
           void this.#remove(id).catch(() => undefined);
           return;
         }
-        const row = state.get<Record<string, string | number | null>>(
-          "SELECT * FROM load_balancers WHERE id = ?",
-          id,
-        );
-        const { before = "{}", after = "{}" } = action.arguments;
-        const written = Object.entries(readJson<Record<string, unknown>>(after));
-        // A later request may have written the same columns again; then they are its own to take back.
-        if (row && written.every(([column, value]) => row[column] === value)) {
-          state.update("load_balancers", id, readJson<Record<string, string | number | null>>(before));
-        }
+        // No other request has written these columns meanwhile: changes wait for each other.
+        const { before = "{}" } = action.arguments;
+        const left = whatIsLeftOf(state, readJson<Partial<LoadBalancerRow>>(before));
+        state.update("load_balancers", id, { ...left });
       },
     };
     const remove: Job = { run: (action) => this.#remove(balancerIdOf(action)) };
     return { ...Object.fromEntries(commands.map((command) => [command, job])), delete_load_balancer: remove };
   }
+}
+
+/** Columns as they were, without what was deleted since: servers, certificates and networks wait for no load balancer. */
+function whatIsLeftOf(state: State, before: Partial<LoadBalancerRow>): Partial<LoadBalancerRow> {
+  const isThere = (table: "servers" | "certificates" | "networks", id: number): boolean =>
+    state.get(`SELECT 1 FROM ${table} WHERE id = ?`, id) !== undefined;
+  const left = { ...before };
+  if (before.targets !== undefined) {
+    const targets = readJson<StoredTarget[]>(before.targets);
+    left.targets = JSON.stringify(
+      targets.filter((target) => target.type !== "server" || isThere("servers", target.id)),
+    );
+  }
+  if (before.services !== undefined) {
+    const services = readJson<ServiceValue[]>(before.services);
+    left.services = JSON.stringify(
+      services.filter(({ http }) => (http?.certificates ?? []).every((id) => isThere("certificates", id))),
+    );
+  }
+  const { network_id: network } = before;
+  if (typeof network === "number" && !isThere("networks", network)) {
+    Object.assign(left, { network_id: null, private_ip: null, mac_address: null });
+  }
+  return left;
 }
 
 function balancerIdOf({ resources }: RunningAction): number {

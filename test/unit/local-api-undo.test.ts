@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { HostError } from "../../local/machines/host.js";
 import { TestCloud } from "./local-api-client.js";
+import { certificateFor } from "./local-api-things.js";
 
 /** What is taken back when the computer refuses it, while others change the same thing. */
 let cloud: TestCloud;
@@ -54,4 +56,76 @@ test("what somebody else has by now is not taken back, and the action ends all t
   expect(await ends([deleted, added])).toEqual(["error", "error"]);
   cloud.host.failing.clear();
   cloud.host.delay = 0;
+});
+
+describe("a refused change of a load balancer is taken back, without what was deleted while it was under way", () => {
+  let balancers = 0;
+  /** Makes one, in no network. */
+  async function balancer(input: object = {}): Promise<number> {
+    const body = {
+      name: `taken-back-${++balancers}`,
+      load_balancer_type: "lb11",
+      location: "fsn1",
+      ...input,
+    };
+    const made = await cloud.post("/load_balancers", body);
+    expect((await cloud.finished(made.body.action)).status).toBe("success");
+    return made.body.load_balancer?.id ?? 0;
+  }
+  const read = async (id: number) => (await cloud.get(`/load_balancers/${id}`)).body.load_balancer;
+  const onHost = (id: number) => cloud.host.balancersById.get(String(id));
+
+  /** Asks for a change, does `meanwhile`, and then has the computer refuse the change. */
+  async function refused(path: string, body: object, meanwhile: () => Promise<void>): Promise<void> {
+    const gate = Promise.withResolvers<void>();
+    const set = vi.spyOn(cloud.host.loadBalancers, "set").mockImplementationOnce(() => gate.promise);
+    const { action } = (await cloud.post(path, body)).body;
+    await expect.poll(() => set.mock.calls.length).toBeGreaterThan(0);
+    await meanwhile();
+    gate.reject(new HostError("it is refused", "Ask the test."));
+    expect(await cloud.finished(action)).toMatchObject({
+      status: "error",
+      error: { message: expect.stringContaining("it is refused") },
+    });
+    set.mockRestore();
+  }
+
+  test("its targets", async () => {
+    const [first, gone, added] = [await cloud.server(), await cloud.server(), await cloud.server()];
+    const target = ({ id }: { id: number }) => ({ type: "server", server: { id } });
+    const id = await balancer({ targets: [target(first), target(gone)] });
+    await refused(`/load_balancers/${id}/actions/add_target`, target(added), async () => {
+      await cloud.finished((await cloud.delete(`/servers/${gone.id}`)).body.action);
+    });
+    expect((await read(id))?.targets).toMatchObject([{ type: "server", server: { id: first.id } }]);
+    await expect.poll(() => onHost(id)?.targets.map((one) => one.id)).toEqual([String(first.id)]);
+  });
+
+  test("its services", async () => {
+    const made = await cloud.post("/certificates", { name: "deleted", ...certificateFor("thing.example") });
+    const certificate = made.body.certificate?.id;
+    const https = { protocol: "https", http: { certificates: [certificate] } };
+    const id = await balancer({ services: [{ protocol: "http" }, https] });
+    await refused(`/load_balancers/${id}/actions/delete_service`, { listen_port: 443 }, async () => {
+      expect((await cloud.delete(`/certificates/${certificate}`)).status).toBe(204);
+    });
+    expect((await read(id))?.services.map(({ listen_port: port }) => port)).toEqual([80]);
+    await expect.poll(() => onHost(id)?.services.map(({ listenPort }) => listenPort)).toEqual([80]);
+  });
+
+  test("its network", async () => {
+    const subnets = [{ type: "cloud", network_zone: "eu-central", ip_range: "10.7.0.0/24" }];
+    const made = await cloud.post("/networks", { name: "deleted", ip_range: "10.7.0.0/16", subnets });
+    const network = made.body.network?.id;
+    const id = await balancer({ network });
+    let deleted: ReturnType<typeof cloud.delete> | undefined;
+    await refused(`/load_balancers/${id}/actions/detach_from_network`, { network }, async () => {
+      // It ends after the change, for which it waits.
+      deleted = cloud.delete(`/networks/${network}`);
+      await expect.poll(async () => (await cloud.get(`/networks/${network}`)).status).toBe(404);
+    });
+    expect((await deleted)?.status).toBe(204);
+    expect((await read(id))?.private_net).toEqual([]);
+    await expect.poll(() => onHost(id)?.network).toBeUndefined();
+  });
 });
