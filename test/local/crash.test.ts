@@ -1,16 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { seededRandom } from "../../apps/api/seed/random.js";
 import { leaderOf } from "../../local/machines/nspawn.js";
 import { startTimeOf } from "../../local/machines/pid-file.js";
 import { CrashCloud } from "./crash-cloud.js";
-import { chanceOf } from "./chance.js";
 import { BYSTANDER, operations, type Request, useChance } from "./crash-operations.js";
 import { worldOf } from "./crash-world.js";
 
 /** What is chosen at random follows from it, as far as the computer's speed has no part in it: DUKAAN_SEED=… */
 const seed = Number(process.env["DUKAAN_SEED"] ?? Math.floor(Math.random() * 2 ** 32));
-const chance = chanceOf(seed);
+const chance = seededRandom(seed);
 useChance(chance);
 /** How often the process is killed; DUKAAN_LONG=1 for the long form. */
 const rounds = process.env["DUKAAN_LONG"] === "1" ? 220 : 10;
