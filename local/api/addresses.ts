@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from "node:net";
 import ipaddr from "ipaddr.js";
+import { DOCUMENTATION_RANGES } from "../machines/instance.js";
 
 /** A range of IPv4 addresses: `first` is its network address as a number, `size` how many addresses it has. */
 export interface Range4 {
@@ -52,12 +53,15 @@ const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map(rang
 export const isPrivate = (range: Range4): boolean => privateRanges.some((whole) => within(range, whole));
 
 /** RFC 5737: the ranges that public addresses of a local cloud are of. */
-const documentationRanges = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"].map(range4);
+const documentationRanges = DOCUMENTATION_RANGES.flatMap((range) => parseRange4(range) ?? []);
 
-export const isDocumentation = (ip: string): boolean => {
+const isIn = (ip: string, ranges: readonly Range4[]): boolean => {
   const address = parseIPv4(ip);
-  return address !== undefined && documentationRanges.some((range) => contains(range, address));
+  return address !== undefined && ranges.some((range) => contains(range, address));
 };
+
+export const isPrivateAddress = (ip: string): boolean => isIn(ip, privateRanges);
+export const isDocumentation = (ip: string): boolean => isIn(ip, documentationRanges);
 
 /** Hetzner's gateway of every server's public interface; not to be used in a private network. */
 export const publicGateway = range4("172.31.1.1/32");

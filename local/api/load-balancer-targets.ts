@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { isDocumentation, isPrivate, parseRange4 } from "./addresses.js";
+import { isDocumentation, isPrivateAddress } from "./addresses.js";
 import type { Cloud } from "./cloud.js";
 import { invalidInput, notFound, refused } from "./errors.js";
 import { parseSelector, readLabels } from "./labels.js";
@@ -63,11 +63,6 @@ export function requireTargetFits(cloud: Cloud, row: LoadBalancerRow, target: St
     throw refused("resolve_cloud_public_targets_error", `server ${server.id} has no public IPv4 address`);
   }
 }
-
-const isPrivateAddress = (ip: string): boolean => {
-  const range = parseRange4(`${ip}/32`);
-  return range !== undefined && isPrivate(range);
-};
 
 /** By address only what is no resource of this cloud can be a target, as at Hetzner a dedicated server of one's own. */
 function requireDedicated({ state }: Cloud, ip: string): void {
