@@ -165,7 +165,7 @@ export async function straySupervisors(instance: Instance): Promise<number[]> {
   const prefix = pidFile(instance, "");
   const pids = (await readdir("/proc")).filter((name) => /^[0-9]+$/.test(name)).map(Number);
   for (const pid of pids) {
-    const words = (await readOrEmpty(`/proc/${pid}/cmdline`)).split("\0");
+    const words = readNow(`/proc/${pid}/cmdline`).split("\0");
     const script = words.findIndex((word) => word.endsWith("/local/machines/supervise.sh"));
     const file = script === -1 ? undefined : words[script + 1];
     if (!file?.startsWith(prefix)) continue;
@@ -196,7 +196,7 @@ export async function takeExit(
   instance: Instance,
   id: string,
 ): Promise<"reboot" | "poweroff" | "crash" | undefined> {
-  const status = (await readOrEmpty(statusFile(instance, id))).trim();
+  const status = readNow(statusFile(instance, id)).trim();
   if (status === "") {
     // No status although it was supervised: the supervisor was killed too, or the computer restarted.
     if (!existsSync(pidFile(instance, id)) || (await isRunning(instance, id))) return undefined;
@@ -244,8 +244,4 @@ function childrenOf(pid: number): number[] {
 async function isUp(instance: Instance, id: string): Promise<boolean> {
   const leader = await leaderOf(instance, id);
   return leader !== undefined && readNow(`/proc/${leader}/comm`).trim() === "systemd";
-}
-
-async function readOrEmpty(file: string): Promise<string> {
-  return readFile(file, "utf8").catch(() => "");
 }
