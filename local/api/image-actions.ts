@@ -176,29 +176,39 @@ async function removeOldBackups(cloud: Cloud, serverId: number, log: ActionLog):
   const surplus = backupsOf(cloud.state, serverId).slice(0, -backupsPerServer);
   // One that is in use goes with the next backup.
   const unused = surplus.filter(({ id }) => serverBeingMadeFrom(cloud.state, id) === undefined);
-  await removeBackups(cloud, unused, log);
+  await removeUnused(cloud, unused, log);
 }
 
-/**
- * Removes backups. One that another server is just being made from becomes a snapshot. A file that cannot be removed
- * fails nothing: what is not in the state is removed from the computer by the next start.
- */
+/** Removes backups. One that another server is just being made from becomes a snapshot. */
 export async function removeBackups(
-  { state, host }: Cloud,
+  cloud: Cloud,
   backups: readonly ImageRow[],
   log: ActionLog,
 ): Promise<void> {
-  const removed = state.transaction(() =>
+  const { state } = cloud;
+  const unused = state.transaction(() =>
     backups.filter(({ id }) => {
-      if (serverBeingMadeFrom(state, id) === undefined) {
-        state.run("DELETE FROM images WHERE id = ?", id);
-        return true;
-      }
-      state.update("images", id, { type: "snapshot", bound_to: null });
-      return false;
+      const inUse = serverBeingMadeFrom(state, id) !== undefined;
+      if (inUse) state.update("images", id, { type: "snapshot", bound_to: null });
+      return !inUse;
     }),
   );
-  for (const { id } of removed) {
+  await removeUnused(cloud, unused, log);
+}
+
+/**
+ * Removes images that nothing is being made from. A file that cannot be removed fails nothing: what is not in the state
+ * is removed from the computer by the next start.
+ */
+async function removeUnused(
+  { state, host }: Cloud,
+  images: readonly ImageRow[],
+  log: ActionLog,
+): Promise<void> {
+  state.transaction(() => {
+    for (const { id } of images) state.run("DELETE FROM images WHERE id = ?", id);
+  });
+  for (const { id } of images) {
     await host.images
       .remove(String(id))
       .catch((error: unknown) => log.error({ err: error, image: id }, "a backup's file was not removed"));
