@@ -10,6 +10,10 @@ export class UsageError extends Error {
   override name = "UsageError";
 }
 
+/** What an error says; its name when it says nothing. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message || error.name : String(error);
+
 /**
  * Runs a program of the service to its end and sets the exit status: 64 for wrong arguments, 78 for a wrong environment,
  * 1 for any other failure.
@@ -20,7 +24,7 @@ export class UsageError extends Error {
 export async function runProgram(
   main: () => Promise<void>,
   texts: { usage: string; failed: string },
-  describe = (error: unknown) => (error instanceof Error ? error.message || error.name : String(error)),
+  describe = messageOf,
 ): Promise<void> {
   try {
     await main();

@@ -1,7 +1,7 @@
 // Usage: node migrate.mjs [--status]. Exits 0 when the database is current, 1 when a migration failed or is pending.
 import { parseArgs } from "node:util";
 import { Client, DatabaseError } from "pg";
-import { runProgram, UsageError } from "./command-line.js";
+import { messageOf, runProgram, UsageError } from "./command-line.js";
 import { migrate, migrationStatus } from "./database/migrations.js";
 import { readMigrationEnvironment } from "./environment.js";
 import { migrationsDirectory } from "./release-files.js";
@@ -37,7 +37,7 @@ async function printStatus(databaseUrl: string): Promise<void> {
 function describe(error: unknown): string {
   if (error instanceof DatabaseError)
     return [error.message, error.detail, error.hint].filter(Boolean).join("\n");
-  return error instanceof Error ? error.message || error.name : String(error);
+  return messageOf(error);
 }
 
 await runProgram(
