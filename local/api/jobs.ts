@@ -113,11 +113,12 @@ export function createJobs(
 
     // User-data is with the machine and runs again on the new disk.
     rebuild_server: switching(async (_, id, server, { arguments: { image, imageId } }) => {
-      await host.rebuildMachine(id, imageId);
-      state.update("servers", server.id, {
-        image: String(image),
-        image_id: imageId === undefined ? null : Number(imageId),
-      });
+      // One that an earlier version started names no image: the server's row had it already.
+      await host.rebuildMachine(id, image === undefined ? imageIdOf(server) : imageId);
+      if (image !== undefined) {
+        const ofImage = imageId === undefined ? null : Number(imageId);
+        state.update("servers", server.id, { image, image_id: ofImage });
+      }
       await host.startMachine(id);
     }, "running"),
 

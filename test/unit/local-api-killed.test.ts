@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { State } from "../../local/state/database.js";
 import { TestCloud } from "./local-api-client.js";
 import { MemoryHost } from "./local-api-host.js";
 
@@ -86,6 +87,25 @@ describe("after the process was killed with volumes, floating IPs and load balan
     });
     expect((await second.get(`/servers/${server}`)).body.server?.status).toBe("running");
     expect(host.machinesById.get(String(server))?.running).toBe(true);
+    await second.close();
+  });
+
+  test("in a rebuild that an earlier version began, the server is rebuilt from the image in its row", async () => {
+    const made = await first.post(`/servers/${server}/actions/create_image`, {});
+    await first.finished(made.body.action);
+    const image = made.body.image?.id ?? 0;
+    host.hanging.add("rebuildMachine");
+    const { action } = (await first.post(`/servers/${server}/actions/rebuild`, { image })).body;
+    host.hanging.clear();
+    // That version wrote the image into the row at once, and nothing beside the action.
+    const state = new State(join(folder, "state.db"));
+    state.update("servers", server, { image_id: image });
+    state.run("UPDATE actions SET arguments = '{}' WHERE id = ?", action?.id ?? 0);
+    state.close();
+    const second = await TestCloud.start({ statePath: join(folder, "state.db"), host });
+    expect(await second.finished(action)).toMatchObject({ status: "success" });
+    expect(host.machinesById.get(String(server))?.spec.imageId).toBe(String(image));
+    expect((await second.get(`/servers/${server}`)).body.server?.image?.id).toBe(image);
     await second.close();
   });
 
