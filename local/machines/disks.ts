@@ -49,19 +49,20 @@ export async function useNewDisk(instance: Instance, id: string): Promise<void> 
   await rename(newDiskImage(instance, id), diskImage(instance, id));
 }
 
-/** Grows a disk file and its file system; nobody may use it. A smaller size changes nothing. */
+/**
+ * Repairs the file system of a disk that nobody uses, and grows both to a size; neither ever shrinks.
+ *
+ * @throws HostError when it cannot be repaired
+ */
 export async function growDisk(image: string, bytes: number): Promise<void> {
-  if ((await stat(image)).size >= bytes) return;
-  await truncate(image, bytes);
   await repairDisk(image);
+  if ((await stat(image)).size < bytes) await truncate(image, bytes);
+  // Also when the file is large enough: whoever grew it may have been killed before this.
   await run("resize2fs", [image]);
 }
 
-/**
- * Puts the file system of a disk that nobody uses right, as a start after a power cut does: what its journal holds is
- * written in its place. @throws HostError when it cannot be repaired
- */
-export async function repairDisk(image: string): Promise<void> {
+/** As a start after a power cut does: what the journal holds is written in its place. */
+async function repairDisk(image: string): Promise<void> {
   const { exitCode, stdout, stderr } = await execa("e2fsck", ["-f", "-p", image], { reject: false });
   // e2fsck(8): below 4 there was nothing to repair, or it is repaired.
   if (exitCode !== undefined && exitCode < 4) return;

@@ -9,7 +9,6 @@ import {
   diskReleased,
   growDisk,
   newDiskImage,
-  repairDisk,
   requireFreeSpace,
 } from "./disks.js";
 import { HostError, type ImageHost } from "./host.js";
@@ -100,8 +99,8 @@ export async function restoreDisk(
   await requireFreeSpace(machineFolder(instance, machine.id), await bytesTaken(imageDisk(instance, imageId)));
   await run("cp", ["--reflink=auto", "--sparse=always", imageDisk(instance, imageId), disk]);
   await truncate(disk, image.diskBytes);
-  // It may be of a machine whose power was cut: what its journal holds would be written over the new name at the start.
-  await repairDisk(disk);
+  // Repaired before it gets its name: it may be of a machine whose power was cut, and what its journal holds would be
+  // written over the name at the start.
   await growDisk(disk, machine.limits.diskBytes);
   await becomeOther(disk, machine.name);
   return image;

@@ -1,9 +1,18 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { bytesTaken, requireFreeSpace } from "../../local/machines/disks.js";
+import { bytesTaken, growDisk, requireFreeSpace } from "../../local/machines/disks.js";
 import { type Instance, instanceOf } from "../../local/machines/instance.js";
 import { renewDisk } from "../../local/machines/lifecycle.js";
 import { type MachineRecord, writeImage, writeMachine } from "../../local/machines/records.js";
@@ -93,6 +102,24 @@ test("what the journal of the image holds does not bring the other name back at 
   // As the kernel does when it mounts the disk.
   spawnSync("e2fsck", ["-p", disk]);
   expect(look("cat /upper/etc/hostname").trim()).toBe("copy");
+});
+
+test("a disk whose growing was interrupted is grown to its end, and one that is larger stays so", async () => {
+  const blocks = () => {
+    const told = execFileSync("dumpe2fs", ["-h", image], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    return Number(/^Block count: +(\d+)$/m.exec(told)?.[1]);
+  };
+  imageWith("32M", asLeft);
+  // Only the file had been grown.
+  truncateSync(image, 64 * MB);
+  for (const size of [64 * MB, 32 * MB]) {
+    await growDisk(image, size);
+    expect(blocks() * 4096).toBe(64 * MB);
+    expect(spawnSync("e2fsck", ["-f", "-n", image]).status).toBe(0);
+  }
 });
 
 test.each([
