@@ -1,15 +1,15 @@
-import { spawn } from "node:child_process";
-import { open, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Attachments } from "./attachments.js";
+import { startConfined } from "./confined-process.js";
 import { haproxyConfiguration, type HaproxyFiles, readStatistics } from "./haproxy.js";
 import { HostError, type LoadBalancerHost, type LoadBalancerSpec, type LoadBalancerState } from "./host.js";
 import { balancerGroup, balancerStation, type Instance, machineLink, machineNamespace } from "./instance.js";
 import type { Computer } from "./lifecycle.js";
 import { changeAddresses, plugIn, unplug } from "./machine-links.js";
-import { interfaceExists, namespacePath, namespacesOf, namespaceExists, setKernel } from "./namespaces.js";
+import { interfaceExists, namespacesOf, namespaceExists } from "./namespaces.js";
 import { killAll } from "./nspawn.js";
 import { connect, disconnect, nextDevice } from "./private-networks.js";
 import type { KeyedQueue } from "../queue.js";
@@ -123,7 +123,6 @@ export class LoadBalancers implements LoadBalancerHost {
       await connect(instance, station, network, attachment);
       await this.#around.networks.route(network.id);
     }
-    await setKernel(machineNamespace(instance, station), { "net.ipv4.ip_unprivileged_port_start": "0" });
   }
 
   /** @returns whether anything differs from what was there */
@@ -163,45 +162,26 @@ export class LoadBalancers implements LoadBalancerHost {
   /** Starts a process with the present files; those that run hand their sockets over and end with their connections. */
   async #launch(id: string): Promise<void> {
     const { groups } = await this.#computer();
-    const { configuration, log: logFile, socket } = balancerFiles(this.#instance, id);
+    const { configuration, log, socket } = balancerFiles(this.#instance, id);
     const group = balancerGroup(this.#instance, id);
     await groups.make(group);
     const before = await groups.processes(group);
     const takeOver = before.length === 0 ? [] : ["-x", socket, "-sf", ...before.map(String)];
     if (before.length > 0 && (await answeringProcess(this.#instance, id)) === undefined)
       takeOver.splice(0, 2);
-    const join =
-      'for group in $OWN_GROUPS; do echo 0 >"$group" || exit 90; done; unset OWN_GROUPS; exec "$@"';
-    const log = await open(logFile, "w", 0o600);
-    const program = [
-      "nsenter",
-      `--net=${namespacePath(machineNamespace(this.#instance, balancerStation(id)))}`,
-      "setpriv",
-      "--no-new-privs",
-      "--bounding-set=-all",
-      "--inh-caps=-all",
-      "haproxy",
-      "-db",
-      "-f",
-      configuration,
-      ...takeOver,
-    ];
-    const child = spawn("sh", ["-c", join, "sh", ...program], {
-      detached: true,
-      cwd: "/",
-      stdio: ["ignore", log.fd, log.fd],
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", OWN_GROUPS: groups.joinFiles(group).join(" ") },
+    const started = await startConfined(groups, {
+      namespace: machineNamespace(this.#instance, balancerStation(id)),
+      group,
+      log,
+      command: ["haproxy", "-db", "-f", configuration, ...takeOver],
     });
-    child.unref();
-    await log.close();
     let ended = false;
-    child.once("exit", () => (ended = true));
-    child.once("error", () => (ended = true));
+    void started.ended.then(() => (ended = true));
     for (const deadline = performance.now() + START_MS; ; await sleep(20)) {
       const pid = await answeringProcess(this.#instance, id);
       if (pid !== undefined && !before.includes(pid)) return;
       if (!ended && performance.now() < deadline) continue;
-      const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
+      const said = (await readFile(log, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
       // So that the next call tries again, although the files are the same then.
       await rm(configuration, { force: true });
       throw new HostError(

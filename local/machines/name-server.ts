@@ -1,13 +1,12 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
+import { startConfined } from "./confined-process.js";
 import { HostError, type NameHost, type ZoneFile, ZonesRefused } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
 import type { Computer } from "./lifecycle.js";
-import { namespacePath, setKernel } from "./namespaces.js";
-import { NOTE_PID, processOf } from "./pid-file.js";
+import { processOf } from "./pid-file.js";
 import type { KeyedQueue } from "../queue.js";
 
 /** How often it is looked after, and how long it may take to answer, in milliseconds. */
@@ -106,38 +105,22 @@ export class NameServer implements NameHost {
 
   async #launch(): Promise<void> {
     const { groups } = await this.#computer();
-    const { folder, log: logFile, pid, socket } = this.#files;
+    const { folder, log, pid, socket } = this.#files;
     await mkdir(`${folder}/database`, { recursive: true, mode: 0o700 });
     await rm(socket, { force: true });
-    // Its port is below 1024, and it has no capabilities.
-    await setKernel(this.#instance.world, { "net.ipv4.ip_unprivileged_port_start": "0" });
-    const join = 'for group in $OWN_GROUPS; do echo 0 >"$group" || exit 90; done';
-    const script = `${join}; ${NOTE_PID}; unset OWN_GROUPS PID_FILE; exec "$@"`;
-    const confine = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
-    const inWorld = ["nsenter", `--net=${namespacePath(this.#instance.world)}`, ...confine];
-    const log = await open(logFile, "w", 0o600);
-    const child = spawn("sh", ["-c", script, "sh", ...inWorld, "knotd", "--config", `${folder}/knot.conf`], {
-      detached: true,
-      cwd: "/",
-      stdio: ["ignore", log.fd, log.fd],
-      env: {
-        PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-        OWN_GROUPS: groups.joinFiles(servicesGroup(this.#instance)).join(" "),
-        PID_FILE: pid,
-      },
-    });
-    child.unref();
-    await log.close();
-    const ended = new Promise<boolean>((resolve) => {
-      child.once("exit", () => resolve(true));
-      child.once("error", () => resolve(true));
+    const { ended } = await startConfined(groups, {
+      namespace: this.#instance.world,
+      group: servicesGroup(this.#instance),
+      pidFile: pid,
+      log,
+      command: ["knotd", "--config", `${folder}/knot.conf`],
     });
     const deadline = performance.now() + PATIENCE_MS;
     while (!existsSync(socket)) {
-      const hasEnded = await Promise.race([ended, sleep(20, false)]);
-      if (!hasEnded && performance.now() < deadline) continue;
-      const said = (await readFile(logFile, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
-      throw new HostError(`the name server does not start: ${said}`, `Look at ${logFile}.`);
+      const how = await Promise.race([ended, sleep(20)]);
+      if (how === undefined && performance.now() < deadline) continue;
+      const said = (await readFile(log, "utf8").catch(() => "")).trim().split("\n").slice(-3).join("; ");
+      throw new HostError(`the name server does not start: ${said}`, `Look at ${log}.`);
     }
   }
 

@@ -1,12 +1,11 @@
-import { spawn } from "node:child_process";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FastifyBaseLogger } from "fastify";
 import { detectControlGroups } from "./cgroups.js";
+import { startConfined } from "./confined-process.js";
 import { HostError } from "./host.js";
 import { type Instance, servicesGroup } from "./instance.js";
-import { namespacePath, setKernel } from "./namespaces.js";
-import { NOTE_PID, processOf } from "./pid-file.js";
+import { processOf } from "./pid-file.js";
 import { reaches } from "./reaches.js";
 
 export interface WorldProcessOptions {
@@ -87,40 +86,20 @@ export class WorldProcess {
   }
 
   async #launch(): Promise<void> {
-    const { instance, name, pidFile, log: logFile, command, environment, remedy } = this.#options;
-    const groups = await detectControlGroups();
-    // Ports are below 1024, and the process has no capabilities.
-    await setKernel(instance.world, { "net.ipv4.ip_unprivileged_port_start": "0" });
-    const join = 'for group in $OWN_GROUPS; do echo 0 >"$group" || exit 90; done';
-    const script = `${join}; ${NOTE_PID}; unset OWN_GROUPS PID_FILE; exec "$@"`;
-    const log = await open(logFile, "w", 0o600);
-    const confine = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
-    const child = spawn(
-      "sh",
-      ["-c", script, "sh", "nsenter", `--net=${namespacePath(instance.world)}`, ...confine, ...command],
-      {
-        detached: true,
-        cwd: "/",
-        stdio: ["ignore", log.fd, log.fd],
-        env: {
-          PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-          OWN_GROUPS: groups.joinFiles(servicesGroup(instance)).join(" "),
-          PID_FILE: pidFile,
-          ...environment,
-        },
-      },
-    );
-    child.unref();
-    await log.close();
-    const ended = new Promise<never>((_, reject) => {
-      child.once("error", reject);
-      child.once("exit", (code) => {
-        reject(new HostError(`${name} ended with exit code ${code}`, remedy));
-      });
+    const { instance, name, pidFile, log, command, environment, remedy } = this.#options;
+    const { ended } = await startConfined(await detectControlGroups(), {
+      namespace: instance.world,
+      group: servicesGroup(instance),
+      pidFile,
+      log,
+      command,
+      environment,
     });
-    await Promise.race([ended, this.#untilItAnswers()]);
-    // From now on its end is noticed by looking.
-    ended.catch(() => undefined);
+    // From the time when it answers its end is noticed by looking.
+    const failed = ended.then((how) => {
+      throw new HostError(`${name} ended with ${how}`, remedy);
+    });
+    await Promise.race([failed, this.#untilItAnswers()]);
   }
 
   async #untilItAnswers(): Promise<void> {
