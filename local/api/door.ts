@@ -1,4 +1,5 @@
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { FastifyBaseLogger } from "fastify";
 import { API_PORT } from "../machines/firewall.js";
@@ -13,6 +14,9 @@ export interface DoorOptions {
   objects: string;
   logger: FastifyBaseLogger;
 }
+
+/** Names the process that hands machines' requests on. */
+export const doorPidFile = ({ runFolder }: Instance): string => `${runFolder}/api.pid`;
 
 /**
  * The API for machines: at the world's own address, over HTTPS, port 8443, with the same token. An HAProxy in the world's
@@ -33,8 +37,9 @@ export class Door {
     const file = (name: string) => `${instance.runFolder}/api${name}`;
     const { certificate, privateKey } = storageFiles(objects);
     const pem = await Promise.all([certificate, privateKey].map(async (path) => readFile(path, "utf8")));
-    await writeFile(file(".pem"), pem.join(""), { mode: 0o600 });
-    await writeFile(file(".cfg"), configuration(instance, file(".pem"), file(".sock")), { mode: 0o600 });
+    // Each in a file of its own name: so the process has another command, and is replaced, when one has changed.
+    const pemFile = await writeByContent(file(""), ".pem", pem.join(""));
+    const cfgFile = await writeByContent(file(""), ".cfg", configuration(instance, pemFile, file(".sock")));
     await rm(file(".sock"), { force: true });
     this.#listener = createServer((request, response) => app.routing(request, response));
     const listener = this.#listener;
@@ -45,14 +50,18 @@ export class Door {
     this.#process = new WorldProcess({
       instance,
       name: "the API's door for machines",
-      pidFile: file(".pid"),
+      pidFile: doorPidFile(instance),
       log: file(".log"),
       port: API_PORT,
-      command: ["haproxy", "-db", "-f", file(".cfg")],
+      command: ["haproxy", "-db", "-f", cfgFile],
       remedy: `What it said is in ${file(".log")}.`,
       logger,
     });
     await this.#process.start();
+    for (const name of await readdir(instance.runFolder)) {
+      const path = `${instance.runFolder}/${name}`;
+      if (/^api.*\.(pem|cfg)$/.test(name) && path !== pemFile && path !== cfgFile) await rm(path);
+    }
   }
 
   /** Takes no more requests, and stops looking after the process; it goes on running. */
@@ -61,6 +70,14 @@ export class Door {
     this.#listener?.close();
     this.#listener?.closeIdleConnections();
   }
+}
+
+/** @returns the path, which has a digest of the content in it */
+async function writeByContent(path: string, ending: string, content: string): Promise<string> {
+  const digest = createHash("sha256").update(content).digest("hex").slice(0, 16);
+  const file = `${path}-${digest}${ending}`;
+  await writeFile(file, content, { mode: 0o600 });
+  return file;
 }
 
 function configuration({ addresses }: Instance, pem: string, socket: string): string {

@@ -1,8 +1,14 @@
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import { execa } from "execa";
+import { fastify } from "fastify";
 import { pino } from "pino";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { Door, doorPidFile } from "../../local/api/door.js";
+import { API_PORT } from "../../local/machines/firewall.js";
+import { processOf } from "../../local/machines/pid-file.js";
 import { type ObjectStorage, readObjectStorage, storageFiles } from "../../local/storage/access.js";
 import { serverCertificate } from "../../local/storage/certificate.js";
 import { StorageServer } from "../../local/storage/server.js";
@@ -109,6 +115,40 @@ it("goes on while the local cloud's server is away, and is taken over by the nex
   await until(async () => (await request("HEAD", "/shop-backups")) === "200");
 });
 
+it("lends its certificate to the API's door for machines, which is replaced when that has changed", async () => {
+  const address = lab.instance.addresses.worldIpv4;
+  const certificate = () => serverCertificate("Door of the test", address);
+  const [first, second] = [await certificate(), await certificate()];
+  const objects = join(lab.home, "door");
+  await mkdir(objects);
+  const app = fastify().withTypeProvider<TypeBoxTypeProvider>();
+  app.get("/", () => "open");
+  await app.ready();
+  /** Opens a door; its process, and what it says to who trusts the first authority, and the second. */
+  const opened = async ({ chain, privateKey }: typeof first) => {
+    const files = storageFiles(objects);
+    await writeFile(files.certificate, chain);
+    await writeFile(files.privateKey, privateKey);
+    const door = new Door({ instance: lab.instance, objects, logger: pino({ level: "silent" }) });
+    await door.open(app);
+    try {
+      const said = await Promise.all([first, second].map(({ authority }) => askDoor(address, authority)));
+      return { pid: await processOf(doorPidFile(lab.instance)), said };
+    } finally {
+      door.close();
+    }
+  };
+  const before = await opened(first);
+  expect(before.said).toEqual(["open", ""]);
+  expect(await opened(first)).toEqual(before);
+  const after = await opened(second);
+  expect(after.said).toEqual(["", "open"]);
+  expect(after.pid).not.toBe(before.pid);
+  expect(await machineReaches(lab, "1", address, API_PORT)).toBe(true);
+  const files = (await readdir(lab.instance.runFolder)).filter((name) => /^api.*\.(pem|cfg)$/.test(name));
+  expect(files).toHaveLength(2);
+});
+
 it("outlives servers, and ends with the cloud", async () => {
   await lab.host.removeMachine("1");
   expect(await request("HEAD", "/shop-backups")).toBe("200");
@@ -132,6 +172,18 @@ async function openStorage(): Promise<StorageServer> {
 async function processId(): Promise<number> {
   const [pid = ""] = (await readFile(join(lab.instance.runFolder, "storage.pid"), "utf8")).split(" ");
   return Number(pid);
+}
+
+/** What the API's door answers to those who trust an authority; empty when they do not trust it. */
+async function askDoor(address: string, authority: string): Promise<string> {
+  const file = join(lab.home, `door-${createHash("sha256").update(authority).digest("hex")}.pem`);
+  await writeFile(file, authority);
+  const { stdout } = await execa(
+    "curl",
+    ["--silent", "--max-time", "10", "--cacert", file, `https://${address}:${API_PORT}/`],
+    { reject: false },
+  );
+  return stdout;
 }
 
 /** A signed request without a body; its status, "000" without an answer. */
