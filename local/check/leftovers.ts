@@ -14,6 +14,7 @@ import { processOf } from "../machines/pid-file.js";
 import { readBalancers, readNetworks } from "../machines/records.js";
 import { mountsOf } from "../machines/traces.js";
 import { volumeImage } from "../machines/volume-devices.js";
+import { doorPidFile } from "../api/door.js";
 import type { VolumeRow } from "../api/volume-rows.js";
 import { storagePidFile } from "../storage/server.js";
 import { compare, compareSets, type Look, subjectOf } from "./look.js";
@@ -75,8 +76,12 @@ export async function checkLeftovers(look: Look): Promise<void> {
   }
   await checkVolumes(look);
   await checkImages(look);
-  if ((await processOf(storagePidFile(instance))) === undefined)
-    look.differ("the object storage", "does not run");
+  for (const [what, pidFile] of [
+    ["the object storage", storagePidFile(instance)],
+    ["the API's door for machines", doorPidFile(instance)],
+  ] as const) {
+    if ((await processOf(pidFile)) === undefined) look.differ(what, "does not run");
+  }
   if (!(await lxcfsAnswers(instance))) look.differ("lxcfs", "does not answer");
 }
 

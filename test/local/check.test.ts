@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { doorPidFile } from "../../local/api/door.js";
 import { checkInstance } from "../../local/check/check.js";
 import { detectControlGroups } from "../../local/machines/cgroups.js";
 import { balancerGroup, networkNamespace, servicesGroup } from "../../local/machines/instance.js";
@@ -72,12 +73,13 @@ describe("the check names what was broken on purpose", () => {
 
   test("processes that ended, and a router that is gone; the next start puts all of it right", async () => {
     const { instance, web, network, balancer } = target;
-    for (const file of [storagePidFile(instance), nameServerFiles(instance).pid])
+    for (const file of [storagePidFile(instance), doorPidFile(instance), nameServerFiles(instance).pid])
       await killed((await processOf(file)) ?? Number.NaN);
     await killAll(await detectControlGroups(), balancerGroup(instance, balancer));
     await command(`ip netns delete ${networkNamespace(instance, network)}`);
     const found = (await differences()).join("\n");
     expect(found).toMatch(/the object storage: does not run/);
+    expect(found).toMatch(/the API's door for machines: does not run/);
     expect(found).toMatch(/the name server: does not run, and there are zones/);
     expect(found).toMatch(/load balancer \d+ \(front\): its HAProxy does not answer/);
     expect(found).toMatch(/network \d+ \(net\): has members, and no router on this computer/);
