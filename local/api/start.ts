@@ -107,7 +107,10 @@ export async function startCloud({
       for (const timer of timers) timer.stop();
       await app.close();
       const late = new Promise<void>((resolve) => void setTimeout(resolve, milliseconds).unref());
-      await Promise.race([actions.close(), late]);
+      const ended = actions.close();
+      // It can take minutes, and machines stand still meanwhile; the next start begins it anew.
+      host.images.stop();
+      await Promise.race([ended, late]);
       await host.close();
       state.close();
     },

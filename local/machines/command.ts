@@ -5,11 +5,21 @@ import { HostError } from "./host.js";
  * Runs a program of this computer to its end and returns what it printed.
  *
  * @param input text for its standard input
+ * @param cancelSignal has the program asked to end (SIGTERM)
  * @throws HostError with the program's own message when it does not end with 0
  */
-export async function run(program: string, args: string[], input = ""): Promise<string> {
+export async function run(
+  program: string,
+  args: string[],
+  input = "",
+  cancelSignal?: AbortSignal,
+): Promise<string> {
   try {
-    const { stdout } = await execa(program, args, { input, env: { LC_ALL: "C" } });
+    const { stdout } = await execa(program, args, {
+      input,
+      env: { LC_ALL: "C" },
+      ...(cancelSignal && { cancelSignal }),
+    });
     return stdout;
   } catch (error) {
     if (!(error instanceof ExecaError)) throw error;

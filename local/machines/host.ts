@@ -170,6 +170,9 @@ export interface ImageHost {
 
   /** Ids of those on this computer. */
   ids(): Promise<string[]>;
+
+  /** Ends what is being copied, and copies no more; who asked for it is told so. */
+  stop(): void;
 }
 
 /** The instance's name server, at the world's own address. */

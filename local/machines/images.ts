@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run } from "./command.js";
+import { run, succeeds } from "./command.js";
 import {
   bytesTaken,
   diskMount,
@@ -26,49 +26,79 @@ import { readImage, requireMachine, type ImageRecord, type MachineRecord, writeI
 const imageFolder = (instance: Instance, id: string): string => `${instance.imagesFolder}/${id}`;
 const imageDisk = (instance: Instance, id: string): string => `${imageFolder(instance, id)}/disk.img`;
 
+/** A program that is asked to end when we do, however we end: nobody else would wait for it. */
+const END_WITH_US = ["--pdeathsig", "TERM"];
+const COPY = ["cp", "--reflink=auto", "--sparse=always"];
+
 /**
- * Copies a file system while nothing writes to it. It goes on by itself if we are killed meanwhile: whatever ends it
- * but SIGKILL, the machine's disk thaws. What the guest has deleted is given back first, and so is not copied.
+ * Copies a file system while nothing writes to it. Whatever ends it but SIGKILL, the machine's disk thaws. What the
+ * guest has deleted is given back first, and so is not copied. What takes long is waited for: a shell hears a signal
+ * only then.
  */
 const COPY_FROZEN = `set -e
-fstrim "$1" || true
-trap 'fsfreeze --unfreeze "$1"' EXIT
-trap 'exit 1' HUP INT TERM
-fsfreeze --freeze "$1"
-cp --reflink=auto --sparse=always "$2" "$3"`;
+disk=$1 source=$2 target=$3
+waited() { "$@" & child=$!; wait "$child"; child=; }
+# Who started us may hear no more of what is said.
+trap '' PIPE
+trap 'kill "$child" 2>/dev/null || true; wait; exit 1' HUP INT TERM
+waited fstrim "$disk" || true
+trap 'fsfreeze --unfreeze "$disk"' EXIT
+fsfreeze --freeze "$disk"
+waited ${COPY.join(" ")} "$source" "$target"`;
 
 /**
  * Makes an image of a machine's disk. A running machine's file system stands still while it is copied, so that the
  * image is consistent; what programs had not yet written is not in it, as after a power cut.
  *
+ * @param stop ends it
  * @returns what the image takes on this computer, in bytes
  */
-async function saveImage(instance: Instance, machine: MachineRecord, id: string): Promise<number> {
+async function saveImage(
+  instance: Instance,
+  machine: MachineRecord,
+  id: string,
+  stop: AbortSignal,
+): Promise<number> {
   const target = imageDisk(instance, id);
   if ((await readImage(instance, id)) === undefined) {
     await removeImage(instance, id);
     const source = diskImage(instance, machine.id);
     await requireFreeSpace(imageFolder(instance, id), await bytesTaken(source));
+    // One at a time: the end of a copy of a killed server would thaw the disk under the next one.
+    const inTurn = ["flock", "--no-fork", machineFolder(instance, machine.id)];
     const supervisor = await supervisorOf(instance, machine.id);
-    if (supervisor === undefined) {
-      await diskReleased(instance, machine.id);
-      await run("cp", ["--reflink=auto", "--sparse=always", source, target]);
-    } else {
-      const inMachine = [`--mount=/proc/${supervisor}/ns/mnt`, "--"];
-      const files = [diskMount(instance, machine.id), source, target];
-      // One at a time: the end of a copy that outlived a killed server would thaw the disk under the next one.
-      const inTurn = ["flock", machineFolder(instance, machine.id)];
-      try {
-        await run("nsenter", [...inMachine, ...inTurn, "bash", "-c", COPY_FROZEN, "bash", ...files]);
-      } catch (error) {
-        await thawDisk(instance, machine.id);
-        throw error;
-      }
+    if (supervisor === undefined) await diskReleased(instance, machine.id);
+    const inMachine = ["nsenter", `--mount=/proc/${supervisor}/ns/mnt`, "--"];
+    const files = [diskMount(instance, machine.id), source, target];
+    const command =
+      supervisor === undefined
+        ? [...inTurn, ...COPY, source, target]
+        : [...inMachine, ...inTurn, "bash", "-c", COPY_FROZEN, "bash", ...files];
+    try {
+      await run("setpriv", [...END_WITH_US, ...command], "", stop);
+    } catch (error) {
+      await thawDisk(instance, machine.id);
+      if (!stop.aborted) throw error;
+      throw new HostError(`image ${id} was interrupted: the local cloud ends`, "Its next start makes it.");
     }
     const { imageRoot, packagePool, limits } = machine;
     await writeImage(instance, { id, imageRoot, packagePool, diskBytes: limits.diskBytes });
   }
   return bytesTaken(target);
+}
+
+/**
+ * Waits until no machine's disk is being copied, and lets all of them be written again. Processes that want to write to
+ * a frozen disk cannot even be killed.
+ */
+export async function copiesEnded(instance: Instance): Promise<void> {
+  const ids = await readdir(instance.machinesFolder).catch(() => []);
+  await Promise.all(
+    ids.map(async (id) => {
+      await succeeds("flock", ["--timeout", "10", machineFolder(instance, id), "true"]);
+      await thawDisk(instance, id);
+    }),
+  );
 }
 
 /** Lets a machine's disk, that a killed copy may have left frozen, be written again. */
@@ -97,7 +127,7 @@ export async function restoreDisk(
   const disk = newDiskImage(instance, machine.id);
   await rm(disk, { force: true });
   await requireFreeSpace(machineFolder(instance, machine.id), await bytesTaken(imageDisk(instance, imageId)));
-  await run("cp", ["--reflink=auto", "--sparse=always", imageDisk(instance, imageId), disk]);
+  await run("setpriv", [...END_WITH_US, ...COPY, imageDisk(instance, imageId), disk]);
   await truncate(disk, image.diskBytes);
   // Repaired before it gets its name: it may be of a machine whose power was cut, and what its journal holds would be
   // written over the name at the start.
@@ -155,6 +185,7 @@ async function removeImage(instance: Instance, id: string): Promise<void> {
 export class Images implements ImageHost {
   readonly #instance: Instance;
   readonly #queue: KeyedQueue;
+  readonly #stop = new AbortController();
 
   constructor(instance: Instance, queue: KeyedQueue) {
     this.#instance = instance;
@@ -164,8 +195,12 @@ export class Images implements ImageHost {
   async create(machineId: string, imageId: string): Promise<number> {
     return this.#queue.run(machineId, async () => {
       const machine = await requireMachine(this.#instance, machineId);
-      return saveImage(this.#instance, machine, imageId);
+      return saveImage(this.#instance, machine, imageId, this.#stop.signal);
     });
+  }
+
+  stop(): void {
+    this.#stop.abort();
   }
 
   async remove(id: string): Promise<void> {

@@ -128,6 +128,7 @@ class LinuxHost implements Host {
     this.#watch.stop();
     this.loadBalancers.stop();
     this.names.stop();
+    this.images.stop();
     await this.#queue.idle();
   }
 
@@ -179,9 +180,7 @@ class LinuxHost implements Host {
   }
 
   async resizeMachine(id: string, limits: MachineLimits): Promise<void> {
-    await this.#queue.run(id, async () => {
-      await lifecycle.resize(this.#instance, id, limits);
-    });
+    await this.#queue.run(id, () => lifecycle.resize(this.#instance, id, limits));
   }
 
   async setPublicAddresses(id: string, addresses: PublicAddresses): Promise<void> {

@@ -7,6 +7,7 @@ import { succeeds } from "./command.js";
 import { loopDevices } from "./disks.js";
 import { hostLimitsDown } from "./host-limits.js";
 import { hostRoutesDown } from "./host-routes.js";
+import { copiesEnded } from "./images.js";
 import { lxcfsDown } from "./lxcfs.js";
 import { killAll, removeNspawnFolder } from "./nspawn.js";
 import { releaseSlot } from "./slots.js";
@@ -18,6 +19,7 @@ import { worldDown } from "./world.js";
  * by control group, namespaces and interfaces by name, mounts and loop devices by the folders they are in.
  */
 export async function tearDown({ instance, groups }: Computer): Promise<void> {
+  await copiesEnded(instance);
   await killAll(groups, instance.name);
   await lxcfsDown(instance);
   await worldDown(instance);

@@ -1,6 +1,11 @@
-import { stat } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cloudInitDone, type MachineLab, machineSpec, openLab, sh, shOk, ssh } from "./machine-lab.js";
+import { startTimeOf } from "../../local/machines/pid-file.js";
+import { projectRoot } from "../../local/machines/project-root.js";
+import { tracesOf } from "../../local/machines/traces.js";
+import { cloudInitDone, type MachineLab, machineSpec, openLab, sh, shOk, ssh, until } from "./machine-lab.js";
 
 let lab: MachineLab;
 const MB = 2 ** 20;
@@ -90,4 +95,82 @@ test("what a machine uses is counted: processor, disk and the public interface",
   expect(after.bytesOut - before.bytesOut).toBeGreaterThan(2_900_000);
   expect(after.bytesOut - before.bytesOut).toBeGreaterThan(5 * (after.bytesIn - before.bytesIn));
   expect(after.packetsIn).toBeGreaterThan(before.packetsIn);
+});
+
+/** While `work` runs, copies take for ever; it is given what waits for one to have begun and tells its process. */
+async function withEndlessCopies(work: (begun: () => Promise<number>) => Promise<void>): Promise<void> {
+  const folder = join(lab.home, "endless");
+  await mkdir(folder, { recursive: true });
+  const pidFile = join(folder, "pid");
+  await rm(pidFile, { force: true });
+  // $4: the target. The kernel calls it so until it is over.
+  const script = `#!/bin/sh\necho half > "$4"\necho $$ > ${pidFile}.new && mv ${pidFile}.new ${pidFile}\nexec sleep 1000\n`;
+  await writeFile(join(folder, "cp"), script);
+  await chmod(join(folder, "cp"), 0o755);
+  const before = process.env["PATH"];
+  process.env["PATH"] = `${folder}:${before}`;
+  try {
+    await work(async () => {
+      const pid = async () => Number(await readFile(pidFile, "utf8").catch(() => ""));
+      await until(async () => (await pid()) > 0);
+      return pid();
+    });
+  } finally {
+    process.env["PATH"] = before;
+  }
+}
+const hasEnded = async (pid: number): Promise<boolean> => (await startTimeOf(pid)) === undefined;
+const parentOf = async (pid: number): Promise<number> =>
+  Number(/^PPid:\s+(\d+)$/m.exec(await readFile(`/proc/${pid}/status`, "utf8"))?.[1]);
+
+test("a copy ends with its host: the machine goes on, and the next host makes the image", async () => {
+  await withEndlessCopies(async (begun) => {
+    const refusal = lab.host.images.create("1", "95").catch((error: unknown) => error);
+    const copying = await begun();
+    await lab.host.close();
+    expect(String(await refusal)).toContain("image 95 was interrupted");
+    expect(await hasEnded(copying)).toBe(true);
+  });
+  await shOk(lab, "1", "touch /root/goes-on && sync");
+  lab = await lab.reopened();
+  await expect(machineFromImage("5", "95")).rejects.toThrow("there is no image 95");
+  await lab.host.images.create("1", "95");
+  expect((await stat(`${lab.instance.imagesFolder}/95/disk.img`)).size).toBe(2 * 1024 * MB);
+});
+
+/** As a server that makes an image and can be killed at it. */
+function otherHost(imageId: string) {
+  const { name, slot } = lab.instance;
+  const options = JSON.stringify({ instance: name, slot, home: lab.home, image: lab.image });
+  const program = `
+    import { createLinuxHost } from "${projectRoot()}/dist/local/machines/linux-host.js";
+    const host = createLinuxHost({ ...${options}, onLog: () => {} });
+    await host.images.create("1", "${imageId}");`;
+  return spawn(process.execPath, ["--input-type=module", "--eval", program], { stdio: "ignore" });
+}
+
+test("a copy ends with a host that is killed; the end of the cloud thaws what was left frozen, and leaves nothing", async () => {
+  await withEndlessCopies(async (begun) => {
+    const killed = otherHost("96");
+    const copying = await begun();
+    killed.kill("SIGKILL");
+    await until(() => hasEnded(copying));
+    await shOk(lab, "1", "touch /root/goes-on && sync");
+  });
+  await withEndlessCopies(async (begun) => {
+    const killed = otherHost("97");
+    const copying = await begun();
+    // Stopped, it hears nothing of the end of its host, and so thaws nothing.
+    const shell = await parentOf(copying);
+    process.kill(shell, "SIGSTOP");
+    killed.kill("SIGKILL");
+    await until(() => hasEnded(killed.pid ?? 0));
+    process.kill(shell, "SIGKILL");
+    process.kill(copying, "SIGKILL");
+    await until(async () => (await hasEnded(shell)) && (await hasEnded(copying)));
+  });
+  // It waits for the disk, and cannot be killed at that.
+  await shOk(lab, "1", "sh -c 'date > /root/waiting' </dev/null >/dev/null 2>&1 &");
+  await lab.host.down();
+  expect(await tracesOf(lab.instance)).toEqual([]);
 });

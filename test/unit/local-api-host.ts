@@ -210,10 +210,18 @@ export class MemoryHost implements Host {
   };
 
   readonly imagesById = new Map<string, string>();
+  /** Rejects when images are to be made no more. */
+  #stopped = Promise.withResolvers<never>();
 
   readonly images = {
+    stop: (): void => {
+      this.#stopped.promise.catch(() => undefined);
+      this.#stopped.reject(new HostError("the image was interrupted", "Start again."));
+      // The next cloud on this computer makes some again.
+      this.#stopped = Promise.withResolvers();
+    },
     create: async (machineId: string, imageId: string): Promise<number> => {
-      await this.#called("images.create", imageId);
+      await Promise.race([this.#called("images.create", imageId), this.#stopped.promise]);
       this.#machine(machineId);
       this.imagesById.set(imageId, machineId);
       return 50_000_000;

@@ -110,6 +110,24 @@ test("what the computer refuses leaves no image behind", async () => {
   expect(problem(await cloud.get(`/images/${answer.body.image?.id}`))).toBe("404 not_found");
 });
 
+test("the cloud does not wait for an image when it is ended; its next start makes it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "dukaan-interrupted-"));
+  const statePath = join(folder, "state.db");
+  const host = new MemoryHost();
+  const first = await TestCloud.start({ statePath, host });
+  const server = await first.server();
+  host.hanging.add("images.create");
+  const { action, image } = (await first.post(`/servers/${server.id}/actions/create_image`, {})).body;
+  await first.close();
+  expect(host.imagesById.size).toBe(0);
+  host.hanging.clear();
+  const second = await TestCloud.start({ statePath, host });
+  expect(await second.finished(action)).toMatchObject({ status: "success" });
+  expect((await second.get(`/images/${image?.id}`)).body.image?.status).toBe("available");
+  await second.close();
+  rmSync(folder, { recursive: true });
+});
+
 test("a server that could not be rebuilt says that it is of the image that its disk is of", async () => {
   const server = await cloud.server();
   const id = await snapshot(server.id);
