@@ -28,7 +28,6 @@ const names = [
   "@fastify/type-provider-typebox",
   "@peculiar/x509",
   "commander",
-  "dnsz",
   "execa",
   "fastify",
   "fflate",

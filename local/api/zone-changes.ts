@@ -1,6 +1,13 @@
 import { timestamp, type Action } from "../state/actions.js";
 import type { Cloud } from "./cloud.js";
-import { invalidInput, isProtected, notFound, notUnique } from "./errors.js";
+import {
+  type ApiError,
+  type FieldMessages,
+  invalidInput,
+  isProtected,
+  notFound,
+  notUnique,
+} from "./errors.js";
 import { checkLabels, type Labels } from "./labels.js";
 import { isRrsetName, wrongWith, type RecordType } from "./zone-records.js";
 import type { ZoneSnapshot } from "./name-jobs.js";
@@ -70,22 +77,27 @@ export function requireChangeable(rrset: RrsetRow | undefined): void {
   if (rrset?.protection_change) throw isProtected("rrset", "changed");
 }
 
+/** Makes an error of what is wrong with fields of a record set, e.g. with where in a request that is. */
+export type Complaint = (messages: FieldMessages) => ApiError;
+
 /**
- * @param field of the request in which the record set is; empty: the request itself
+ * @param wrong the request itself is the record set when there is none
  * @throws ApiError invalid_input that names each wrong field; uniqueness_error
  */
-export function insertRrset(cloud: Cloud, zone: ZoneRow, input: RrsetInput, field = ""): void {
+export function insertRrset(
+  cloud: Cloud,
+  zone: ZoneRow,
+  input: RrsetInput,
+  wrong: Complaint = invalidInput,
+): void {
   const { state } = cloud;
-  const at = (name: string) => (field === "" ? name : `${field}.${name}`);
   if (!isRrsetName(input.name, zone.name)) {
-    throw invalidInput({
-      [at("name")]: [
-        `'${input.name}' must be @ or lower case labels, without the zone's name and a dot at the end`,
-      ],
+    throw wrong({
+      name: [`'${input.name}' must be @ or lower case labels, without the zone's name and a dot at the end`],
     });
   }
   if (rrsetOf(state, zone.id, input.name, input.type)) throw notUnique("rrset", "name and type");
-  checkRecords(input.type, input.records, at("records"));
+  checkRecords(input.type, input.records, wrong);
   state.insert("zone_rrsets", {
     zone_id: zone.id,
     name: input.name,
@@ -95,7 +107,7 @@ export function insertRrset(cloud: Cloud, zone: ZoneRow, input: RrsetInput, fiel
     labels: JSON.stringify(checkLabels(input.labels ?? {})),
     created: timestamp(),
   });
-  requireFitting(cloud, zone, input.name, at("type"));
+  requireFitting(cloud, zone, input.name, wrong);
 }
 
 /** Writes a record set's records; without any it goes. */
@@ -106,7 +118,7 @@ export function writeRecords(cloud: Cloud, zone: ZoneRow, rrset: RrsetRow, recor
     cloud.state.run("DELETE FROM zone_rrsets WHERE zone_id = ? AND name = ? AND type = ?", ...where);
     return;
   }
-  checkRecords(rrset.type, records, "records");
+  checkRecords(rrset.type, records, invalidInput);
   cloud.state.run(
     "UPDATE zone_rrsets SET records = ? WHERE zone_id = ? AND name = ? AND type = ?",
     JSON.stringify(normal(rrset.type, records)),
@@ -121,18 +133,18 @@ export function requireRemovable({ name, type }: RrsetRow): void {
   }
 }
 
-function checkRecords(type: RecordType, records: RecordValue[], field: string): void {
-  const messages: Record<string, string[]> = {};
+function checkRecords(type: RecordType, records: RecordValue[], wrong: Complaint): void {
+  const messages: FieldMessages = {};
   for (const [index, { value }] of records.entries()) {
-    const wrong = wrongWith(type, value);
-    if (wrong !== undefined) messages[`${field}.${index}.value`] = [wrong];
+    const why = wrongWith(type, value);
+    if (why !== undefined) messages[`records.${index}.value`] = [why];
   }
-  if (Object.keys(messages).length > 0) throw invalidInput(messages);
+  if (Object.keys(messages).length > 0) throw wrong(messages);
   if (new Set(records.map(({ value }) => value)).size < records.length) {
-    throw invalidInput({ [field]: ["must be different from each other"] });
+    throw wrong({ records: ["must be different from each other"] });
   }
   if ((type === "CNAME" || type === "SOA") && records.length > 1) {
-    throw invalidInput({ [field]: [`there can be only one ${type} record of a name`] });
+    throw wrong({ records: [`there can be only one ${type} record of a name`] });
   }
 }
 
@@ -145,15 +157,15 @@ function normal(type: RecordType, records: RecordValue[]): RecordValue[] {
 }
 
 /** A CNAME record is alone at its name (RFC 1034 §3.6.2); an SOA record is at the zone's own. */
-function requireFitting({ state }: Cloud, zone: ZoneRow, name: string, field: string): void {
+function requireFitting({ state }: Cloud, zone: ZoneRow, name: string, wrong: Complaint): void {
   // Not all of the zone: an import does this for each of its names.
   const kinds = state
     .all<Pick<RrsetRow, "type">>("SELECT type FROM zone_rrsets WHERE zone_id = ? AND name = ?", zone.id, name)
     .map(({ type }) => type);
   if (kinds.includes("CNAME") && kinds.length > 1) {
-    throw invalidInput({ [field]: [`a CNAME record cannot be beside other records of the name ${name}`] });
+    throw wrong({ type: [`a CNAME record cannot be beside other records of the name ${name}`] });
   }
-  if (kinds.includes("SOA") && name !== "@") throw invalidInput({ [field]: ["SOA is of the name @ only"] });
+  if (kinds.includes("SOA") && name !== "@") throw wrong({ type: ["SOA is of the name @ only"] });
 }
 
 /** The zone as it is after a change. */

@@ -78,6 +78,22 @@ export const isZoneName = (name: string): boolean =>
 /** Words of a value; a quoted text is one. */
 const wordsOf = (value: string): string[] => value.match(/"(?:[^"\\]|\\.)*"|[^\s"]+|"/g) ?? [];
 
+/** @param origin what relative names are below, without a dot at the end @returns without one, too */
+export function absoluteName(name: string, origin: string): string {
+  if (name === "@") return origin;
+  if (name.endsWith(".")) return name.slice(0, -1);
+  return origin === "" ? name : `${name}.${origin}`;
+}
+
+/** A value whose names are relative to another origin than the zone's, with absolute ones. */
+export function madeAbsolute(type: RecordType, value: string, origin: string): string {
+  const wanted: readonly (Field | "…")[] = types[type];
+  const words = wordsOf(value);
+  return words
+    .map((word, index) => (wanted[index] === "name" ? `${absoluteName(word, origin)}.` : word))
+    .join(" ");
+}
+
 /** What is wrong with a value, in words; undefined: nothing. */
 export function wrongWith(type: RecordType, value: string): string | undefined {
   // oxlint-disable-next-line no-control-regex

@@ -9,7 +9,10 @@ import { readLabels } from "./labels.js";
 import { Id, Labels, Nullable, Time } from "./schemas.js";
 import { recordTypes, type RecordType } from "./zone-records.js";
 
-export const Ttl = Type.Integer({ minimum: 60, maximum: 2_147_483_647 });
+/** Seconds. */
+export const leastTtl = 60;
+export const mostTtl = 2_147_483_647;
+export const Ttl = Type.Integer({ minimum: leastTtl, maximum: mostTtl });
 export const RrsetType = Type.Enum(recordTypes);
 /** A value is one line of a zone file, without its name and type. */
 export const ZoneRecord = Type.Object(

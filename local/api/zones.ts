@@ -1,4 +1,3 @@
-import { parseZone } from "dnsz";
 import { Type, type Static } from "typebox";
 import { timestamp } from "../state/actions.js";
 import type { App } from "./app.js";
@@ -8,8 +7,17 @@ import { checkLabels } from "./labels.js";
 import { asArray, labelQuery, listQuery, nameQuery, oneOrMore, paginate, sendPage } from "./listing.js";
 import { requireFreeName } from "./names.js";
 import { Action, Body, Labels } from "./schemas.js";
-import { changeZone, deletionsOver, inTurn, insertRrset, reread, type RrsetInput } from "./zone-changes.js";
-import { isZoneName, recordTypes, type RecordType } from "./zone-records.js";
+import {
+  changeZone,
+  type Complaint,
+  deletionsOver,
+  inTurn,
+  insertRrset,
+  reread,
+  type RrsetInput,
+} from "./zone-changes.js";
+import { readZoneFile } from "./zone-file.js";
+import { isZoneName, type RecordType } from "./zone-records.js";
 import {
   assignedNameServers,
   defaultSoa,
@@ -209,10 +217,12 @@ function fillZone(
   zone: ZoneRow,
   { rrsets, zonefile }: Pick<Static<typeof ZoneBody>, "rrsets" | "zonefile">,
 ): void {
-  const given: RrsetInput[] = zonefile === undefined ? (rrsets ?? []) : readZoneFile(zonefile, zone.name);
-  const field = (index: number) => (zonefile === undefined ? `rrsets.${index}` : "zonefile");
-  for (const [index, rrset] of given.entries()) insertRrset(cloud, zone, rrset, field(index));
-  const has = (type: RecordType) => given.some((one) => one.name === "@" && one.type === type);
+  const given: { rrset: RrsetInput; wrong: Complaint }[] =
+    zonefile === undefined
+      ? (rrsets ?? []).map((rrset, index) => ({ rrset, wrong: inField(`rrsets.${index}`) }))
+      : readZoneFile(zonefile, zone.name).map(({ rrset, line }) => ({ rrset, wrong: inLine(line) }));
+  for (const { rrset, wrong } of given) insertRrset(cloud, zone, rrset, wrong);
+  const has = (type: RecordType) => given.some(({ rrset }) => rrset.name === "@" && rrset.type === type);
   if (!has("SOA")) insertRrset(cloud, zone, { name: "@", type: "SOA", records: [{ value: defaultSoa }] });
   if (!has("NS")) {
     const records = assignedNameServers.map((value) => ({ value }));
@@ -220,31 +230,14 @@ function fillZone(
   }
 }
 
-/** The record sets of a zone file. @throws ApiError invalid_input that names `zonefile` */
-export function readZoneFile(text: string, zone: string): RrsetInput[] {
-  const wrong = (message: string) => invalidInput({ zonefile: [message] });
-  const parsed = (() => {
-    try {
-      return parseZone(text);
-    } catch (error) {
-      throw wrong(`cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  })();
-  const origin = parsed.origin ?? zone;
-  if (origin !== zone) throw wrong(`is of the zone ${origin}`);
-  const rrsets = new Map<string, RrsetInput>();
-  for (const { name: written, type: kind, ttl, content, comment } of parsed.records) {
-    const type = recordTypes.find((one) => one === kind.toUpperCase());
-    if (!type) throw wrong(`has a record of the type ${kind}; possible are ${recordTypes.join(", ")}`);
-    const name = relative(written, zone);
-    const rrset = rrsets.get(`${name}/${type}`) ?? { name, type, ttl: ttl ?? null, records: [] };
-    rrset.records.push({ value: content, ...(comment && { comment }) });
-    rrsets.set(`${name}/${type}`, rrset);
-  }
-  return [...rrsets.values()];
-}
+const inField =
+  (field: string): Complaint =>
+  (messages) =>
+    invalidInput(
+      Object.fromEntries(Object.entries(messages).map(([name, said]) => [`${field}.${name}`, said])),
+    );
 
-const relative = (name: string, zone: string): string => {
-  if (name === zone) return "@";
-  return name.endsWith(`.${zone}`) ? name.slice(0, -zone.length - 1) : name;
-};
+const inLine =
+  (line: number): Complaint =>
+  (messages) =>
+    invalidInput({ zonefile: Object.values(messages).flatMap((said) => `line ${line}: ${said.join(", ")}`) });

@@ -191,55 +191,6 @@ describe("record sets", () => {
   });
 });
 
-describe("a zone file", () => {
-  const text = `$ORIGIN files.example.
-$TTL 300
-@ IN SOA ns1.files.example. admin.files.example. (
-  7 3600 600 86400 60 )
-@ IN NS ns1
-ns1 IN A 203.0.113.3
-*.wild 600 IN A 203.0.113.4 ; for all
-www IN CNAME @
-@ IN MX 10 mail.files.example.
-@ IN TXT "v=spf1; -all" "second"
-_sip._tcp IN SRV 1 2 5060 sip.files.example.
-`;
-
-  test("fills a new zone and is given out again", async () => {
-    const zone = await make("files.example", { zonefile: text });
-    expect(zone?.record_count).toBe(8);
-    const value = async (path: string) =>
-      (await cloud.get(`/zones/files.example/rrsets/${path}`)).body.rrset?.records;
-    expect(await value("@/TXT")).toEqual([{ value: '"v=spf1; -all" "second"' }]);
-    expect(await value("*.wild/A")).toEqual([{ value: "203.0.113.4", comment: "for all" }]);
-    expect((await value("@/SOA"))?.[0]?.value).toMatch(
-      /^ns1\.files\.example\. admin\.files\.example\. 20\d{8} 3600 600 86400 60$/,
-    );
-    const exported = String((await cloud.get("/zones/files.example/zonefile")).body["zonefile"]);
-    expect(exported).toContain("*.wild\t600\tIN\tA\t203.0.113.4 ; for all");
-    await act("/zones/files.example/actions/import_zonefile", { zonefile: exported });
-    const again = String((await cloud.get("/zones/files.example/zonefile")).body["zonefile"]);
-    const plain = (one: string) =>
-      one
-        .replace(/\b20\d{8}\b/, "serial")
-        .split("\n")
-        .sort();
-    expect(plain(again)).toEqual(plain(exported));
-  });
-
-  test.each([
-    ["$ORIGIN other.example.\n@ 60 IN A 1.2.3.4", "zonefile"],
-    ["@ 60 IN LOC 1 2 3", "zonefile"],
-    ["@ 60 IN A 1.2.3", "zonefile.records.0.value"],
-  ])("%j is refused and changes nothing", async (zonefile, field) => {
-    await cloud.post("/zones", { name: "intact.example", mode: "primary" });
-    expect(problem(await cloud.post("/zones/intact.example/actions/import_zonefile", { zonefile }))).toBe(
-      `422 invalid_input: ${field}`,
-    );
-    expect((await cloud.get("/zones/intact.example")).body.zone?.record_count).toBe(4);
-  });
-});
-
 test.each<[RecordType, string, boolean]>([
   ["AAAA", "2001:db8::1", true],
   ["AAAA", "203.0.113.1", false],
