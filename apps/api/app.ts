@@ -92,7 +92,10 @@ export async function createApp(
   registerMetrics(app, { pool, queue, gate }, onUnixSocket);
   await app.register(cookie);
   await app.register(formbody);
-  app.addHook("onRequest", async (request) => refuseCrossOrigin(request, environment.publicUrl));
+  app.addHook("onRequest", (request, _reply, done) => {
+    refuseCrossOrigin(request, environment.publicUrl);
+    done();
+  });
   guardByFlags(app, flags);
 
   const health = registerHealth(app, pool, migrationsDirectory, environment.releaseId);

@@ -6,9 +6,18 @@ export const MAX_PRICE_PAISE = 1_000_000_000;
  * `paise` is a whole number from 0 to 2^53.
  */
 export function formatRupees(paise: number): string {
-  const rupees = Math.trunc(paise / 100);
+  return `₹${amount(paise)}`;
+}
+
+/** {@link formatRupees} as markup, for lists: quicker than escaping each. */
+export function rupeesMarkup(paise: number): string {
+  return `&#8377;${amount(paise)}`;
+}
+
+function amount(paise: number): string {
+  const rupees = groupIndian(Math.trunc(paise / 100));
   const rest = paise % 100;
-  return rest === 0 ? `₹${groupIndian(rupees)}` : `₹${groupIndian(rupees)}.${String(rest).padStart(2, "0")}`;
+  return rest === 0 ? rupees : `${rupees}.${String(rest).padStart(2, "0")}`;
 }
 
 /** Paise as a plain decimal for a form field: `19950` → `199.50`, `20000` → `200`. */
@@ -35,6 +44,8 @@ export function parseRupees(text: string): number | undefined {
 // The last three digits, then groups of two: 1,00,00,000.
 function groupIndian(rupees: number): string {
   const digits = String(rupees);
-  if (digits.length <= 3) return digits;
-  return `${digits.slice(0, -3).replaceAll(/\B(?=(\d\d)+$)/g, ",")},${digits.slice(-3)}`;
+  let start = Math.max(digits.length - 3, 0);
+  let grouped = digits.slice(start);
+  for (; start > 0; start -= 2) grouped = `${digits.slice(Math.max(start - 2, 0), start)},${grouped}`;
+  return grouped;
 }

@@ -46,10 +46,10 @@ describe("a purchase without JavaScript", () => {
     const id = await shopWith("sweets", { name: "Besan laddu", price: "249.50", stock: 12 });
     const buyer = new Visitor(shop.app);
     expect((await buyer.get("/s/sweets")).body).toContain(`href="/s/sweets/p/${id}"`);
-    expect((await buyer.get(`/s/sweets/p/${id}`)).body).toContain("₹249.50");
+    expect((await buyer.get(`/s/sweets/p/${id}`)).body).toContain("&#8377;249.50");
     const added = await buyer.post("/s/sweets/cart", { product: String(id), quantity: "2" });
     expect(added).toMatchObject({ status: 303, location: "/s/sweets/cart" });
-    expect((await buyer.get("/s/sweets/cart")).body).toContain("₹499");
+    expect((await buyer.get("/s/sweets/cart")).body).toContain("&#8377;499");
 
     const checkout = await buyer.get("/s/sweets/checkout");
     const hidden = hiddenFields(checkout.body);
@@ -74,7 +74,7 @@ describe("a purchase without JavaScript", () => {
     expect(placed.location).toMatch(/^\/o\/[\w-]{22}$/);
     const order = await new Visitor(shop.app).get(placed.location!);
     expect(order.body).toContain("2 × Besan laddu");
-    expect(order.body).toContain("₹499");
+    expect(order.body).toContain("&#8377;499");
     expect(order.headers["cache-control"]).toBe("private, no-store");
     expect(buyer.cookie("cart")).toBeUndefined();
     expect(await stockOf(id)).toBe(10);

@@ -64,9 +64,9 @@ describe("a product", () => {
     const page = (await browse(`/s/whole/p/${id}`)).body;
     expect(page).toContain("<p>Made of &#60;cashews&#62;.</p><p>Fresh every day.</p>");
     expect(page).toMatch(
-      /₹450\s+<span class="visually-hidden">, before <\/span\s*><s class="before">₹500<\/s/,
+      /&#8377;450\s+<span class="visually-hidden">, before <\/span\s*><s class="before">&#8377;500<\/s/,
     );
-    expect((await browse("/s/whole")).body).toContain('<s class="before">₹500</s>');
+    expect((await browse("/s/whole")).body).toContain('<s class="before">&#8377;500</s>');
     const [created] = await productEvents(id);
     expect(created).toEqual({
       type: "product.created",

@@ -175,7 +175,7 @@ describe("the dashboard", () => {
     const { body } = await owner.get("/admin/shelf");
     const list = textOf(body, /id="low"[^]+?<ul class="rows">([^]+?)<\/ul>/);
     expect([...list.matchAll(/<a [^>]+>(\w+)</g)].map((match) => match[1])).toEqual(["None", "Two", "Five"]);
-    expect(body).toContain("₹0 in 30 days");
+    expect(body).toContain("&#8377;0 in 30 days");
     expect(body).toContain("https://wa.me/?text");
   });
 

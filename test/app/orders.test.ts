@@ -41,7 +41,13 @@ describe("an order's way", () => {
     const id = await placeOrder(shop, "way", [{ productId, quantity: 2 }]);
     const order = await numberOf(id);
     const page = await merchant.get(`/admin/way/orders/${order}`);
-    for (const text of ["2 × Besan laddu", "₹499", "12, 4th Cross", "Opposite the post office", "560038"])
+    for (const text of [
+      "2 × Besan laddu",
+      "&#8377;499",
+      "12, 4th Cross",
+      "Opposite the post office",
+      "560038",
+    ])
       expect(page.body).toContain(text);
     expect(page.body).toContain('href="tel:+919876543210"');
 

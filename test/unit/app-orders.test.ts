@@ -161,15 +161,15 @@ describe("the revenue chart", () => {
     expect(bars).toHaveLength(30);
     for (const [, y, height] of bars) expect(Number(y) + Number(height)).toBeCloseTo(100, 1);
     expect(svg.match(/<th scope="row">/g)).toHaveLength(30);
-    expect(svg).toContain("29 Nov: ₹2,814");
-    expect(svg).toContain("₹43,717.50 in 30 days; the best day brought ₹2,914.50.");
+    expect(svg).toContain("29 Nov: &#8377;2,814");
+    expect(svg).toContain("&#8377;43,717.50 in 30 days; the best day brought &#8377;2,914.50.");
     expect(svg).not.toMatch(/style|<script/);
   });
 
   test("stands without any sale", () => {
     const svg = revenueChart(days.map(({ day }) => ({ day, orders: 0, revenuePaise: 0 })));
     expect(svg).not.toContain("NaN");
-    expect(svg).toContain("₹0 in 30 days");
+    expect(svg).toContain("&#8377;0 in 30 days");
   });
 
   test("ends above its highest bar, at a round sum", () => {

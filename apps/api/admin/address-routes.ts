@@ -1,9 +1,9 @@
 import { Type } from "@fastify/type-provider-typebox";
-import { html } from "ghtml";
 import { merchantStore, signedIn, type PageOwner } from "../auth/merchant-area.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Services } from "../services.js";
 import { FORMER_SLUGS_MAX, moveStore } from "../stores/moved.js";
 import { isSlug, SLUG_MAX, SLUG_RULE } from "../stores/slug.js";

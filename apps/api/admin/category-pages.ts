@@ -1,7 +1,7 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import { CATEGORY_NAME_MAX, POSITION_MAX, type Category } from "../catalogue/categories.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 

@@ -1,6 +1,6 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import { formatRupees } from "../money.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 import { shareStoreLink } from "../whatsapp.js";

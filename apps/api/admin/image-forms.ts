@@ -1,10 +1,10 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import type { Product } from "../catalogue/products.js";
 import type { ProductImage } from "../catalogue/snapshot.js";
 import { ALT_MAX, IMAGES_MAX } from "../images/images.js";
 import { thumbnail } from "../images/picture.js";
 import { textField } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Store } from "../stores/stores.js";
 
 /** A product's pictures with their forms, and the form for one more. */

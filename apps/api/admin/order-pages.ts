@@ -1,4 +1,3 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import type { Page } from "../catalogue/cursor.js";
 import { pageLinks } from "../catalogue/pages.js";
@@ -8,6 +7,7 @@ import { addressLines, orderLines, orderTimeline, STATUS_NAMES, statusBadge } fr
 import type { Order } from "../orders/orders.js";
 import { nextStatuses, ORDER_STATUSES, type OrderStatus } from "../orders/status.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import { formatPhone } from "../phone.js";
 import type { Store } from "../stores/stores.js";

@@ -1,4 +1,3 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import { POSITION_MAX, type Category } from "../catalogue/categories.js";
 import type { Page } from "../catalogue/cursor.js";
@@ -12,6 +11,7 @@ import {
 } from "../catalogue/products.js";
 import { formatRupees } from "../money.js";
 import { checkbox, errorSummary, selectField, textArea, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 import { imageForms } from "./image-forms.js";

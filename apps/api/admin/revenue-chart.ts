@@ -1,6 +1,6 @@
-import { html } from "ghtml";
 import { formatDay } from "../indian-time.js";
 import { formatRupees } from "../money.js";
+import { html } from "../pages/html.js";
 import type { DaySales } from "./revenue.js";
 
 // In units of the drawing, which is stretched to its place on the page. Words stand beside it: they must not stretch.

@@ -1,10 +1,10 @@
 import { Type } from "@fastify/type-provider-typebox";
-import { html } from "ghtml";
 import { merchantStore, signedIn, type PageOwner } from "../auth/merchant-area.js";
 import type { Database } from "../database/database.js";
 import type { App } from "../http/app.js";
 import { sendPrivatePage } from "../http/caching.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import { formatPhone, parsePhone, PHONE_RULE } from "../phone.js";
 import type { Services } from "../services.js";
 import { recordEvents } from "../outbox.js";

@@ -1,5 +1,5 @@
 import { randomBytes, timingSafeEqual } from "node:crypto";
-import { html } from "ghtml";
+import { html } from "../pages/html.js";
 import type { KeyedHash } from "./keyed-hash.js";
 
 const FIELD = "form";

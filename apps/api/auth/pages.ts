@@ -1,5 +1,5 @@
-import { html } from "ghtml";
 import { errorSummary, textField } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import { formatPhone } from "../phone.js";
 

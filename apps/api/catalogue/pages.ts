@@ -1,7 +1,7 @@
-import { html } from "ghtml";
 import { MAX_QUANTITY } from "../cart/cart.js";
 import { pictureElement, thumbnail } from "../images/picture.js";
-import { formatRupees } from "../money.js";
+import { formatRupees, rupeesMarkup } from "../money.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 import type { Category } from "./categories.js";
@@ -57,17 +57,19 @@ const SMALL = "(min-width: 52rem) 16rem, 46vw";
 const FIRST = 4;
 
 function productCards(store: Store, products: readonly ListedProduct[]): string {
+  const folder = html`/s/${store.slug}/p/`;
   // Added up, not joined: joining would copy all of it once more.
   let cards = "";
-  for (const [index, product] of products.entries()) cards += productCard(store, product, index >= FIRST);
+  for (const [index, product] of products.entries()) cards += productCard(folder, product, index >= FIRST);
   return cards;
 }
 
-function productCard(store: Store, product: ListedProduct, lazy: boolean): string {
+/** @param folder where the products' pages are, escaped */
+function productCard(folder: string, product: ListedProduct, lazy: boolean): string {
   const { id, name, stock, image } = product;
   const picture = image ? thumbnail(image, CARD, { lazy }) : tile(product);
   return html`<li class="product">
-    <a href="/s/${store.slug}/p/${id}">!${picture}<span class="name">${name}</span></a>
+    <a href="!${folder}${id}">!${picture}<span class="name">${name}</span></a>
     <p class="price">!${price(product)}!${stockNote(stock)}</p>
   </li> `;
 }
@@ -150,9 +152,9 @@ function price({
   pricePaise: number;
   compareAtPaise: number | null;
 }): string {
-  if (compareAtPaise === null) return html`${formatRupees(pricePaise)}`;
-  return html`<span class="visually-hidden">Now </span>${formatRupees(pricePaise)}
-    <span class="visually-hidden">, before </span><s class="before">${formatRupees(compareAtPaise)}</s>`;
+  if (compareAtPaise === null) return rupeesMarkup(pricePaise);
+  return html`<span class="visually-hidden">Now </span>!${rupeesMarkup(pricePaise)}
+    <span class="visually-hidden">, before </span><s class="before">!${rupeesMarkup(compareAtPaise)}</s>`;
 }
 
 function paragraphs(text: string): string {

@@ -1,5 +1,5 @@
-import { html } from "ghtml";
 import type { ProductImage } from "../catalogue/snapshot.js";
+import { html } from "../pages/html.js";
 
 /** Formats of a picture's files by ending; browsers take the first that they know. */
 export const FORMATS = { webp: "image/webp", jpg: "image/jpeg" } as const;
@@ -27,7 +27,7 @@ export function thumbnail(
   sizes: string,
   { lazy }: { lazy: boolean },
 ): string {
-  const folder = `/images/${digest}/`;
+  const folder = html`/images/${digest}/`;
   let candidates = "";
   let largest = 0;
   for (const each of widths) {
@@ -36,7 +36,7 @@ export function thumbnail(
     candidates += `${largest > 0 ? ", " : ""}${folder}${each}.webp ${each}w`;
     largest = each;
   }
-  return markup({ width, height, alt }, candidates, html`src="${folder}${largest}.jpg"`, sizes, lazy);
+  return markup({ width, height, alt }, candidates, html`src="!${folder}${largest}.jpg"`, sizes, lazy);
 }
 
 /**
@@ -53,10 +53,10 @@ export function pictureElement(
     widths.map((each) => `${imagePath(digest, each, format)} ${each}w`).join(", ");
   const fallback = imagePath(digest, widths[Math.min(1, widths.length - 1)] ?? width, "jpg");
   const jpeg = html`src="${fallback}" srcset="${set("jpg")}" sizes="${sizes}"`;
-  return markup({ width, height, alt }, set("webp"), jpeg, sizes, lazy);
+  return markup({ width, height, alt }, html`${set("webp")}`, jpeg, sizes, lazy);
 }
 
-/** @param jpeg attributes that say where the JPEG is, escaped */
+/** @param webp addresses of files, escaped; @param jpeg attributes that say where the JPEG is, as markup */
 function markup(
   { width, height, alt }: Pick<ProductImage, "width" | "height" | "alt">,
   webp: string,
@@ -65,7 +65,7 @@ function markup(
   lazy: boolean,
 ): string {
   return html`<picture
-    ><source type="image/webp" srcset="${webp}" sizes="${sizes}" />
+    ><source type="image/webp" srcset="!${webp}" sizes="${sizes}" />
     <img
       !${jpeg}
       width="${width}"

@@ -1,7 +1,7 @@
-import { html } from "ghtml";
 import { totalPaise, type PricedLine } from "../cart/pages.js";
 import { formatRupees } from "../money.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import type { Store } from "../stores/stores.js";
 import { BUYER_NAME_MAX, CITY_MAX, LANDMARK_MAX, STREET_MAX, type BuyerTexts } from "./buyer.js";

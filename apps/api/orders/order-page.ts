@@ -1,5 +1,5 @@
-import { html } from "ghtml";
 import { formatTime } from "../indian-time.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import { shareOrderLink } from "../whatsapp.js";
 import { addressLines, orderLines, orderTimeline, statusBadge } from "./order-parts.js";

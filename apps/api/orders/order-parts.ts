@@ -1,6 +1,6 @@
-import { html } from "ghtml";
 import { formatTime } from "../indian-time.js";
 import { formatRupees } from "../money.js";
+import { html } from "../pages/html.js";
 import type { Address } from "./buyer.js";
 import type { Order } from "./orders.js";
 import { ORDER_STATUSES, type OrderStatus } from "./status.js";

@@ -1,5 +1,5 @@
-import { html } from "ghtml";
 import type { FieldProblem } from "../http/problem.js";
+import { html } from "./html.js";
 import type { Layout } from "./layout.js";
 
 const TITLES: Record<number, string> = {

@@ -1,4 +1,4 @@
-import { html } from "ghtml";
+import { html } from "./html.js";
 
 /** Messages for the fields of a form that was not accepted, by field name. */
 export type FieldErrors = Readonly<Record<string, string>>;

@@ -1,6 +1,6 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import type { Assets } from "../http/assets.js";
+import { html } from "./html.js";
 
 export interface PageContent {
   title: string;

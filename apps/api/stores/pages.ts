@@ -1,6 +1,6 @@
-import { html } from "ghtml";
 import type { PageOwner } from "../auth/merchant-area.js";
 import { errorSummary, textField, type FieldErrors } from "../pages/form.js";
+import { html } from "../pages/html.js";
 import type { Layout } from "../pages/layout.js";
 import { SLUG_MAX } from "./slug.js";
 import { STORE_NAME_MAX, type Store } from "./stores.js";
