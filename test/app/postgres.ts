@@ -111,6 +111,7 @@ default_pool_size = 5
 server_login_retry = 1
 query_wait_timeout = 10
 max_client_conn = 100
+pkt_buf = 16384
 `,
   );
   chmodSync(configuration, 0o644);
