@@ -58,5 +58,5 @@ export function api({ memoryMiB }: Pick<Machine, "memoryMiB">): RoleDefinition {
  */
 export function nodeOptions({ memoryMiB }: Pick<Machine, "memoryMiB">): string {
   const heapMiB = Math.max(96, Math.min(1024, Math.floor(memoryMiB / 5)));
-  return `--max-old-space-size=${heapMiB} --max-semi-space-size=${memoryMiB <= 1024 ? 2 : 16}`;
+  return `--max-old-space-size=${heapMiB} --max-semi-space-size=${memoryMiB <= 1024 ? 4 : 16}`;
 }
