@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { DatabaseStatus } from "../evolve/databases.js";
+import { nextByBook, type ReadOnly, type Running } from "../evolve/databases.js";
 import { saysByBook as says } from "../evolve/plan.js";
 import { refused } from "./database-follow.js";
 import type { Side, Steps } from "./database-side.js";
@@ -36,20 +36,19 @@ export interface Carried {
  */
 export async function carryDatabase(move: Carry): Promise<Carried> {
   const { source, target, copying, report } = move;
-  const [old, next] = await Promise.all([source.status(), target.status()]);
-  requireWay(move, old, next);
+  const step = nextByBook(...(await Promise.all([source.status(), target.status()])));
+  if (step.go === "refuse") throw refused(move, step.why);
   const started = performance.now();
-  const earlier = next.state === "reserved" && old.state === "read-only" && next.accepted === old.by;
   let result = {};
-  if (old.state === "fenced") {
+  if (step.go === "open") {
     move.ending();
     report(says.shut);
     await onFronts(move, "on");
-  } else result = await copyAndEnd(move, earlier ? old.by : undefined);
+  } else result = await copyAndEnd(move, step.old, step.accepted);
   report(says.open);
   const ended = await source.status();
   if (ended.state !== "fenced") throw refused(move, `the old database is ${ended.state} after it has ended`);
-  await copying.target.step("open", ended.system);
+  await copying.target.step("open");
   await onPools(move, "lead", move.host);
   report(says.reopen);
   await onFronts(move, "off");
@@ -71,7 +70,11 @@ async function onFronts({ fronts }: Pick<Carry, "fronts">, to: "on" | "off"): Pr
  * From the open old database to its end, with everything in the new one.
  * @param earlier a run that was cut off after it had made sure that the new one holds everything
  */
-async function copyAndEnd(move: Carry, earlier: string | undefined): Promise<Omit<Carried, "closedMillis">> {
+async function copyAndEnd(
+  move: Carry,
+  { system }: Running | ReadOnly,
+  earlier: string | undefined,
+): Promise<Omit<Carried, "closedMillis">> {
   const { source, copying, report } = move;
   const run = earlier ?? randomBytes(8).toString("hex");
   const done: Omit<Carried, "closedMillis"> = {};
@@ -94,7 +97,7 @@ async function copyAndEnd(move: Carry, earlier: string | undefined): Promise<Omi
       done.tables = await compare(move);
       goOn(move);
       accepted = true;
-      await copying.target.step("accept", run);
+      await copying.target.step("accept", run, system);
     }
     move.ending();
     report(says.end);
@@ -169,15 +172,4 @@ async function compare({ source, target, copying }: Carry): Promise<number> {
   ]);
   for (const index of [0, 1] as const) requireSame({ source, target }, ours[index], theirs[index]);
   return ours[0].length;
-}
-
-/** @throws CliError (refused) unless this is a move to begin or to go on with */
-function requireWay(move: Carry, old: DatabaseStatus, next: DatabaseStatus): void {
-  const way =
-    (next.state === "reserved" &&
-      (old.state === "primary" ||
-        old.state === "read-only" ||
-        (old.state === "fenced" && next.accepted !== null))) ||
-    (next.state === "primary" && next.asked && old.state === "fenced");
-  if (!way) throw refused(move, `the old database is ${old.state}, the new one is ${next.state}`);
 }

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { DatabaseStatus, Running } from "../evolve/databases.js";
+import type { DatabaseStatus, Reserved, Running } from "../evolve/databases.js";
 import type { Evolution } from "../evolve/plan.js";
 import type { Settings } from "../settings/schema.js";
 import { serverOf } from "./cloud-access.js";
 import { keepConnections, sshAccess } from "./commands/ssh.js";
-import { MachineBusy, MachineSilent, type Side } from "./database-side.js";
-import type { Switch } from "./database-switch.js";
+import { MachineBusy, MachineSilent, type Side, type Steps } from "./database-side.js";
+import type { Carry } from "./database-copy.js";
 import { CliError, ExitCode } from "./errors.js";
 import { backupStep, type Progress, settleStep, sidesOf } from "./evolution-steps.js";
 import { deleteServer, liftProtection } from "./hetzner-api.js";
@@ -30,6 +30,8 @@ export interface LostServer {
 }
 
 interface Asked {
+  /** The database moves by the book. */
+  byBook: boolean;
   /** The stage that the stack is on its way to. */
   to: string;
   report: (message: string) => void;
@@ -56,6 +58,7 @@ export function lossSteps(
       ExitCode.refused,
     );
   }
+  const byBook = evolution.playbook === "book";
   const settled = [settleStep(evolution), backupStep(evolution, "backup-after")];
   if (settings.stage === to) return { look: [], steps: settled };
   const withSides = async (
@@ -73,7 +76,7 @@ export function lossSteps(
     title: `Looked whether the database of ${moves.from} is lost`,
     run: async (context, report) =>
       withSides(context.session!, async (sides, server) => {
-        context.loss = await lookAtLoss(sides, server, { to, report });
+        context.loss = await lookAtLoss(sides, server, { to, byBook, report });
         report(context.loss.told);
       }),
   };
@@ -81,7 +84,7 @@ export function lossSteps(
     title: `The database of ${moves.from} is lost, ${moves.to} takes over`,
     run: async (context, report) =>
       withSides(context.session!, async (sides, server) =>
-        takeOverAlone(sides, server, context.loss!, { to, report }),
+        takeOverAlone(sides, server, context.loss!, { to, byBook, report }),
       ),
   };
   return { look: [look], steps: [takeOver, ...settled] };
@@ -92,18 +95,18 @@ export function lossSteps(
  * @throws CliError (refused) when nothing needs to be lost, or nothing could take over
  */
 export async function lookAtLoss(
-  { source, target }: Pick<Switch, "source" | "target">,
+  { source, target }: Pick<Carry, "source" | "target">,
   server: LostServer,
   asked: Asked,
 ): Promise<Loss> {
-  const next = await standbyOf(target);
+  const next = await copyOn(target, asked.byBook);
   const found = await lookPatiently(source, server, asked);
   const old = found === "silent" ? found : found.state;
   if (old !== "silent" && old !== "none" && old !== "stopped") throw stillThere(source, asked.to);
   if (old === "stopped") await requireFailed(source, asked.to);
   return {
     old,
-    told: whatIsLost({ from: source.machine, to: target.machine }, next),
+    told: whatIsLost({ from: source.machine, to: target.machine }, next, asked.byBook),
   };
 }
 
@@ -112,11 +115,12 @@ export async function lookAtLoss(
  * @throws CliError (refused) when the old database has come back since it was looked at; nothing was changed then
  */
 export async function takeOverAlone(
-  { source, target, pools, host }: Pick<Switch, "source" | "target" | "pools" | "host">,
+  sides: Pick<Carry, "source" | "target" | "pools" | "host" | "copying" | "fronts">,
   server: LostServer,
   loss: Loss,
-  { to, report }: Asked,
+  { to, byBook, report }: Asked,
 ): Promise<void> {
+  const { source, target, pools, host, copying, fronts } = sides;
   // Whoever was asked may have taken his time.
   const now = await statusOrSilent(source);
   if ((now === "silent" ? now : now.state) !== loss.old) throw stillThere(source, to);
@@ -131,19 +135,21 @@ export async function takeOverAlone(
       if ((await source.status()).state !== "fenced") throw error;
     }
   }
-  await target.step("promote");
-  const answering = pools.filter(({ machine }) => machine !== source.machine || loss.old !== "silent");
-  await Promise.all(answering.map((pool) => pool.step("lead", host)));
+  await (byBook ? copying.target.step("open") : target.step("promote"));
+  const answers = ({ machine }: Steps) => machine !== source.machine || loss.old !== "silent";
+  await Promise.all(pools.filter(answers).map((pool) => pool.step("lead", host)));
+  if (byBook) await Promise.all(fronts.filter(answers).map((front) => front.step("off")));
 }
 
 /** @throws CliError unless the target may take over */
-async function standbyOf(target: Side): Promise<Running> {
+async function copyOn(target: Side, byBook: boolean): Promise<Running | Reserved> {
   let next = await target.status();
   if (next.state === "stopped" && next.standby) {
     await target.step("start");
     next = await target.status();
   }
   if (next.state === "standby" || (next.state === "primary" && next.asked)) return next;
+  if (byBook && next.state === "reserved" && next.accepted !== null) return next;
   throw new CliError(
     `the database of ${target.machine} is ${next.state}: it is no copy that could take over`,
     "Bring the shop back from its backups: docs/runbooks/restore.md",
@@ -207,7 +213,10 @@ function stillRecovering({ machine }: Side): CliError {
   );
 }
 
-function whatIsLost(moves: { from: string; to: string }, { position, lastCommit, heard }: Running): string {
+function whatIsLost(moves: { from: string; to: string }, next: Running | Reserved, byBook: boolean): string {
+  if (byBook || next.state === "reserved")
+    return `${moves.to} has all of the database of ${moves.from}, which accepted no write since before it was copied: nothing is lost`;
+  const { position, lastCommit, heard } = next;
   const ago = (time: string) =>
     `${time} (${Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000))} s ago)`;
   return [

@@ -108,6 +108,27 @@ export function nextStep(old: DatabaseStatus, next: DatabaseStatus): NextStep {
   return { go: "wait" };
 }
 
+/** What comes next in a move by the book; see {@link nextByBook}. */
+export type NextByBook =
+  /** Copy it and end the old one; `accepted` names a run that has copied it already. */
+  | { go: "carry"; old: Running | ReadOnly; accepted?: string }
+  /** An earlier run ended the old one: open the copy. */
+  | { go: "open" }
+  /** Nothing that a run may do by itself. */
+  | { go: "refuse"; why: string };
+
+/** Decides like {@link nextStep}, for a move by the book. */
+export function nextByBook(old: DatabaseStatus, next: DatabaseStatus): NextByBook {
+  if (old.state === "fenced") {
+    const copied = next.state === "reserved" && next.accepted !== null;
+    if (copied || (next.state === "primary" && next.asked)) return { go: "open" };
+  }
+  if (next.state === "reserved" && old.state === "primary") return { go: "carry", old };
+  if (next.state === "reserved" && old.state === "read-only")
+    return { go: "carry", old, ...(next.accepted === old.by && { accepted: old.by }) };
+  return { go: "refuse", why: `the old database is ${old.state}, the new one is ${next.state}` };
+}
+
 /** A fence that the other database's state does not agree with, or two that both accept writes. */
 function refusal(old: DatabaseStatus, next: DatabaseStatus): NextStep {
   const asked = "asked" in next && next.asked ? " that was asked to take over" : "";

@@ -27,10 +27,17 @@ const server = {
     return Promise.resolve();
   },
 };
-const asked = { to: "split", report: () => undefined, patience: 50, interval: 1 };
+const asked = { to: "split", byBook: false, report: () => undefined, patience: 50, interval: 1 };
 
 function sides(old: Side) {
-  return { source: old, target: sideThat(done, "new-1", [standby]), pools: [], host: "10.0.0.2" };
+  return {
+    source: old,
+    target: sideThat(done, "new-1", [standby]),
+    pools: [],
+    host: "10.0.0.2",
+    copying: { source: sideThat(done, "old-1", [none]), target: sideThat(done, "new-1", [none]) },
+    fronts: [sideThat(done, "old-1", [none]), sideThat(done, "front-1", [none])],
+  };
 }
 
 describe("an old database that is said to be lost", () => {
@@ -112,6 +119,27 @@ describe("an old database that is said to be lost", () => {
   it("is not given up for a machine that has no copy", async () => {
     const both = { ...sides(sideThat(done, "old-1", [silent])), target: sideThat(done, "new-1", [none]) };
     await expect(lookAtLoss(both, server, asked)).rejects.toThrow("it is no copy that could take over");
+    expect(done).toEqual([]);
+  });
+});
+
+describe("an old database that is lost after it was copied by the book", () => {
+  const byBook = { ...asked, byBook: true };
+
+  it("is replaced by a copy that everything is in, and the shop is opened", async () => {
+    serverIsThere = false;
+    const reserved = sideThat(done, "new-1", [{ state: "reserved", accepted: "a" }]);
+    const both = { ...sides(sideThat(done, "old-1", [silent])), target: reserved };
+    const loss = await lookAtLoss(both, server, byBook);
+    expect(loss).toMatchObject({ old: "silent", told: expect.stringContaining("nothing is lost") });
+    await takeOverAlone(both, server, loss, byBook);
+    expect(done).toEqual(["delete server", "new-1 open", "front-1 off"]);
+  });
+
+  it("is not given up for a copy that nobody has compared", async () => {
+    const reserved = sideThat(done, "new-1", [{ state: "reserved", accepted: null }]);
+    const both = { ...sides(sideThat(done, "old-1", [silent])), target: reserved };
+    await expect(lookAtLoss(both, server, byBook)).rejects.toThrow("it is no copy that could take over");
     expect(done).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type DatabaseStatus, nextStep, type Running } from "../../src/evolve/databases.js";
+import { type DatabaseStatus, nextByBook, nextStep, type Running } from "../../src/evolve/databases.js";
 import { describeEvolution, planEvolution } from "../../src/evolve/plan.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import type { Settings } from "../../src/settings/schema.js";
@@ -244,6 +244,24 @@ describe("what comes next in a move", () => {
     ["an empty machine in place of the old one", { state: "none" }, standby, "refuse"],
   ])("%s", (_, old, next, go) => {
     expect(nextStep(old, next).go).toBe(go);
+  });
+
+  const reserved = (accepted: string | null) => ({ state: "reserved", accepted }) as const;
+  const readOnly = { state: "read-only", by: "a", system: "7" } as const;
+
+  it.each<[string, DatabaseStatus, DatabaseStatus, object]>([
+    ["an open shop", primary, reserved(null), { go: "carry", old: primary }],
+    ["a copy of a run that was cut off", readOnly, reserved(null), { go: "carry", old: readOnly }],
+    ["a copy that everything is in", readOnly, reserved("a"), { go: "carry", old: readOnly, accepted: "a" }],
+    ["a copy from before the shop was closed", readOnly, reserved("b"), { go: "carry", old: readOnly }],
+    ["an old one that was ended", fenced, reserved("a"), { go: "open" }],
+    ["a new one that is open", fenced, { ...primary, asked: true }, { go: "open" }],
+    ["an old one that was ended without a copy", fenced, reserved(null), { go: "refuse" }],
+    ["two that accept writes", primary, { ...primary, asked: true }, { go: "refuse" }],
+    ["an empty machine in place of the old one", { state: "none" }, reserved("a"), { go: "refuse" }],
+  ])("by the book: %s", (_, old, next, step) => {
+    expect(nextByBook(old, next)).toMatchObject(step);
+    expect("accepted" in nextByBook(old, next)).toBe("accepted" in step);
   });
 
   it("knows which WAL is gone beyond the first 4 GiB", () => {

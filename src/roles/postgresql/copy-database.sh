@@ -10,9 +10,10 @@
 #   end RUN           ends it for good (`database fence`), if it has been read-only for that run all the time
 #   copy ADDRESS RUN  replaces this machine's reserved database by a copy of the one at ADDRESS
 #   objects           prints what a table's checksum does not show: the values of sequences, how many objects there are
-#   accept RUN        the copy holds everything: from now on no other run replaces it
+#   accept RUN SYSTEM  the copy holds everything that the database SYSTEM has: from now on no other run replaces it
 #   release RUN       takes that back
-#   open SYSTEM       lets the shop into an accepted copy; backups go on where those of the database SYSTEM ended
+#   open              lets the shop into an accepted copy; backups go on where those of its original ended
+# Exits with 75 when another step has been at work here for a minute: then nothing was done.
 set -eu
 export LC_ALL=C.UTF-8
 cd / # postgres may not be where we were called from
@@ -41,10 +42,13 @@ mark() { # file, text
   mv -f "$1.new" "$1"
   sync "$(dirname "$1")"
 }
-# One run at a time: what a killed one has started goes on until it is done.
+# One step at a time, those of `database` among them: what a killed run has started goes on until it is done.
 take_turns() {
-  exec 9>/run/lock/dukaan-copy-database
-  flock -w 20 9 || fail "another run is still copying the database"
+  exec 9>/run/dukaan-database.lock
+  flock --wait 60 9 || {
+    echo "another run has been at work on this database for a minute" >&2
+    exit 75
+  }
 }
 from_source() { # address, program, arguments
   from=$1
@@ -135,12 +139,7 @@ reopen)
   if [ "$(ask 'select pg_is_in_recovery()')" = t ]; then [ "$(ask 'select pg_promote(true, 30)')" = t ]; fi
   rm -f "$closed"
   ;;
-end)
-  take_turns
-  if [ ! -e "$closed" ] || [ "$(cat "$closed")" != "$2" ]; then fail "another run has taken the move over"; fi
-  [ -e "$data/standby.signal" ] || fail "the database is not read-only"
-  /usr/local/lib/dukaan/database fence "$2"
-  ;;
+end) exec /usr/local/lib/dukaan/database fence "$2" read-only ;;
 copy)
   take_turns
   copy "$2" "$3"
@@ -149,12 +148,12 @@ objects) objects ;;
 accept)
   take_turns
   if [ ! -e "$reserved" ] || [ "$(cat "$reserved")" != "$2" ]; then fail "another run has replaced the copy"; fi
-  mark "$accepted" "$2"
+  mark "$accepted" "$2 $3"
   ;;
 release)
   take_turns
   [ ! -e "$asked" ] || fail "the copy is in use"
-  [ ! -e "$accepted" ] || [ "$(cat "$accepted")" = "$2" ] || fail "another run has accepted the copy"
+  [ ! -e "$accepted" ] || [ "$(cut -d ' ' -f 1 "$accepted")" = "$2" ] || fail "another run has accepted the copy"
   rm -f "$accepted"
   ;;
 open)
@@ -162,7 +161,7 @@ open)
   if [ ! -e "$reserved" ] && [ -e "$asked" ]; then exit 0; fi
   [ -e "$accepted" ] || fail "nobody has made sure that the copy holds everything"
   # The repository of the backups goes on with this one; see prepare-backups.
-  mark /var/lib/postgresql/dukaan-successor-of "$2"
+  mark /var/lib/postgresql/dukaan-successor-of "$(cut -d ' ' -f 2 "$accepted")"
   mark "$asked" ""
   ask 'grant connect on database shop to shop'
   rm -f "$reserved" "$accepted"

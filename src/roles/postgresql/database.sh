@@ -9,8 +9,9 @@
 #   position   prints the position in the WAL up to which everything is on the disk
 #   checksums [POSITION]  prints the position of a moment, then of that moment a line for each table: its name, its number
 #              of rows, a checksum that does not depend on their order. A standby replays up to POSITION first
-#   fence RUN  ends PostgreSQL for good: it does not start again, also after a reboot, until `unfence`. Prints the
-#              position in the WAL at which it ended. RUN names who did it
+#   fence RUN [read-only]  ends PostgreSQL for good: it does not start again, also after a reboot, until `unfence`. Prints
+#              the position in the WAL at which it ended. RUN names who did it; with `read-only` only if the database has
+#              accepted no write since that run closed it
 #   adopt RUN OTHER  the fence of OTHER is RUN's from now on
 #   unfence RUN  takes that one's fence away and starts PostgreSQL
 #   await POSITION [SECONDS]  waits until a standby has replayed up to there, 3 seconds unless told
@@ -77,7 +78,7 @@ status() {
     printf '{"state":"read-only","by":"%s","system":"%s"}\n' "$(cat "$closed")" "$(control 'Database system identifier')"
   elif [ -e "$reserved" ]; then
     by=null
-    [ ! -e "$accepted" ] || by="\"$(cat "$accepted")\""
+    [ ! -e "$accepted" ] || by="\"$(cut -d ' ' -f 1 "$accepted")\""
     printf '{"state":"reserved","accepted":%s}\n' "$by"
   else
     promoted=false
@@ -162,6 +163,10 @@ SQL
 fence)
   alone
   [ ! -e "$fence" ] || [ "$(cat "$fence")" = "$2" ] || fail "this database was ended by another run"
+  if [ "${3:-}" = read-only ]; then
+    if [ ! -e "$closed" ] || [ "$(cat "$closed")" != "$2" ]; then fail "another run has taken the move over"; fi
+    [ -e "$data/standby.signal" ] || fail "the database is not read-only"
+  fi
   # Before it ends: from here on nothing starts it again.
   printf %s "$2" >"$fence.new"
   mv "$fence.new" "$fence"
