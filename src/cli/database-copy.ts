@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { nextByBook, type ReadOnly, type Running } from "../evolve/databases.js";
+import { nextByBook, type ReadOnly, type Reserved, type Running } from "../evolve/databases.js";
 import { saysByBook as says } from "../evolve/plan.js";
 import { refused } from "./database-follow.js";
-import type { Side, Steps } from "./database-side.js";
+import { MachineSilent, type Side, type Steps } from "./database-side.js";
 import { longestPauseSeconds, onPools, requireSame, type Switch } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
 
@@ -36,7 +36,8 @@ export interface Carried {
  */
 export async function carryDatabase(move: Carry): Promise<Carried> {
   const { source, target, copying, report } = move;
-  const step = nextByBook(...(await Promise.all([source.status(), target.status()])));
+  const [old, next] = await Promise.all([source.status(), target.status()]);
+  const step = nextByBook(old, next);
   if (step.go === "refuse") throw refused(move, step.why);
   const started = performance.now();
   let result = {};
@@ -44,11 +45,15 @@ export async function carryDatabase(move: Carry): Promise<Carried> {
     move.ending();
     report(says.shut);
     await onFronts(move, "on");
-  } else result = await copyAndEnd(move, step.old, step.accepted);
+  } else {
+    // Whoever made it read-only may have had its copy accepted since, wherever it is now.
+    const mayBeAccepted = old.state === "read-only" || (next.state === "reserved" && next.accepted !== null);
+    result = await copyAndEnd(move, step.old, { earlier: step.accepted, mayBeAccepted });
+  }
   report(says.open);
   const ended = await source.status();
   if (ended.state !== "fenced") throw refused(move, `the old database is ${ended.state} after it has ended`);
-  await copying.target.step("open");
+  await copying.target.step("open", ended.system);
   await onPools(move, "lead", move.host);
   report(says.reopen);
   await onFronts(move, "off");
@@ -68,21 +73,22 @@ async function onFronts({ fronts }: Pick<Carry, "fronts">, to: "on" | "off"): Pr
 
 /**
  * From the open old database to its end, with everything in the new one.
- * @param earlier a run that was cut off after it had made sure that the new one holds everything
+ * @param before `earlier`: a run that was cut off after it had made sure that the new one holds everything; `mayBeAccepted`:
+ *   there may be such a run, that one or another
  */
 async function copyAndEnd(
   move: Carry,
   { system }: Running | ReadOnly,
-  earlier: string | undefined,
+  before: { earlier: string | undefined; mayBeAccepted: boolean },
 ): Promise<Omit<Carried, "closedMillis">> {
   const { source, copying, report } = move;
-  const run = earlier ?? randomBytes(8).toString("hex");
+  let { mayBeAccepted } = before;
+  const run = before.earlier ?? randomBytes(8).toString("hex");
   const done: Omit<Carried, "closedMillis"> = {};
-  let accepted = earlier !== undefined;
   try {
     report(says.shut);
     await onFronts(move, "on");
-    if (!accepted) {
+    if (before.earlier === undefined) {
       report(says["make-read-only"]);
       if ((await source.status()).state === "primary") await source.step("drain");
       await holdingQueries(move, () => copying.source.step("close", run));
@@ -96,7 +102,7 @@ async function copyAndEnd(
       report(says.compare);
       done.tables = await compare(move);
       goOn(move);
-      accepted = true;
+      mayBeAccepted = true;
       await copying.target.step("accept", run, system);
     }
     move.ending();
@@ -104,7 +110,7 @@ async function copyAndEnd(
     await holdingQueries(move, () => copying.source.step("end", run));
     return done;
   } catch (error) {
-    throw await goBack(move, run, accepted, error);
+    throw await goBack(move, run, mayBeAccepted, error);
   }
 }
 
@@ -113,7 +119,7 @@ async function copyAndEnd(
  * second run goes on or `--abort` undoes it.
  * @returns the error to throw, with what could not be undone
  */
-async function goBack(move: Carry, run: string, accepted: boolean, error: unknown): Promise<unknown> {
+async function goBack(move: Carry, run: string, mayBeAccepted: boolean, error: unknown): Promise<unknown> {
   const { source, copying, report } = move;
   report("going back to the old database");
   const failures: Error[] = [];
@@ -124,10 +130,13 @@ async function goBack(move: Carry, run: string, accepted: boolean, error: unknow
       failures.push(failure as Error);
     }
   };
-  // First nobody can open the copy any more, then the old database may accept writes again, then the shop is open.
+  // First it is known that the old database can go on, else the copy may be all that there is; then nobody can open the copy
+  // any more; then the old database may accept writes again; then the shop is open.
   await undo(async () => {
-    if (accepted) await copying.target.step("release", run);
+    await copyOf(move, mayBeAccepted);
     await source.step("unfence", run);
+    await source.step("start");
+    await giveUpCopy(move, run, mayBeAccepted);
     await copying.source.step("reopen", run);
   });
   await undo(() => onPools(move, "resume"));
@@ -144,6 +153,34 @@ async function goBack(move: Carry, run: string, accepted: boolean, error: unknow
     error instanceof CliError ? error.exitCode : ExitCode.failed,
     { cause: error },
   );
+}
+
+/**
+ * Makes sure that nobody opens what has been copied, whichever run has accepted it: it will be older than the database.
+ * One that another run has the old database closed for is that one's.
+ */
+async function giveUpCopy(move: Carry, run: string, mayBeAccepted: boolean): Promise<void> {
+  const old = await move.source.status();
+  if (old.state === "read-only" && old.by !== run) return;
+  const copy = await copyOf(move, mayBeAccepted);
+  if (copy && (copy.accepted !== null || mayBeAccepted))
+    await move.copying.target.step("release", copy.accepted ?? run);
+}
+
+/**
+ * @returns undefined when there is none, also when its machine does not answer: that is no reason to keep the shop closed,
+ *   unless there may be one on it that could be opened
+ * @throws CliError (refused) when it is open
+ */
+async function copyOf(move: Carry, mayBeAccepted: boolean): Promise<Reserved | undefined> {
+  try {
+    const next = await move.target.status();
+    if ("asked" in next && next.asked) throw refused(move, "the new database has taken over");
+    return next.state === "reserved" ? next : undefined;
+  } catch (error) {
+    if (error instanceof MachineSilent && !mayBeAccepted) return undefined;
+    throw error;
+  }
 }
 
 async function holdingQueries(move: Carry, work: () => Promise<unknown>): Promise<void> {

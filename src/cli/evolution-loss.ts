@@ -103,7 +103,10 @@ export async function lookAtLoss(
   const found = await lookPatiently(source, server, asked);
   const old = found === "silent" ? found : found.state;
   if (old !== "silent" && old !== "none" && old !== "stopped") throw stillThere(source, asked.to);
-  if (old === "stopped") await requireFailed(source, asked.to);
+  if (old === "stopped") {
+    await requireFailed(source, asked.to);
+    if (next.state === "reserved") throw wroteSince(source, target);
+  }
   return {
     old,
     told: whatIsLost({ from: source.machine, to: target.machine }, next, asked.byBook),
@@ -124,6 +127,7 @@ export async function takeOverAlone(
   // Whoever was asked may have taken his time.
   const now = await statusOrSilent(source);
   if ((now === "silent" ? now : now.state) !== loss.old) throw stillThere(source, to);
+  await copyOn(target, byBook);
   if (loss.old === "silent") {
     report(`deleting the server of ${source.machine}, so that it cannot come back`);
     await server.delete();
@@ -141,7 +145,7 @@ export async function takeOverAlone(
   if (byBook) await Promise.all(fronts.filter(answers).map((front) => front.step("off")));
 }
 
-/** @throws CliError unless the target may take over */
+/** Starts it where it does not run. @throws CliError unless the target may take over, and can */
 async function copyOn(target: Side, byBook: boolean): Promise<Running | Reserved> {
   let next = await target.status();
   if (next.state === "stopped" && next.standby) {
@@ -149,7 +153,11 @@ async function copyOn(target: Side, byBook: boolean): Promise<Running | Reserved
     next = await target.status();
   }
   if (next.state === "standby" || (next.state === "primary" && next.asked)) return next;
-  if (byBook && next.state === "reserved" && next.accepted !== null) return next;
+  if (byBook && next.state === "reserved" && next.accepted !== null) {
+    if (next.system === undefined) throw doesNotSay(target);
+    await target.step("start");
+    return next;
+  }
   throw new CliError(
     `the database of ${target.machine} is ${next.state}: it is no copy that could take over`,
     "Bring the shop back from its backups: docs/runbooks/restore.md",
@@ -195,6 +203,24 @@ async function requireFailed(source: Side, to: string): Promise<void> {
     if (now.state === "stopped") throw stillRecovering(source);
   }
   throw stillThere(source, to);
+}
+
+/** What a version before this one left there opens only for who knows of which database it is. */
+function doesNotSay({ machine }: Side): CliError {
+  return new CliError(
+    `the copy on ${machine} holds everything, but does not say of which database it is: an earlier version made it`,
+    `Open it by hand, with the last "system-id" of its backups ("pgbackrest info --output=json" there), then run the same command again: ./dukaan ssh ${machine} -- /usr/local/lib/dukaan/copy-database open SYSTEM-ID`,
+    ExitCode.refused,
+  );
+}
+
+/** A copy that was not taken back when the old database was opened again. */
+function wroteSince(source: Side, target: Side): CliError {
+  return new CliError(
+    `the database of ${source.machine} was opened again after it was copied: ${target.machine} lacks what came later`,
+    "Bring the shop back from its backups: docs/runbooks/restore.md",
+    ExitCode.refused,
+  );
 }
 
 function stillThere({ machine }: Side, to: string): CliError {

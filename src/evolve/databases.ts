@@ -42,6 +42,8 @@ export interface Reserved {
   state: "reserved";
   /** The run that has made sure that it holds everything. */
   accepted: string | null;
+  /** Of which database the copy is that was accepted; absent: one that an earlier version accepted does not say. */
+  system?: string;
 }
 
 export interface Running {

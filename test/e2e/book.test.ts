@@ -38,10 +38,42 @@ it("goes back by itself when the database cannot be copied", async () => {
   expect(stderr).toContain("going back to the old database");
   expect(await moving.visit("/")).toBe(200);
   expect(await states()).toEqual(["primary", "reserved"]);
+  // What an earlier version has accepted does not say of which database it is; nobody opens that without knowing.
+  const program = (words: string) =>
+    moving.onMachine("database-1", `/usr/local/lib/dukaan/${words} 2>&1 || echo "exit $?"`);
+  await moving.onMachine("database-1", "printf a >/var/lib/postgresql/dukaan-accepted");
+  expect(JSON.parse(await program("database status"))).toEqual({ state: "reserved", accepted: "a" });
+  expect(await program("copy-database open")).toMatch(/does not say of which database[^]*exit 1/);
+  expect(await program("copy-database release a")).toBe("");
+  expect(JSON.parse(await program("database status"))).toEqual({ state: "reserved", accepted: null });
   const otherWay = await moving.lab.dukaan("evolve", "split", "--playbook", "standby");
   expect(otherWay).toMatchObject({ exitCode: 2 });
   expect(otherWay.stderr).toContain("goes by --playbook book");
 });
+
+// The server has to be made once more after it.
+const inLongForm = { skip: process.env["DUKAAN_LONG"] !== "1" };
+it(
+  "opens the shop at once when it is undone while the copy of a killed run goes on",
+  inLongForm,
+  async () => {
+    // One that is stopped goes on for as long as anybody could wait.
+    const stop = "timeout 300 sh -c 'until pkill -STOP -x pg_dump; do sleep 0.01; done' && echo stopped";
+    const stopped = moving.onMachine("database-1", stop);
+    await moving.runUntil(
+      says.copy,
+      async (pid) => {
+        expect(await stopped).toBe("stopped");
+        process.kill(-pid, "SIGKILL");
+      },
+      ...BY_BOOK,
+    );
+    expect(await moving.visit("/")).toBe(503);
+    await moving.succeeds("evolve", "split", "--abort");
+    expect(await moving.visit("/")).toBe(200);
+    expect(await moving.stateOf("app-1")).toBe("primary");
+  },
+);
 
 it("loses no order, also when it is killed in the middle and called again", async () => {
   const journal = join(moving.folder, "book.jsonl");
@@ -50,6 +82,7 @@ it("loses no order, also when it is killed in the middle and called again", asyn
   try {
     await sleep(1000);
     await moving.killedAt(says.copy, ...BY_BOOK);
+    await moving.learnAddresses();
     // Nobody accepts a write, and whoever comes is told when to come back; health is another question.
     expect(await states()).toEqual(["read-only", "reserved"]);
     const ca = await readFile(moving.caFile, "utf8");
@@ -82,6 +115,24 @@ it("loses no order, also when it is killed in the middle and called again", asyn
   expect(orders.placed).toBeGreaterThan(0);
   // Backups of the new database go on where those of the old one ended.
   expect(await moving.succeeds("backup", "--list")).toMatch(/on; WAL last sent[\s\S]*full/);
+});
+
+it("ends an old database that is broken beyond starting: its copy has all that it was read-only with", async () => {
+  const { by } = JSON.parse(await moving.onMachine("app-1", "/usr/local/lib/dukaan/database status")) as {
+    by: string;
+  };
+  const broken = await moving.onMachine(
+    "app-1",
+    `set -e; cd /var/lib/postgresql/15/main; library=/usr/local/lib/dukaan; $library/database unfence ${by}
+    $library/copy-database close ${by}; mv pg_wal pg_wal.lost; kill -9 $(head -n 1 postmaster.pid)
+    ! $library/database start >/dev/null 2>&1; $library/database status`,
+  );
+  expect(JSON.parse(broken)).toMatchObject({ state: "read-only", by });
+  const program = (words: string) =>
+    moving.onMachine("app-1", `/usr/local/lib/dukaan/${words} 2>&1 || echo "exit $?"`);
+  expect(await program("copy-database end other")).toMatch(/another run has taken the move over[^]*exit 1/);
+  expect(await program(`copy-database end ${by}`)).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+  expect(JSON.parse(await program("database status"))).toMatchObject({ state: "fenced", by, clean: false });
 });
 
 it("keeps the data on its volume when the server is made anew, and makes it larger in use", async () => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { MachineBusy, MachineSilent, type Side } from "../../src/cli/database-side.js";
 import { CliError } from "../../src/cli/errors.js";
 import { lookAtLoss, takeOverAlone } from "../../src/cli/evolution-loss.js";
-
+import type { DatabaseStatus } from "../../src/evolve/databases.js";
 import { primary, sideThat, standby } from "./scripted-side.js";
 
 // When the old database of a move counts as lost, and what is done then.
@@ -125,21 +125,53 @@ describe("an old database that is said to be lost", () => {
 
 describe("an old database that is lost after it was copied by the book", () => {
   const byBook = { ...asked, byBook: true };
+  const whole = { state: "reserved", accepted: "a", system: "7" } as const;
+  const moveOf = (old: Side, ...next: DatabaseStatus[]) => ({
+    ...sides(old),
+    target: sideThat(done, "new-1", next),
+  });
 
   it("is replaced by a copy that everything is in, and the shop is opened", async () => {
     serverIsThere = false;
-    const reserved = sideThat(done, "new-1", [{ state: "reserved", accepted: "a" }]);
-    const both = { ...sides(sideThat(done, "old-1", [silent])), target: reserved };
+    const both = moveOf(sideThat(done, "old-1", [silent]), whole);
     const loss = await lookAtLoss(both, server, byBook);
     expect(loss).toMatchObject({ old: "silent", told: expect.stringContaining("nothing is lost") });
     await takeOverAlone(both, server, loss, byBook);
-    expect(done).toEqual(["delete server", "new-1 open", "front-1 off"]);
+    expect(done.filter((step) => step !== "new-1 start")).toEqual([
+      "delete server",
+      "new-1 open",
+      "front-1 off",
+    ]);
   });
 
-  it("is not given up for a copy that nobody has compared", async () => {
-    const reserved = sideThat(done, "new-1", [{ state: "reserved", accepted: null }]);
-    const both = { ...sides(sideThat(done, "old-1", [silent])), target: reserved };
-    await expect(lookAtLoss(both, server, byBook)).rejects.toThrow("it is no copy that could take over");
+  it.each<[string, DatabaseStatus, string]>([
+    ["nobody has compared", { state: "reserved", accepted: null }, "no copy that could take over"],
+    ["would not open", { state: "reserved", accepted: "a" }, "does not say of which database it is"],
+  ])("is not given up for a copy that %s", async (_, next, words) => {
+    serverIsThere = false;
+    const both = moveOf(sideThat(done, "old-1", [silent]), next);
+    await expect(lookAtLoss(both, server, byBook)).rejects.toThrow(words);
+    // Nor when that is so since somebody was asked.
+    const loss = { old: "silent", told: "" } as const;
+    await expect(takeOverAlone(both, server, loss, byBook)).rejects.toThrow(words);
     expect(done).toEqual([]);
+  });
+
+  it("is not given up for a copy whose PostgreSQL does not start", async () => {
+    const start = new CliError("new-1: PostgreSQL does not start", "");
+    const both = {
+      ...sides(sideThat(done, "old-1", [silent])),
+      target: sideThat(done, "new-1", [whole], { start }),
+    };
+    const loss = { old: "silent", told: "" } as const;
+    await expect(takeOverAlone(both, server, loss, byBook)).rejects.toBe(start);
+    expect(done).toEqual([]);
+  });
+
+  it("is not replaced by a copy from before it was opened again", async () => {
+    const failures = { start: new CliError("old-1: PostgreSQL does not start", "") };
+    const both = moveOf(sideThat(done, "old-1", [stopped], failures), whole);
+    await expect(lookAtLoss(both, server, byBook)).rejects.toThrow("lacks what came later");
+    expect(done).toEqual(["new-1 start"]);
   });
 });

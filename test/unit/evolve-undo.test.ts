@@ -130,16 +130,24 @@ describe("the old database after a move", () => {
 });
 
 describe("a move by the book that fails", () => {
-  const carry = (failing: { front?: Error; reopen?: Error; copy?: Error }) => {
+  const carry = (failing: {
+    front?: Error;
+    start?: Error;
+    reopen?: Error;
+    copy?: Error;
+    end?: Error;
+    old?: DatabaseStatus[];
+    next?: (DatabaseStatus | Error)[];
+  }) => {
     const fail = (name: string, error: Error | undefined) => (error ? { [name]: error } : {});
     const move: Carry = {
-      source: side("old-1", [primary]),
-      target: side("new-1", [{ state: "reserved", accepted: null }]),
+      source: side("old-1", failing.old ?? [primary], fail("start", failing.start)),
+      target: side("new-1", failing.next ?? [{ state: "reserved", accepted: null }]),
       pools: [steps("pool-1")],
       host: "10.0.0.2",
       report: () => undefined,
       copying: {
-        source: steps("old-1", fail("reopen", failing.reopen)),
+        source: steps("old-1", { ...fail("reopen", failing.reopen), ...fail("end", failing.end) }),
         target: steps("new-1", fail("copy", failing.copy)),
       },
       sourceAddress: "10.0.0.1",
@@ -149,6 +157,11 @@ describe("a move by the book that fails", () => {
     };
     return carryDatabase(move);
   };
+  /** What was done to go back, and in which order; what the names of runs are is by chance. */
+  const wayBack = () =>
+    done
+      .map((step) => step.replace(/ [0-9a-f]{16}$/, " RUN"))
+      .filter((step) => /unfence|start|release|reopen|front-1 off/.test(step));
   const noRoom = new CliError("new-1: there is no room", "Make room.");
 
   it("opens the shop again when only some of it could be closed", async () => {
@@ -170,5 +183,74 @@ describe("a move by the book that fails", () => {
     );
     expect(done).toContain("pool-1 resume");
     expect(done).not.toContain("front-1 off");
+  });
+
+  const accepted = { state: "reserved", accepted: "a", system: "7" } as const;
+  const lost = new CliError("new-1: another run has accepted its copy", "");
+
+  it("takes back what another run has accepted before the old database accepts writes again", async () => {
+    // Whoever it is that has the database closed by now: our own name for it is by chance.
+    await expect(carry({ copy: lost, next: [{ ...accepted, accepted: null }, accepted] })).rejects.toBe(lost);
+    expect(wayBack()).toEqual([
+      "old-1 unfence",
+      "old-1 start",
+      "new-1 release a",
+      "old-1 reopen RUN",
+      "front-1 off",
+    ]);
+  });
+
+  it("takes back nothing of another run that has the old database closed by now", async () => {
+    const old = [primary, primary, { ...readOnly, by: "b" }];
+    const taken = new CliError("old-1: this database was made read-only by another run", "");
+    const error = carry({ copy: lost, reopen: taken, old, next: [accepted] });
+    await expect(error).rejects.toThrow("The shop is still closed");
+    expect(wayBack()).toEqual(["old-1 unfence", "old-1 start"]);
+  });
+
+  it("keeps a copy that everything is in, while it is not known that the old database can go on", async () => {
+    const end = new CliError("old-1: PostgreSQL does not end", "");
+    const error = carry({ end, start: broken, old: [readOnly], next: [accepted] });
+    await expect(error).rejects.toThrow("on the way back: old-1: PostgreSQL does not start");
+    expect(wayBack()).toEqual(["old-1 unfence"]);
+  });
+
+  it("does not bring the old database back once the new one is open", async () => {
+    const open = { ...primary, asked: true };
+    const error = carry({ end: silent, old: [readOnly], next: [accepted, open] });
+    await expect(error).rejects.toThrow("the new database has taken over");
+    expect(wayBack()).toEqual([]);
+  });
+
+  it("opens the shop when the new machine is gone, and stays closed when a copy of it could be opened", async () => {
+    const gone = new MachineSilent("new-1");
+    const nothing = { state: "reserved", accepted: null } as const;
+    await expect(carry({ copy: gone, next: [nothing, gone] })).rejects.toBe(gone);
+    expect(wayBack().slice(-2)).toEqual(["old-1 reopen RUN", "front-1 off"]);
+    done = [];
+    await expect(carry({ copy: gone, old: [readOnly], next: [nothing, gone] })).rejects.toThrow(
+      "still closed",
+    );
+    expect(wayBack()).toEqual([]);
+  });
+});
+
+describe("a move by the book that was cut off after the copy was accepted", () => {
+  it("goes on, however the old database ends, and says of which one the copy is", async () => {
+    const ended = { ...fenced, clean: false };
+    const move: Carry = {
+      source: side("old-1", [readOnly, ended]),
+      target: side("new-1", [{ state: "reserved", accepted: "a" }]),
+      pools: [],
+      host: "10.0.0.2",
+      report: () => undefined,
+      copying: { source: steps("old-1"), target: steps("new-1") },
+      sourceAddress: "10.0.0.1",
+      fronts: [steps("front-1")],
+      interrupted: () => false,
+      ending: () => undefined,
+    };
+    await carryDatabase(move);
+    expect(done).toEqual(["front-1 on", "old-1 end a", "new-1 open 7", "front-1 off"]);
   });
 });

@@ -11,8 +11,9 @@
 #   copy ADDRESS RUN  replaces this machine's reserved database by a copy of the one at ADDRESS
 #   objects           prints what a table's checksum does not show: the values of sequences, how many objects there are
 #   accept RUN SYSTEM  the copy holds everything that the database SYSTEM has: from now on no other run replaces it
-#   release RUN       takes that back
-#   open              lets the shop into an accepted copy; backups go on where those of its original ended
+#   release RUN       takes that back, and no run accepts any more what has been copied so far
+#   open [SYSTEM]     lets the shop into an accepted copy; backups go on where those of the database SYSTEM ended, unless told
+#                     of the one that it was accepted for
 # Exits with 75 when another step has been at work here for a minute: then nothing was done.
 set -eu
 export LC_ALL=C.UTF-8
@@ -50,6 +51,9 @@ take_turns() {
     exit 75
   }
 }
+# A copy outlives whoever called it. Those who call this hold the old database closed, or give the move up: what was copied
+# for another run is of no use any more, and nobody waits until it is done.
+end_copy() { systemctl stop dukaan-copy.scope 2>/dev/null || true; }
 from_source() { # address, program, arguments
   from=$1
   shift
@@ -59,7 +63,7 @@ from_source() { # address, program, arguments
 
 copy() { # address, run
   [ -e "$reserved" ] || fail "the database of this machine is in use: it is not replaced"
-  [ ! -e "$accepted" ] || fail "another run has accepted its copy; if that one is gone for good, undo it with --abort"
+  [ ! -e "$accepted" ] || fail "another run has accepted its copy: it is not replaced"
   mark "$reserved" "$2"
   dump=/var/lib/postgresql/dukaan-dump
   rm -rf "$dump"
@@ -141,9 +145,12 @@ reopen)
   ;;
 end) exec /usr/local/lib/dukaan/database fence "$2" read-only ;;
 copy)
+  end_copy
   take_turns
-  copy "$2" "$3"
+  # In a unit of its own, with the lock: all that belongs to it can be ended, and nothing else.
+  exec systemd-run --quiet --scope --collect --unit=dukaan-copy --property=TimeoutStopSec=10 "$0" copy-in-unit "$2" "$3"
   ;;
+copy-in-unit) copy "$2" "$3" ;;
 objects) objects ;;
 accept)
   take_turns
@@ -151,17 +158,23 @@ accept)
   mark "$accepted" "$2 $3"
   ;;
 release)
+  end_copy
   take_turns
   [ ! -e "$asked" ] || fail "the copy is in use"
   [ ! -e "$accepted" ] || [ "$(cut -d ' ' -f 1 "$accepted")" = "$2" ] || fail "another run has accepted the copy"
   rm -f "$accepted"
+  # An acceptance that is still on its way finds that its copy is not there any more.
+  [ ! -e "$reserved" ] || mark "$reserved" ""
   ;;
 open)
   take_turns
   if [ ! -e "$reserved" ] && [ -e "$asked" ]; then exit 0; fi
   [ -e "$accepted" ] || fail "nobody has made sure that the copy holds everything"
+  # What an earlier version of this program accepted does not say of which database it is.
+  system=${2:-$(cut -s -d ' ' -f 2 "$accepted")}
+  [ -n "$system" ] || fail "the copy does not say of which database it is: give that one's system identifier"
   # The repository of the backups goes on with this one; see prepare-backups.
-  mark /var/lib/postgresql/dukaan-successor-of "$(cut -d ' ' -f 2 "$accepted")"
+  mark /var/lib/postgresql/dukaan-successor-of "$system"
   mark "$asked" ""
   ask 'grant connect on database shop to shop'
   rm -f "$reserved" "$accepted"

@@ -77,9 +77,12 @@ status() {
   elif [ -e "$closed" ]; then
     printf '{"state":"read-only","by":"%s","system":"%s"}\n' "$(cat "$closed")" "$(control 'Database system identifier')"
   elif [ -e "$reserved" ]; then
-    by=null
-    [ ! -e "$accepted" ] || by="\"$(cut -d ' ' -f 1 "$accepted")\""
-    printf '{"state":"reserved","accepted":%s}\n' "$by"
+    if [ -e "$accepted" ]; then
+      of=$(cut -s -d ' ' -f 2 "$accepted")
+      printf '{"state":"reserved","accepted":"%s"%s}\n' "$(cut -d ' ' -f 1 "$accepted")" "${of:+,\"system\":\"$of\"}"
+    else
+      echo '{"state":"reserved","accepted":null}'
+    fi
   else
     promoted=false
     [ ! -e "$asked" ] || promoted=true
@@ -179,8 +182,10 @@ fence)
       sleep 0.01
     done
   fi
-  # Else it ends with WAL that no standby has.
-  has_ended || fail "PostgreSQL has not ended cleanly: $(control 'Database cluster state')"
+  # Else it ends with WAL that no standby has. One that is read-only has written none since before it was copied: while there
+  # is `standby.signal`, which PostgreSQL removes before it accepts a write, all that it holds is in the copy that was compared
+  # with it. However it has ended, also if it can never start again, nothing is lost.
+  [ "${3:-}" = read-only ] || has_ended || fail "PostgreSQL has not ended cleanly: $(control 'Database cluster state')"
   control 'Latest checkpoint location'
   ;;
 adopt)
@@ -226,6 +231,8 @@ promote)
     end \$\$"
   ;;
 forget)
+  # A copy that a killed run has left going; the one of a database that holds everything is done. See copy-database.
+  if [ -e "$reserved" ] && [ ! -e "$accepted" ]; then systemctl stop dukaan-copy.scope 2>/dev/null || true; fi
   alone
   if [ ! -e "$fence" ] && [ ! -e "$begun" ] && [ -s "$data/PG_VERSION" ]; then
     [ ! -e "$asked" ] || fail "this database was asked to take over: it is not removed"
@@ -248,7 +255,7 @@ forget)
     sync "$(dirname "$data")"
   fi
   rm -rf "$data.forgotten" "$fence" "$asked" "$closed" "$reserved" "$accepted" "$begun" \
-    /var/lib/postgresql/dukaan-successor-of
+    /var/lib/postgresql/dukaan-successor-of /var/lib/postgresql/dukaan-dump
   ;;
 *)
   echo "unknown step $1" >&2
