@@ -105,7 +105,7 @@ export async function hasServer(session: Session, machine: string): Promise<bool
  * @throws CliError (refused) that names what would go
  */
 export function requireWaysIn(left: readonly Pick<StateResource, "type" | "urn">[]): void {
-  const [way] = left.filter(({ type }) => type === balancerType || type === floatingType);
+  const way = left.find(({ type }) => type === balancerType || type === floatingType);
   if (!way) return;
   const what = way.type === balancerType ? "the provider's load balancer" : "the shop's floating address";
   throw new CliError(

@@ -91,7 +91,7 @@ export const workParameters: Readonly<Record<Exclude<keyof Capacity, "memoryGiB"
 export const memoryParameters: Readonly<Record<MachineClass, Parameter>> = {
   app: memory(
     2,
-    "measured: 133 MB a process under full load (apps/README.md), two while releasing, one a core",
+    "measured: 143 MB a process under full load (apps/README.md), two while releasing, one a core",
   ),
   edge: memory(1, "not measured: nginx holds buffers only"),
   database: memory(2, "not measured: connections and what the system needs; the hot share comes on top"),

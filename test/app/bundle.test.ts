@@ -62,7 +62,7 @@ async function migratedEnvironment(): Promise<Record<string, string>> {
     MIGRATION_DATABASE_URL: databaseUrl,
     RELEASE_ID: "r1",
     LISTEN_SOCKET: join(directory, `api-${Math.random().toString(36).slice(2)}.sock`),
-    NODE_OPTIONS: "--max-old-space-size=96 --max-semi-space-size=4",
+    NODE_OPTIONS: "--max-old-space-size=96 --max-semi-space-size=8",
   };
   expect(await run("migrate.mjs", environment)).toMatchObject({ code: 0 });
   return environment;

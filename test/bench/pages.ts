@@ -22,7 +22,7 @@ const CONNECTIONS = 16;
 const rounds = Number(process.env["ROUNDS"] ?? 20);
 const profile = process.env["CPU_PROFILE"];
 /** As on a machine of 512 MB. */
-const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=4"];
+const NODE_OPTIONS = ["--max-old-space-size=96", "--max-semi-space-size=8"];
 
 // The database, its pooler and the visitors: on the other core. What is started later inherits it.
 execFileSync("taskset", ["--pid", "--cpu-list", "1", String(process.pid)], { stdio: "ignore" });

@@ -148,7 +148,10 @@ describe("the number of app servers", () => {
       expect(report.failed).toBe(0);
       const servers = await shop.onMachine("sed -n 's/^ *server //p' /etc/haproxy/haproxy.cfg", "", "edge-1");
       expect(new Set(servers.split("\n").map((line) => line.split(" ")[0])).size).toBe(count);
-      if (long) await succeeds("prove", "network");
+      if (!long) continue;
+      // Plain Pulumi has scaled; ./dukaan goes by its own settings.
+      await shop.lab.set({ "dukaan:appServers": count });
+      await succeeds("prove", "network");
     }
   });
 });
@@ -192,6 +195,8 @@ describe("a domain", () => {
     await shop.lab.pulumi("config", "rm", "dukaan:domain");
     await shop.lab.pulumi("config", "rm", "dukaan:acme");
     await up();
+    // Its authority has been made anew with the name.
+    await shop.trust();
   });
 });
 

@@ -65,6 +65,12 @@ export class ReleaseLab {
     this.databaseMachine = outputs.services["postgresql"]?.[0] ?? "";
   }
 
+  /** Trusts the authority that the stack has now. */
+  async trust(): Promise<void> {
+    const { stdout } = await this.lab.pulumi("stack", "output", "caCertificate");
+    this.ca = stdout;
+  }
+
   async remove(): Promise<void> {
     delete process.env["DUKAAN_API_BUNDLE"];
     await this.lab.remove();

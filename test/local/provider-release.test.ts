@@ -1,16 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { request } from "node:http";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { secret, type Properties } from "../../providers/dukaan/values.js";
 import { api } from "../../src/roles/api/index.js";
 import { TestEngine } from "../unit/provider-engine.js";
-import { migrateSource, nginxConf, serverSource } from "./release-program.js";
+import { ask, migrateSource, nginxConf, packModules, packRuntime, serverSource } from "./release-program.js";
 import { startTestMachine, type TestMachine } from "./provider-machine.js";
 
 const role = "dukaan:index:Role";
@@ -61,25 +58,6 @@ function sealedConnection(): Properties {
   return { ...machine.connection, privateKey: secret(machine.connection.privateKey) };
 }
 
-/** This very Node.js as the runtime. */
-async function packRuntime(into: string): Promise<Properties> {
-  const packed = await pack(join(into, "runtime.tar.gz"), dirname(dirname(process.execPath)), "bin/node");
-  return { ...packed, version: process.versions.node };
-}
-
-async function packModules(into: string): Promise<Properties> {
-  await mkdir(join(into, "node_modules/native"), { recursive: true });
-  await writeFile(join(into, "node_modules/native/index.js"), "// native");
-  return pack(join(into, "modules.tar.gz"), into, "node_modules");
-}
-
-async function pack(archive: string, root: string, content: string): Promise<Properties> {
-  await execa("tar", ["-cf", archive, "-I", "gzip -1", "-C", root, content]);
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(archive)) hash.update(chunk);
-  return { archive, digest: hash.digest("hex") };
-}
-
 /** What the program asks for: a bundle that answers with `version`. */
 async function program(version: string, environment: Properties = {}): Promise<Properties> {
   const directory = join(folder, `bundle-${version}`);
@@ -118,17 +96,7 @@ function active(): string {
   return typeof id === "string" ? id : "";
 }
 
-function get(path = "/"): Promise<{ status: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const call = request({ host: machine.connection.host, path, agent: false }, (response) => {
-      let body = "";
-      response.on("data", (chunk: Buffer) => (body += chunk.toString()));
-      response.on("end", () => resolve({ status: response.statusCode ?? 0, body }));
-    });
-    call.on("error", reject);
-    call.end();
-  });
-}
+const get = (path = "/") => ask(machine.connection.host, path);
 
 /** Sends 50 requests a second, every tenth a slow one, until stopped; returns what came of them. */
 function traffic() {

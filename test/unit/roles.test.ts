@@ -266,7 +266,7 @@ describe("sizing", () => {
       parallelWorkersPerQuery: 0,
       autovacuumWorkers: 1,
     });
-    expect(nodeOptions(machine)).toBe("--max-old-space-size=102 --max-semi-space-size=4");
+    expect(nodeOptions(machine)).toBe("--max-old-space-size=102 --max-semi-space-size=8");
   });
 
   it.each(serverTypes.map((type) => [type.name, type] as const))("fits %s", (_name, type) => {
