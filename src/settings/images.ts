@@ -13,11 +13,11 @@ const example = { endpoint: fields.endpoint.example, region: "fsn1", bucket: fie
  * Checks `dukaan:images`, the bucket of the shops' pictures. Its keys are never repeated.
  * @param given an object; or text, as Pulumi hands structured settings over; or `none`
  * @param local on the local cloud, whose storage the command line fills in, nothing needs to be said
- * @param backup where backups go, as far as it is known
+ * @param backup what is given as `dukaan:backup`, right or wrong: all that is wrong is told at once
  */
 export function parseImages(
   given: unknown,
-  { local, backup }: { local: boolean; backup: Pick<BucketSettings, "endpoint" | "bucket"> | undefined },
+  { local, backup }: { local: boolean; backup: unknown },
 ): { images?: BucketSettings; problems: Problem[] } {
   if (given === "none" || (given === undefined && local)) return { problems: [] };
   const value = typeof given === "string" ? fromJson(given) : given;
@@ -30,7 +30,13 @@ export function parseImages(
     return { problems: [{ path, reason, remedy }] };
   }
   const problems = checkFields(path, fields, value);
-  if (value["endpoint"] === backup?.endpoint && value["bucket"] === backup?.bucket && backup !== undefined)
+  const other = typeof backup === "string" ? fromJson(backup) : backup;
+  if (
+    isRecord(other) &&
+    value["bucket"] !== undefined &&
+    value["endpoint"] === other["endpoint"] &&
+    value["bucket"] === other["bucket"]
+  )
     problems.push({
       path: `${path}.bucket`,
       reason: "is the bucket of the backups, which the app must not reach",

@@ -71,7 +71,10 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
-  const { images, problems: ofImages } = parseImages(raw["dukaan:images"], { local: cloud.local, backup });
+  const { images, problems: ofImages } = parseImages(raw["dukaan:images"], {
+    local: cloud.local,
+    backup: raw["dukaan:backup"],
+  });
   const { sms, problems: ofSms } = parseSms(raw["dukaan:sms"], { local: cloud.local });
   const { acme, problems: ofAcme } = parseAcme(raw["dukaan:acme"], {
     local: cloud.local,
