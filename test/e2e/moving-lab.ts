@@ -130,9 +130,16 @@ export class MovingLab {
   /** What a script prints there; empty when nobody answers. Without `./dukaan`, which asks Pulumi first: it is called often. */
   async onMachine(machine: string, script: string): Promise<string> {
     if (!this.addresses.has(machine)) await this.learnAddresses();
+    // One whose power is cut in the middle of an answer would be waited for until the end of all tests.
+    const patience = ["ConnectTimeout=2", "ServerAliveInterval=2", "ServerAliveCountMax=3"];
     const { stdout } = await execa(
       "ssh",
-      [...this.sshFiles, "-o", "ConnectTimeout=2", `root@${this.addresses.get(machine)}`, script],
+      [
+        ...this.sshFiles,
+        ...patience.flatMap((option) => ["-o", option]),
+        `root@${this.addresses.get(machine)}`,
+        script,
+      ],
       { reject: false, stdin: "ignore" },
     );
     return stdout.trim();
