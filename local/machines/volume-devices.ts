@@ -109,13 +109,17 @@ mkdir -p /dev/disk/by-id
 ln -sfn "../../$1" "/dev/disk/by-id/scsi-0HC_Volume_$4"
 `;
 
-/** $1 id. A volume without a file system cannot be mounted: that is not the attachment's failure. */
+/**
+ * $1 id. A volume without a file system cannot be mounted: that is not the attachment's failure. The entry reaches the
+ * disk before the volume counts as mounted for good: after a power cut nobody else would mount it.
+ */
 const AUTOMOUNT = `
 device=/dev/disk/by-id/scsi-0HC_Volume_$1 point=/mnt/HC_Volume_$1
 mountpoint -q "$point" && exit
 type=$(blkid -o value -s TYPE "$device") || exit 0
 mkdir -p "$point"
 grep -qsF "$device " /etc/fstab || echo "$device $point $type discard,nofail,defaults 0 0" >>/etc/fstab
+sync /etc/fstab /etc /mnt
 mount "$point"
 `;
 

@@ -12,12 +12,12 @@ beforeAll(async () => {
   const body = { name: "web", server_type: "local-512", image: "debian-12", location: "fsn1" };
   await cloud.done("POST", "/servers", body);
   id = (await cloud.list("servers"))[0]?.id ?? 0;
+  // The first start writes to the disk in the background; what is tested is what the test writes.
+  await until(async () => (await sh("test -s /run/cloud-init/result.json")).exitCode === 0, 60);
   for (const format of ["ext4", "xfs"]) {
     const volume = { name: format, size: 10, format, server: id, automount: true };
     await cloud.done("POST", "/volumes", volume);
   }
-  // The first start writes to the disk in the background; what is tested is what the test writes.
-  await until(async () => (await sh("test -s /run/cloud-init/result.json")).exitCode === 0, 60);
 });
 afterAll(async () => cloud?.remove());
 
@@ -29,9 +29,10 @@ const ok = async (script: string): Promise<string> => {
 };
 const status = async () => (await cloud.list("servers"))[0]?.status;
 const folders = ["/root", "/mnt/HC_Volume_*"];
+const MOUNTED = "test $(grep -c ' /mnt/HC_Volume_' /proc/self/mounts) = 2";
 /** Writes a file in the disk and in each volume. */
 const write = (name: string, then: string) =>
-  ok(`for folder in ${folders.join(" ")}; do echo ${name} >$folder/${name}; ${then}; done`);
+  ok(`${MOUNTED} || exit; for folder in ${folders.join(" ")}; do echo ${name} >$folder/${name}; ${then}; done`);
 const present = async (name: string): Promise<number> =>
   Number(
     await ok(
@@ -40,6 +41,12 @@ const present = async (name: string): Promise<number> =>
   );
 /** A server runs before it has mounted its volumes, whose journals are read first. */
 const allPresent = (name: string) => until(async () => (await present(name)) === 3, 60);
+
+test("volumes that were mounted once are mounted again, even when the power is cut right after", async () => {
+  await cutServerPower(cloud.name, "web");
+  await cloud.done("POST", `/servers/${id}/actions/poweron`);
+  await until(async () => (await sh(`test -e /run/systemd/system && ${MOUNTED}`)).exitCode === 0, 60);
+});
 
 test("cutting the power loses what was not synced, of disk and volumes, and nothing else", async () => {
   await write("synced", "sync $folder/synced $folder");
