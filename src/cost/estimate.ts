@@ -1,5 +1,6 @@
 import { plannedTopology } from "../../stacks/index.js";
 import type { RegionPlan } from "../../stacks/plan.js";
+import { anyStack } from "../settings/any-stack.js";
 import type { Settings } from "../settings/schema.js";
 import { type Market, geographies } from "../topology/regions.js";
 import type { Stage } from "../topology/stages.js";
@@ -80,29 +81,6 @@ const itemsAt: Record<Target, (scenario: Scenario, pricing: Pricing) => Item[]> 
   "aws-managed": awsManagedItems,
   "aws-self-run": awsSelfRunItems,
   hetzner: (scenario, { catalogue }) => hetznerItems(scenario, catalogue),
-};
-
-/** A stack that is nobody's, in the middle of Europe. */
-const anyStack: Settings = {
-  stack: "plan",
-  stage: "droplet",
-  provider: "hetzner",
-  location: "fsn1",
-  serverType: "cx23",
-  databaseServerType: "cx23",
-  appServers: 2,
-  loadBalancer: "haproxy",
-  rollout: "rolling",
-  loadBalancers: 1,
-  floatingIp: false,
-  publicIpv4: "all",
-  image: "debian-12",
-  operatorCidrs: [],
-  operatorKeys: [],
-  local: false,
-  sms: "log",
-  networkCidr: "10.10.0.0/16",
-  databaseLogins: [1],
 };
 
 /**

@@ -1,21 +1,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { problem, TestCloud } from "./local-api-client.js";
+import { problem, type TestCloud } from "./local-api-client.js";
+import { TestZones } from "./local-api-test-zones.js";
 
 /** Zone files that are imported, and given out. */
+let zones: TestZones;
 let cloud: TestCloud;
 beforeAll(async () => {
-  cloud = await TestCloud.start();
+  zones = await TestZones.start();
+  cloud = zones.cloud;
 });
 afterAll(() => cloud.close());
-
-async function make(name: string, more: object = {}) {
-  const answer = await cloud.post("/zones", { name, mode: "primary", ...more });
-  expect(problem(answer)).toBe("201 no error");
-  expect((await cloud.finished(answer.body.action)).status).toBe("success");
-  return answer.body.zone;
-}
-const fileOf = (name: string) => cloud.host.zoneFiles.find((zone) => zone.name === name);
-const linesOf = (name: string) => fileOf(name)?.text.split("\n") ?? [];
 
 const text = `$ORIGIN files.example.
 $TTL 300
@@ -31,7 +25,7 @@ _sip._tcp IN SRV 1 2 5060 sip.files.example.
 `;
 
 test("a zone file fills a new zone and is given out again", async () => {
-  const zone = await make("files.example", { zonefile: text });
+  const zone = await zones.make("files.example", { zonefile: text });
   expect(zone?.record_count).toBe(8);
   const value = async (path: string) =>
     (await cloud.get(`/zones/files.example/rrsets/${path}`)).body.rrset?.records;
@@ -72,9 +66,9 @@ test("a zone file is read as name servers read it: origins, TTLs, classes, names
     "$origin read.example.",
     "whole.read.example. 60 A 203.0.113.4\r",
   ].join("\n");
-  await make("read.example", { zonefile });
-  const lines = linesOf("read.example").filter((line) => !line.startsWith("$") && line !== "");
-  const serial = fileOf("read.example")?.serial;
+  await zones.make("read.example", { zonefile });
+  const lines = zones.linesOf("read.example").filter((line) => !line.startsWith("$") && line !== "");
+  const serial = zones.fileOf("read.example")?.serial;
   expect(lines.map((line) => line.replaceAll("\t", " ")).toSorted()).toEqual(
     [
       `@ 5400 IN SOA ns1 admin ${serial} 3600 600 86400 60`,
@@ -95,9 +89,9 @@ test("a zone file is read as name servers read it: origins, TTLs, classes, names
 });
 
 test("a zone file without a TTL has the zone's", async () => {
-  await make("plain.example", { ttl: 900, zonefile: "www A 203.0.113.1" });
+  await zones.make("plain.example", { ttl: 900, zonefile: "www A 203.0.113.1" });
   expect((await cloud.get("/zones/plain.example/rrsets/www/A")).body.rrset?.ttl).toBeNull();
-  expect(linesOf("plain.example")).toContain("www\t900\tIN\tA\t203.0.113.1");
+  expect(zones.linesOf("plain.example")).toContain("www\t900\tIN\tA\t203.0.113.1");
 });
 
 const possible = "those are A, AAAA, CAA, CNAME, DS";
@@ -130,7 +124,7 @@ test.each([
   ["a X y\n".repeat(25), /line 20: .*, and so on in 5 more lines$/],
 ])("%j is refused, with the line, and changes nothing", async (zonefile, why) => {
   await cloud.post("/zones", { name: "intact.example", mode: "primary" });
-  const before = fileOf("intact.example");
+  const before = zones.fileOf("intact.example");
   for (const answer of [
     await cloud.post("/zones/intact.example/actions/import_zonefile", { zonefile }),
     await cloud.post("/zones", { name: "unmade.example", mode: "primary", zonefile }),
@@ -139,6 +133,6 @@ test.each([
     expect(answer.body.error?.message.replace("unmade.", "intact.")).toMatch(why);
   }
   expect((await cloud.get("/zones/intact.example")).body.zone?.record_count).toBe(4);
-  expect(fileOf("intact.example")).toEqual(before);
+  expect(zones.fileOf("intact.example")).toEqual(before);
   expect(problem(await cloud.get("/zones/unmade.example"))).toBe("404 not_found");
 });

@@ -2,22 +2,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reverseName } from "../../local/api/name-jobs.js";
 import { wrongWith, type RecordType } from "../../local/api/zone-records.js";
 import { nextSerial } from "../../local/api/zone-rows.js";
-import { problem, TestCloud } from "./local-api-client.js";
+import { problem, type TestCloud } from "./local-api-client.js";
+import { TestZones } from "./local-api-test-zones.js";
 
+let zones: TestZones;
 let cloud: TestCloud;
 beforeAll(async () => {
-  cloud = await TestCloud.start();
+  zones = await TestZones.start();
+  cloud = zones.cloud;
 });
 afterAll(() => cloud.close());
 
-async function make(name: string, more: object = {}) {
-  const answer = await cloud.post("/zones", { name, mode: "primary", ...more });
-  expect(problem(answer)).toBe("201 no error");
-  expect((await cloud.finished(answer.body.action)).status).toBe("success");
-  return answer.body.zone;
-}
-const fileOf = (name: string) => cloud.host.zoneFiles.find((zone) => zone.name === name);
-const linesOf = (name: string) => fileOf(name)?.text.split("\n") ?? [];
 const act = async (path: string, body: object) => {
   const answer = await cloud.post(path, body);
   if (answer.body.action) await cloud.finished(answer.body.action);
@@ -26,7 +21,7 @@ const act = async (path: string, body: object) => {
 
 describe("a zone", () => {
   test("has its name servers and SOA from the start, and is found by id and name", async () => {
-    const zone = await make("shop.example", { labels: { app: "shop" }, ttl: 600 });
+    const zone = await zones.make("shop.example", { labels: { app: "shop" }, ttl: 600 });
     expect(zone).toMatchObject({ mode: "primary", ttl: 600, record_count: 4, registrar: "other" });
     const { rrsets } = (await cloud.get("/zones/shop.example/rrsets?sort=name&per_page=100")).body;
     expect(rrsets?.map(({ id }) => id)).toEqual(["@/NS", "@/SOA"]);
@@ -34,7 +29,7 @@ describe("a zone", () => {
       expect((await cloud.get(`/zones/${key}`)).body.zone?.name).toBe("shop.example");
     expect((await cloud.get("/zones?name=shop.example&mode=primary")).body.zones).toHaveLength(1);
     expect((await cloud.get("/zones?mode=secondary")).body.zones).toEqual([]);
-    expect(linesOf("shop.example").slice(0, 2)).toEqual(["$ORIGIN shop.example.", "$TTL 600"]);
+    expect(zones.linesOf("shop.example").slice(0, 2)).toEqual(["$ORIGIN shop.example.", "$TTL 600"]);
     expect(problem(await cloud.post("/zones", { name: "shop.example", mode: "primary" }))).toBe(
       "409 uniqueness_error: name",
     );
@@ -59,24 +54,24 @@ describe("a zone", () => {
       primary_nameservers: [{ address: "1.2.3.4" }],
     };
     expect(problem(await cloud.post("/zones", secondary))).toBe("422 unsupported_error");
-    await make("first.example");
+    await zones.make("first.example");
     expect(problem(await cloud.post("/zones/first.example/actions/change_primary_nameservers", {}))).toBe(
       "422 incorrect_zone_mode",
     );
   });
 
   test("is protected, changed and deleted with all it has", async () => {
-    const zone = await make("gone.example");
-    const serial = fileOf("gone.example")?.serial ?? 0;
+    const zone = await zones.make("gone.example");
+    const serial = zones.fileOf("gone.example")?.serial ?? 0;
     await act(`/zones/${zone?.id}/actions/change_ttl`, { ttl: 86_400 });
-    expect(linesOf("gone.example")[1]).toBe("$TTL 86400");
-    expect(fileOf("gone.example")?.serial).toBe(serial + 1);
+    expect(zones.linesOf("gone.example")[1]).toBe("$TTL 86400");
+    expect(zones.fileOf("gone.example")?.serial).toBe(serial + 1);
     await act("/zones/gone.example/actions/change_protection", { delete: true });
     expect(problem(await cloud.delete("/zones/gone.example"))).toBe("423 protected");
     await act("/zones/gone.example/actions/change_protection", { delete: false });
     await cloud.finished((await cloud.delete("/zones/gone.example")).body.action);
     expect(problem(await cloud.get("/zones/gone.example"))).toBe("404 not_found");
-    expect(fileOf("gone.example")).toBeUndefined();
+    expect(zones.fileOf("gone.example")).toBeUndefined();
   });
 
   test("that the name server does not take is none, and a change that it does not take is undone", async () => {
@@ -85,7 +80,7 @@ describe("a zone", () => {
     expect((await cloud.finished(made.body.action)).status).toBe("error");
     expect(problem(await cloud.get("/zones/refused.example"))).toBe("404 not_found");
     cloud.host.failing.clear();
-    await make("kept.example");
+    await zones.make("kept.example");
     cloud.host.failing.add("names.set");
     const record = { name: "www", type: "A", records: [{ value: "203.0.113.1" }] };
     const added = await cloud.post("/zones/kept.example/rrsets", record);
@@ -101,11 +96,11 @@ describe("a zone", () => {
 describe("record sets", () => {
   const base = "/zones/sets.example/rrsets";
   beforeAll(async () => {
-    await make("sets.example");
+    await zones.make("sets.example");
   });
 
   test("are made, changed, protected and deleted; the serial counts", async () => {
-    const before = fileOf("sets.example")?.serial ?? 0;
+    const before = zones.fileOf("sets.example")?.serial ?? 0;
     const www = { name: "www", type: "A", ttl: 60, labels: { a: "b" }, records: [{ value: "203.0.113.9" }] };
     const { body } = await act(base, www);
     expect(body.rrset).toMatchObject({ id: "www/A", ttl: 60, protection: { change: false } });
@@ -118,7 +113,7 @@ describe("record sets", () => {
       { value: "203.0.113.10", comment: "second" },
     ]);
     await act(`${path}/actions/change_ttl`, { ttl: null });
-    expect(linesOf("sets.example")).toContain("www\t3600\tIN\tA\t203.0.113.10");
+    expect(zones.linesOf("sets.example")).toContain("www\t3600\tIN\tA\t203.0.113.10");
     await act(`${path}/actions/remove_records`, { records: [{ value: "203.0.113.9" }] });
     await act(`${path}/actions/change_protection`, { change: true });
     for (const answer of [
@@ -130,7 +125,7 @@ describe("record sets", () => {
       expect(problem(answer)).toBe("423 protected");
     await act(`${path}/actions/change_protection`, { change: false });
     await act(`${path}/actions/set_records`, { records: [{ value: "203.0.113.1" }] });
-    expect(fileOf("sets.example")?.serial).toBe(before + 6);
+    expect(zones.fileOf("sets.example")?.serial).toBe(before + 6);
     // The last record takes its set with it; adding one makes the set anew.
     await act(`${path}/actions/remove_records`, { records: [{ value: "203.0.113.1" }] });
     expect(problem(await cloud.get(path))).toBe("404 not_found");
@@ -147,7 +142,7 @@ describe("record sets", () => {
     const value = "hydrogen.ns.hetzner.com. dns.hetzner.com. 0 86400 10800 3600000 600";
     await act(`${path}/actions/set_records`, { records: [{ value }] });
     const [record] = (await cloud.get(path)).body.rrset?.records ?? [];
-    const serial = fileOf("sets.example")?.serial;
+    const serial = zones.fileOf("sets.example")?.serial;
     expect(record?.value).toBe(value.replace(" 0 ", ` ${serial} `));
     expect(problem(await cloud.delete(path))).toBe("422 invalid_input: rr_type");
     expect(problem(await cloud.delete(`${base}/@/NS`))).toBe("422 invalid_input: rr_type");
@@ -177,9 +172,9 @@ describe("record sets", () => {
       "422 invalid_input: records.0.comment",
     ],
   ])("%j is refused", async (body, expected) => {
-    const before = fileOf("sets.example")?.text;
+    const before = zones.fileOf("sets.example")?.text;
     expect(problem(await cloud.post(base, body))).toBe(expected);
-    expect(fileOf("sets.example")?.text).toBe(before);
+    expect(zones.fileOf("sets.example")?.text).toBe(before);
   });
 
   test("of records that are not there nothing is removed", async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { defaultAssumptions as assumptions } from "../../src/cost/assumptions.js";
 import { sizeRegion } from "../../src/cost/sizing.js";
 import { usages } from "../../src/cost/usage.js";
+import { anyStack } from "../../src/settings/any-stack.js";
 import type { Settings } from "../../src/settings/schema.js";
 import { contains } from "../../src/topology/addresses.js";
 import { markets } from "../../src/topology/regions.js";
@@ -10,27 +11,7 @@ import { machinesOf } from "../../src/topology/topology.js";
 import { plannedTopology, topologyOf } from "../../stacks/index.js";
 import type { RegionPlan } from "../../stacks/plan.js";
 
-const settings = (stage: Stage): Settings => ({
-  stack: "plan",
-  stage,
-  provider: "hetzner",
-  location: "fsn1",
-  serverType: "cx23",
-  databaseServerType: "cx23",
-  appServers: 2,
-  loadBalancer: "haproxy",
-  rollout: "rolling",
-  loadBalancers: 1,
-  floatingIp: false,
-  publicIpv4: "entries",
-  image: "debian-12",
-  operatorCidrs: [],
-  operatorKeys: [],
-  local: false,
-  sms: "log",
-  networkCidr: "10.10.0.0/16",
-  databaseLogins: [1],
-});
+const settings = (stage: Stage): Settings => ({ ...anyStack, stage, publicIpv4: "entries" });
 
 function planned(stage: Stage, count = stage === "anycast" ? markets.length : 1) {
   const regions = markets

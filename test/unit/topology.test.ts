@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { anyStack } from "../../src/settings/any-stack.js";
 import type { Settings } from "../../src/settings/schema.js";
 import { serverTypes } from "../../src/topology/catalog.js";
 import { cloudRules, privateRules } from "../../src/topology/firewall.js";
@@ -7,25 +8,12 @@ import { machineNamed, machinesOf, servicesOn } from "../../src/topology/topolog
 import { topologyOf } from "../../stacks/index.js";
 
 const settings: Settings = {
+  ...anyStack,
   stack: "lab",
-  stage: "droplet",
-  provider: "hetzner",
-  location: "fsn1",
+  local: true,
   serverType: "local-512",
   databaseServerType: "local-512",
-  appServers: 2,
-  loadBalancer: "haproxy",
-  rollout: "rolling",
-  loadBalancers: 1,
-  floatingIp: false,
-  publicIpv4: "all",
-  image: "debian-12",
   operatorCidrs: ["198.51.100.7/32"],
-  operatorKeys: [],
-  local: true,
-  sms: "log",
-  networkCidr: "10.10.0.0/16",
-  databaseLogins: [1],
 };
 
 describe("stage droplet", () => {
