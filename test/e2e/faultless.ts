@@ -4,13 +4,18 @@ import { type LoadOptions, startLoad } from "../../src/load/load.js";
 import type { Report } from "../../src/load/report.js";
 import { verify } from "../../src/load/verify.js";
 
+/** Visits whose orders are noted. */
+type NotedLoad = LoadOptions & { journal: string };
+/** Asks the shop's database. */
+type Database = (sql: string) => Promise<string>;
+
 /**
  * Does something while the shop is visited; fails when a request did, or when an order is not as it should be.
- * @param database asks the shop's database once the load has ended
+ * @param database asked once the load has ended
  */
 export async function faultless(
-  load: LoadOptions & { journal: string },
-  database: (sql: string) => Promise<string>,
+  load: NotedLoad,
+  database: Database,
   work: () => Promise<unknown>,
 ): Promise<Report> {
   const report = await visited(load, work);
@@ -22,8 +27,8 @@ export async function faultless(
 
 /** The same for what may cost requests: fails only when an order is not as it should be. */
 export async function orderly(
-  load: LoadOptions & { journal: string },
-  database: (sql: string) => Promise<string>,
+  load: NotedLoad,
+  database: Database,
   work: () => Promise<unknown>,
 ): Promise<Report> {
   const report = await visited(load, work);
@@ -44,11 +49,7 @@ async function visited(load: LoadOptions, work: () => Promise<unknown>): Promise
 }
 
 /** Every order that was acknowledged is there once, and nothing else is. */
-export async function requireAllOrders(
-  journal: string,
-  report: Report,
-  database: (sql: string) => Promise<string>,
-): Promise<void> {
+export async function requireAllOrders(journal: string, report: Report, database: Database): Promise<void> {
   const { findings, orders } = await verify(journal, database);
   assert.deepEqual(findings, []);
   assert.equal(orders.placed, report.orders.placed);
