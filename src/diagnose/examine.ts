@@ -26,7 +26,6 @@ export async function examine(
   minutes: number,
 ): Promise<Examined> {
   const started = Date.now() / 1000;
-  // The first value that ssh gets for an option holds.
   const quick = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=4", "-o", "ServerAliveInterval=4"];
   const result = await execa("ssh", [...quick, ...sshOptions, target, "sh", "-s"], {
     input: collectionScript(minutes),

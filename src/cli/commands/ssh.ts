@@ -12,7 +12,7 @@ export interface SshAccess {
   targets: Record<string, string>;
   /** Service → names of the machines that run it. */
   services: Record<string, string[]>;
-  /** Options for ssh: the stack's key and the pinned host keys. */
+  /** Options for ssh: the stack's key and the pinned host keys. The first value of one holds: others go before these. */
   options: string[];
 }
 
@@ -65,6 +65,10 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
         `UserKnownHostsFile=${knownHosts}`,
         "StrictHostKeyChecking=yes",
         "ConnectTimeout=10",
+        // One that loses its power in the middle of a command says nothing any more: it is waited for three quarters of
+        // a minute, not for ever.
+        "ServerAliveInterval=15",
+        "ServerAliveCountMax=3",
         "LogLevel=ERROR",
       ].flatMap((option) => ["-o", option]),
     ],
@@ -81,11 +85,11 @@ export async function keepConnections(
     "ControlMaster=auto",
     `ControlPath=${join(folder, "%C")}`,
     "ControlPersist=60",
-    // A machine that is gone is noticed.
+    // A machine that is gone is noticed soon.
     "ServerAliveInterval=2",
     "ServerAliveCountMax=2",
   ];
-  const options = [...access.options, ...sharing.flatMap((option) => ["-o", option])];
+  const options = [...sharing.flatMap((option) => ["-o", option]), ...access.options];
   const close = async () => {
     for (const target of Object.values(access.targets))
       await execa("ssh", [...options, "-O", "exit", target], { reject: false, stdin: "ignore" });
