@@ -39,7 +39,7 @@ export async function upAtStage(
   const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
   const left = notIn(topology, resources);
   if (stage.joining !== undefined || stage.leaving !== undefined) requireWaysIn(left);
-  // Whoever finishes or aborts a move has said so; machines alone, while it is under way.
+  // Whoever finishes or aborts a move has said that they may go; while one is under way, only machines can be among them.
   const gone = new Set(left.map(({ urn }) => urn));
   if (gone.size > 0) await unprotect(session, ({ urn }) => gone.has(urn));
   // The app stays what it is: a move is no deployment.
