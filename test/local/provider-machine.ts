@@ -4,6 +4,7 @@ import { ensureImage } from "../../local/image/image.js";
 import { execInMachine } from "../../local/machines/enter.js";
 import { instanceOf } from "../../local/machines/instance.js";
 import { createLinuxHost } from "../../local/machines/linux-host.js";
+import { loseUnsyncedData } from "../../local/machines/power-cut.js";
 import { acquireSlot } from "../../local/machines/slots.js";
 import { sshKey } from "../../providers/dukaan/resources/ssh-key.js";
 import type { Connection } from "../../providers/dukaan/ssh/machine.js";
@@ -14,7 +15,8 @@ export interface TestMachine {
   connection: Connection;
   /** Runs a shell script in it, past SSH; its output. @throws when it fails */
   sh(script: string): Promise<string>;
-  reboot(): Promise<void>;
+  /** What it had not synced is lost; then it starts again. */
+  cutPower(): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -84,7 +86,8 @@ export async function startTestMachine(
       if (exitCode !== 0) throw new Error(`${script}: exit code ${exitCode}\n${stdout}\n${stderr}`);
       return stdout;
     },
-    async reboot() {
+    async cutPower() {
+      await loseUnsyncedData(instance, id);
       await host.powerOffMachine(id);
       await host.startMachine(id);
     },

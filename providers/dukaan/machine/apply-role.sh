@@ -309,7 +309,8 @@ apply_services
 run_commands activate
 run_checks
 
-# The record.
+# The record. What it says is there is there after a power cut too, with the packages.
+sync -f "$home"
 ln -sfn "$digest" "$home/current.new"
 mv -fT "$home/current.new" "$home/current"
 rm -f "$home/pending"

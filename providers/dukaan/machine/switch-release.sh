@@ -327,6 +327,8 @@ if [ -f "$incoming/prepare" ]; then
   end_candidate_later
   exit 0
 fi
+# A power cut must not leave links to files that were never written.
+sync -f "$folder"
 leave_rotation
 step "switch"
 systemctl enable --quiet "$unit"
@@ -348,3 +350,4 @@ end_standby_later
 touch "$folder"
 echo "$server" > "$releases/.server"
 prune
+sync "$releases/.server" "$releases"

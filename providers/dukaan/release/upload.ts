@@ -85,6 +85,8 @@ async function uploadArchive(
     "umask 022",
     `t=${place}`,
     'mkdir -p "${t%/*}"',
+    // What a power cut has left.
+    `find "\${t%/*}" -maxdepth 1 -name '.incoming.*' -mmin +60 -exec rm -rf {} +`,
     'd=$(mktemp -d "${t%/*}/.incoming.XXXXXX")',
     `trap 'rm -rf "$d"' EXIT`,
     `tar -xzf - --no-same-owner -C "$d"`,

@@ -17,14 +17,21 @@ export interface ScriptFile {
 
 /**
  * Unpacks standard input into a fresh folder that only root can read, runs the script in it with the folder as its
- * argument, and removes the folder. A signal is left to the script, which cleans up after itself.
+ * argument, and removes the folder. A signal is left to the script, which cleans up after itself. Folders that nobody is
+ * at any more, because of a power cut or a kill, go with the next one: there may be secrets in them.
  */
 const unpackAndRun = [
   "set -eu",
   "umask 077",
   "install -d -m 0711 /var/lib/dukaan",
   "install -d -m 0700 /var/lib/dukaan/incoming",
+  "exec 8> /var/lib/dukaan/incoming/.lock",
+  "flock 8",
+  'for o in /var/lib/dukaan/incoming/*; do [ ! -d "$o" ] || flock --nonblock "$o" rm -rf "$o" || true; done',
   "d=$(mktemp -d /var/lib/dukaan/incoming/XXXXXXXX)",
+  'exec 9< "$d"',
+  "flock 9",
+  "exec 8>&-",
   `trap 'rm -rf "$d"' EXIT`,
   "trap : TERM HUP",
   `tar -xzmf - -C "$d"`,
