@@ -175,7 +175,9 @@ fence)
   mv "$fence.new" "$fence"
   sync "$fence" /var/lib/postgresql
   # A fast shutdown, as `systemctl stop` asks for in a tenth of a second more: standbys get everything up to its last record.
-  if postmaster=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) && kill -INT "$postmaster" 2>/dev/null; then
+  # Its file may be of before a power cut, and the number somebody else's by now.
+  if postmaster=$(head -n 1 "$data/postmaster.pid" 2>/dev/null) && [ "/proc/$postmaster/cwd" -ef "$data" ] &&
+    kill -INT "$postmaster" 2>/dev/null; then
     deadline=$(($(date +%s) + 4))
     while kill -0 "$postmaster" 2>/dev/null; do
       [ "$(date +%s)" -lt "$deadline" ] || fail "PostgreSQL does not end within 3 s: does its standby still answer it?"
