@@ -1,9 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import { Provider as RandomProvider } from "@pulumi/random/provider.js";
 import { Provider as DukaanProvider, CertificateAuthority, SshKey, Stage } from "../providers/dukaan/sdk.js";
-import type { Platform, PublicAddress } from "../src/platform/platform.js";
-import { hetzner } from "../src/platform/hetzner/index.js";
-import { hetznerProvider } from "../src/platform/hetzner/provider.js";
+import { type Platforms, platformOf } from "../src/platform/load.js";
+import type { PublicAddress } from "../src/platform/platform.js";
 import type { Settings } from "../src/settings/schema.js";
 import { privateRanges } from "../src/topology/addresses.js";
 import { guarded } from "../src/topology/guard.js";
@@ -17,6 +16,8 @@ const documentationRanges = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24"
 export interface EnvironmentArgs {
   settings: Settings;
   topology: Topology;
+  /** The clouds that the topology's regions are on. */
+  platforms: Platforms;
 }
 
 /**
@@ -27,7 +28,7 @@ export interface EnvironmentArgs {
  * Everything in it depends on the guard: a change that would lose data stops before anything else happens.
  *
  * @example
- * const environment = new Environment("shop", { settings, topology });
+ * const environment = new Environment("shop", { settings, topology, platforms: await loadPlatforms(topology, true) });
  * const server = environment.machine("app-1");
  */
 export class Environment extends pulumi.ComponentResource {
@@ -46,7 +47,7 @@ export class Environment extends pulumi.ComponentResource {
       "dukaan:index:Environment",
       name,
       {},
-      { providers: makeProviders(), transformations: [dependOn(later)] },
+      { providers: makeProviders(args.platforms), transformations: [dependOn(later)] },
     );
     later.guard = this.makeGuard(args);
     this.deployKey = this.makeDeployKey(args);
@@ -123,12 +124,7 @@ export class Environment extends pulumi.ComponentResource {
     );
   }
 
-  private makeRegions({ settings, topology }: EnvironmentArgs): Record<string, Region> {
-    const protect = !settings.local;
-    // One platform a provider: regions of one stack may be on different ones.
-    const platforms: Record<Settings["provider"], Platform> = {
-      hetzner: hetzner({ stack: topology.stack, protect }),
-    };
+  private makeRegions({ settings, topology, platforms }: EnvironmentArgs): Record<string, Region> {
     return Object.fromEntries(
       topology.regions.map((about) => [
         about.name,
@@ -137,7 +133,7 @@ export class Environment extends pulumi.ComponentResource {
           {
             about,
             topology,
-            platform: platforms[about.provider],
+            platform: platformOf(platforms, about.provider),
             deployKey: this.deployKey,
             operatorKeys: settings.operatorKeys,
           },
@@ -152,8 +148,9 @@ export class Environment extends pulumi.ComponentResource {
  * The providers of all descendants. Pulumi's default ones would start with their first resource, one after another
  * because of the guard; these start together.
  */
-function makeProviders(): pulumi.ProviderResource[] {
-  return [hetznerProvider(), new RandomProvider("random"), new DukaanProvider("dukaan")];
+function makeProviders(platforms: Platforms): pulumi.ProviderResource[] {
+  const ofClouds = Object.values(platforms).map((platform) => platform.provider());
+  return [...ofClouds, new RandomProvider("random"), new DukaanProvider("dukaan")];
 }
 
 /** Makes every descendant depend on the guard. */

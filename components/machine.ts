@@ -2,11 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import { type ConnectionArgs, Role, SshKey } from "../providers/dukaan/sdk.js";
 import type {
   Platform,
+  PlatformAddresses,
   PlatformFirewall,
   PlatformMachine,
   PlatformNetwork,
   PlatformVolume,
-  PublicAddress,
 } from "../src/platform/platform.js";
 import { base } from "../src/roles/base/index.js";
 import type { RoleDefinition } from "../src/roles/role.js";
@@ -55,13 +55,12 @@ export class Machine extends pulumi.ComponentResource {
     this.about = args.about;
     const disk = args.topology.volumes.find(({ machine }) => machine === args.about.name);
     this.dataDiskGB = disk?.sizeGB ?? args.about.diskGB;
-    const ipv4 = this.makeAddress(args, "ipv4");
-    const ipv6 = this.makeAddress(args, "ipv6");
+    const addresses = args.platform.addresses(args.about, args, { parent: this });
     const hostKey = new SshKey(name, { comment: `host@${args.about.hostname}` }, { parent: this });
-    this.ipv4 = ipv4?.address;
-    this.ipv6 = ipv6?.address;
+    this.ipv4 = addresses.ipv4?.address;
+    this.ipv6 = addresses.ipv6?.address;
     this.hostKey = hostKey.publicKey;
-    this.server = this.makeServer(args, hostKey, ipv4, ipv6);
+    this.server = this.makeServer(args, hostKey, addresses);
     this.serverId = this.server.serverId;
     this.connection = this.connectionTo(args);
     this.volume = this.makeVolume(args);
@@ -92,23 +91,14 @@ export class Machine extends pulumi.ComponentResource {
     return { deletedWith: this.server.resource };
   }
 
-  private makeAddress(
-    { about, platform, network }: MachineArgs,
-    family: "ipv4" | "ipv6",
-  ): PublicAddress | undefined {
-    const wanted = family === "ipv4" ? about.publicIpv4 : about.publicIpv6;
-    return wanted ? platform.publicAddress(about, family, network.region, { parent: this }) : undefined;
-  }
-
   private makeServer(
     { about, platform, network, firewall, deployKey, transform }: MachineArgs,
     hostKey: SshKey,
-    ipv4: PublicAddress | undefined,
-    ipv6: PublicAddress | undefined,
+    addresses: PlatformAddresses,
   ): PlatformMachine {
     return platform.machine(
       about,
-      { network, firewall, ipv4, ipv6, hostKey, loginKey: deployKey.publicKey, transform },
+      { network, firewall, addresses, hostKey, loginKey: deployKey.publicKey, transform },
       { parent: this },
     );
   }

@@ -8,7 +8,6 @@ import type {
   PublicAddress,
 } from "../src/platform/platform.js";
 import type { Tier } from "../src/topology/addresses.js";
-import { cloudRules } from "../src/topology/firewall.js";
 import type { Region as AboutRegion, Topology } from "../src/topology/topology.js";
 import { Machine } from "./machine.js";
 
@@ -36,7 +35,7 @@ export class Region extends pulumi.ComponentResource {
     this.about = args.about;
     this.platform = args.platform;
     const network = this.makeNetwork(args);
-    const firewalls = this.makeFirewalls(args);
+    const firewalls = args.platform.firewalls(network, args.topology, { parent: this });
     this.floatingAddresses = this.makeFloatingAddresses(args);
     this.machines = this.makeMachines(args, network, firewalls);
     this.balancer = this.makeBalancer(args, network);
@@ -45,15 +44,6 @@ export class Region extends pulumi.ComponentResource {
 
   private makeNetwork({ platform, about, deployKey }: RegionArgs): PlatformNetwork {
     return platform.network(about, { loginKey: deployKey.publicKey }, { parent: this });
-  }
-
-  private makeFirewalls({ platform, about, topology }: RegionArgs): Map<Tier, PlatformFirewall> {
-    return new Map(
-      about.subnets.map(({ tier }) => [
-        tier,
-        platform.firewall(about, tier, cloudRules(topology, tier), { parent: this }),
-      ]),
-    );
   }
 
   private makeBalancer(
@@ -76,7 +66,7 @@ export class Region extends pulumi.ComponentResource {
   private makeMachines(
     { platform, about, topology, deployKey, operatorKeys }: RegionArgs,
     network: PlatformNetwork,
-    firewalls: Map<Tier, PlatformFirewall>,
+    firewalls: ReadonlyMap<Tier, PlatformFirewall>,
   ): Machine[] {
     return topology.machines
       .filter(({ region }) => region === about.name)

@@ -38,4 +38,4 @@ export const {
   caCertificate,
   backupPassphrase,
   readme,
-} = provision(settings, findArtifacts(projectRoot, process.env, settings.release));
+} = await provision(settings, findArtifacts(projectRoot, process.env, settings.release));

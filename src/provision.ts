@@ -10,6 +10,7 @@ import { ManagedLoadBalancer } from "../components/managed-load-balancer.js";
 import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
+import { loadPlatforms } from "./platform/load.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { FailoverSettings } from "./settings/failover.js";
 import type { Settings } from "./settings/schema.js";
@@ -50,9 +51,10 @@ export interface MachineAddresses {
 }
 
 /** Declares every resource of a stack. */
-export function provision(settings: Settings, artifacts: Artifacts): StackOutputs {
+export async function provision(settings: Settings, artifacts: Artifacts): Promise<StackOutputs> {
   const topology = topologyOf(settings);
-  const environment = new Environment("shop", { settings, topology });
+  const platforms = await loadPlatforms(topology, !settings.local);
+  const environment = new Environment("shop", { settings, topology, platforms });
   const machinesFor = (service: string) =>
     topology.services
       .filter(({ name }) => name === service)

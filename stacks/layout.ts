@@ -6,6 +6,7 @@ import {
   regionRange,
   tierRange,
 } from "../src/topology/addresses.js";
+import { subnetKinds } from "../src/topology/aws-catalog.js";
 import { dedicatedTypes, location, serverType } from "../src/topology/catalog.js";
 import {
   type Flow,
@@ -102,30 +103,45 @@ function picturesFrom(images: Settings["images"]): Flow[] {
 
 function placeOf(settings: Settings, { location: where, market, sizes }: RegionPlan, index: number): Region {
   const range = regionRange(settings.networkCidr, index);
+  const { provider, zone, availabilityZones } = location(where);
   return {
     // The home keeps the name that it has had since the first stage: it is part of URNs.
     name: index === 0 ? settings.location : (market ?? where),
-    provider: settings.provider,
+    provider,
     location: where,
-    zone: location(where).zone,
+    zone,
     range,
     ...(market !== undefined && { market }),
-    subnets: tiersOf(sizes).map(([tier]) => ({ tier, range: tierRange(range, tier) })),
+    subnets: tiersOf(sizes).flatMap(([tier]) =>
+      availabilityZones
+        ? ([0, 1] as const).map((at) => ({
+            tier,
+            range: tierRange(range, tier, at),
+            zone: availabilityZones[at],
+          }))
+        : [{ tier, range: tierRange(range, tier) }],
+    ),
+    ...(provider === "aws" && settings.nat !== undefined && { nat: settings.nat }),
   };
 }
 
 function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, region: Region): Machine[] {
   const home = region.name === settings.location;
+  const { availabilityZones } = location(region.location);
   return tiersOf(sizes).flatMap(([tier, size]) => {
     const { cores, memoryMiB, diskGB } = serverType(size.serverType);
     const metal = dedicatedTypes.some(({ name }) => name === size.serverType);
     const entry = plan.services.some((service) => service.tier === tier && isEntry(plan, service.name));
     return Array.from({ length: size.count }, (_, index): Machine => {
+      // In turn, so that one of two outlives the loss of a zone.
+      const at = availabilityZones && index % 2 === 1 ? 1 : 0;
+      const zone = availabilityZones?.[at];
       const name = `${home ? "" : `${region.name}-`}${tier}-${index + 1}`;
       return {
         name,
         hostname: `${settings.stack}-${name}`,
         region: region.name,
+        ...(zone !== undefined && { zone }),
         tier,
         serverType: size.serverType,
         ...(metal && { metal }),
@@ -133,10 +149,13 @@ function machinesOf(settings: Settings, plan: StagePlan, { sizes }: RegionPlan, 
         memoryMiB,
         diskGB,
         image: settings.image,
-        privateAddress: machineAddress(region.range, tier, index + 1),
+        privateAddress: machineAddress(region.range, tier, index + 1, at),
         // IPv6 costs nothing and carries SSH and package updates, for those who have it.
         // The first app server was the entry of the first stages: its address is never taken from it.
-        publicIpv4: settings.publicIpv4 === "all" || (tier === "app" ? home && index === 0 : entry),
+        publicIpv4:
+          region.provider === "aws"
+            ? region.nat === undefined || subnetKinds[tier] === "public"
+            : settings.publicIpv4 === "all" || (tier === "app" ? home && index === 0 : entry),
         publicIpv6: true,
         dnsNames: entry && settings.domain !== undefined ? [settings.domain] : [],
       };

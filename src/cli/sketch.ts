@@ -55,7 +55,7 @@ function sketchSettings(
     ...given
   } = config;
   const nobody = Array.isArray(operators) && operators.length === 0;
-  const { settings, problems } = parseSettings(name, {
+  const standIns = {
     ...given,
     "dukaan:operatorCidrs": nobody ? ["192.0.2.1/32"] : operators,
     ...(stage !== undefined && { "dukaan:stage": stage }),
@@ -64,7 +64,8 @@ function sketchSettings(
     ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
     "dukaan:backup": backup === "none" ? backup : anyBucket(backup, "any-backups"),
     "dukaan:images": images === "none" ? images : anyBucket(images, "any-images"),
-  });
+  };
+  const { settings, problems } = parseSettings(name, standIns, { onlyPlanned: true });
   if (settings) return nobody && !local ? { ...settings, operatorCidrs: [] } : settings;
   throw new CliError(
     describeProblems(name, problems),

@@ -1,31 +1,39 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { Tier } from "../topology/addresses.js";
-import type { CloudRule } from "../topology/firewall.js";
-import type { FloatingAddress, LoadBalancer, Machine, Region, Volume } from "../topology/topology.js";
+import type {
+  FloatingAddress,
+  LoadBalancer,
+  Machine,
+  Region,
+  Subnet,
+  Topology,
+  Volume,
+} from "../topology/topology.js";
 
 /**
  * The primitives that a cloud must offer; the one place where clouds differ. Each makes raw resources with the options
  * it is given (their parent above all) and hands back what others need.
  */
 export interface Platform {
-  /** A region's private network with one subnet a tier, and the key that opens its machines. */
+  /** Pulumi's provider of all its resources in a stack; without parent or options. */
+  provider(): pulumi.ProviderResource;
+
+  /** A region's private network with its subnets and its ways to the internet, and the key that opens its machines. */
   network(region: Region, args: NetworkArgs, options: pulumi.CustomResourceOptions): PlatformNetwork;
 
-  /** What may pass the public interfaces of a tier's machines. */
-  firewall(
-    region: Region,
-    tier: Tier,
-    rules: readonly CloudRule[],
+  /** What may pass the interfaces that the cloud filters, of each tier's machines in a region. */
+  firewalls(
+    network: PlatformNetwork,
+    topology: Topology,
     options: pulumi.CustomResourceOptions,
-  ): PlatformFirewall;
+  ): ReadonlyMap<Tier, PlatformFirewall>;
 
-  /** A public address that outlives the machine it belongs to. */
-  publicAddress(
+  /** The public addresses of a machine, which outlive it. */
+  addresses(
     machine: Machine,
-    family: "ipv4" | "ipv6",
-    region: Region,
+    args: { network: PlatformNetwork; firewall: PlatformFirewall },
     options: pulumi.CustomResourceOptions,
-  ): PublicAddress;
+  ): PlatformAddresses;
 
   /** A public IPv4 address that goes from one machine to another: machines tell the cloud themselves. */
   floatingAddress(
@@ -102,9 +110,14 @@ export interface NetworkArgs {
 export interface PlatformNetwork {
   region: Region;
   networkId: pulumi.Output<string>;
-  /** The raw resource of each tier's subnet. */
-  subnets: Partial<Record<Tier, pulumi.CustomResource>>;
-  loginKeyId: pulumi.Output<string>;
+  /** The subnet of a tier, in a zone where there are such. @throws Error when there is none */
+  subnet(tier: Tier, zone?: string): pulumi.CustomResource;
+  /** Where the cloud keeps the key as a resource. */
+  loginKeyId?: pulumi.Output<string>;
+  /** Routes and gateways: machines are made after them, and gone before them. */
+  ways: readonly pulumi.Resource[];
+  /** One in each zone for what the cloud itself runs there, where it takes addresses of the network. */
+  providerSubnets: readonly pulumi.CustomResource[];
 }
 
 export interface PlatformFirewall {
@@ -117,11 +130,18 @@ export interface PublicAddress {
   address: pulumi.Output<string>;
 }
 
+/** A machine's public addresses, as far as it is to have them. */
+export interface PlatformAddresses {
+  ipv4?: PublicAddress;
+  ipv6?: PublicAddress;
+  /** What they belong to, where that is not the machine: its network interface, with its private address. */
+  networkInterface?: pulumi.CustomResource;
+}
+
 export interface MachineArgs {
   network: PlatformNetwork;
   firewall: PlatformFirewall;
-  ipv4?: PublicAddress | undefined;
-  ipv6?: PublicAddress | undefined;
+  addresses: PlatformAddresses;
   /** The machine's own SSH key pair, so that its first contact can be verified. */
   hostKey: { publicKey: pulumi.Input<string>; privateKey: pulumi.Input<string> };
   /** OpenSSH public key that may log in as root. */
@@ -148,4 +168,16 @@ export interface PlatformMachine {
   serverId: pulumi.Output<string>;
   /** Its interface in the private network; what listens there waits for it. */
   privateInterface: pulumi.Resource;
+}
+
+/** The subnet of a tier, in a zone where there are such. @throws Error when there is none */
+export function subnetOf(
+  region: Region,
+  subnets: readonly { about: Subnet; resource: pulumi.CustomResource }[],
+  tier: Tier,
+  zone?: string,
+): pulumi.CustomResource {
+  const found = subnets.find(({ about }) => about.tier === tier && about.zone === zone);
+  if (!found) throw new Error(`${region.name} has no subnet for tier ${tier}${zone ? ` in ${zone}` : ""}`);
+  return found.resource;
 }

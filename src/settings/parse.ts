@@ -51,9 +51,14 @@ interface FieldSchema {
  * @param stack name of the Pulumi stack
  * @param raw by full key, e.g. `{ "dukaan:stage": "droplet", "hcloud:endpoint": … }`; values as in YAML or, as Pulumi
  *   hands them over, as text
+ * @param options.onlyPlanned the stack is only looked at: what can be planned but not provisioned yet is allowed
  * @returns the settings, or every problem at once
  */
-export function parseSettings(stack: string, raw: Readonly<Record<string, unknown>>): Outcome {
+export function parseSettings(
+  stack: string,
+  raw: Readonly<Record<string, unknown>>,
+  { onlyPlanned = false } = {},
+): Outcome {
   const problems = unknownKeys(raw);
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
@@ -68,7 +73,7 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   }
 
   const cloud = cloudOf(raw, settings);
-  problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
+  problems.push(...rules.flatMap((rule) => rule({ stack, settings, onlyPlanned, ...cloud })));
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
   const { images, problems: ofImages } = parseImages(raw["dukaan:images"], {
@@ -90,19 +95,18 @@ export function parseSettings(stack: string, raw: Readonly<Record<string, unknow
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
-  const { domain, changeToken, release, ...complete } = settings;
-  const serverType = complete.serverType ?? defaultServerType(local);
+  const { domain, changeToken, release, nat, ...complete } = settings;
+  const serverType = complete.serverType ?? defaultServerType(local, complete.provider);
   return {
     settings: {
       ...complete,
       stack,
-      // The rules have refused any other.
-      provider: "hetzner",
       serverType,
       databaseServerType: complete.databaseServerType ?? serverType,
       local,
       floatingIp,
       ...(failover && { failover }),
+      ...(nat === undefined || nat === "none" ? {} : { nat }),
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || (local && !acme) ? {} : { domain }),
@@ -134,7 +138,7 @@ function isComplete(settings: Partial<RawSettings>): settings is RawSettings {
 function cloudOf(
   raw: Readonly<Record<string, unknown>>,
   settings: Partial<RawSettings>,
-): Omit<Candidate, "stack" | "settings"> {
+): Omit<Candidate, "stack" | "settings" | "onlyPlanned"> {
   const given = raw["hcloud:endpoint"];
   const endpoint = given === undefined || typeof given === "string" ? given : JSON.stringify(given);
   const token = raw["hcloud:token"] ?? "";

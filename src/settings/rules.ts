@@ -1,8 +1,10 @@
 import ipaddr from "ipaddr.js";
 import { contains, privateRanges } from "../topology/addresses.js";
-import { defaultServerType, location, serverType, serverTypes } from "../topology/catalog.js";
+import { instanceTypes } from "../topology/aws-catalog.js";
+import { defaultServerType, location, serverType } from "../topology/catalog.js";
 import { mostAppServersOf } from "../topology/connections.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
+import { awsRules } from "./aws.js";
 import type { Problem, RawSettings } from "./schema.js";
 
 /** What the rules look at: settings that have passed the schema (others are left out), and the cloud's own. */
@@ -16,6 +18,8 @@ export interface Candidate {
   onThisComputer: boolean;
   /** Whether the local cloud is meant: by the endpoint or by the setting. */
   local: boolean;
+  /** Nothing is to be provisioned: what cannot be yet is allowed. */
+  onlyPlanned: boolean;
 }
 
 type Rule = (candidate: Candidate) => Problem[];
@@ -46,16 +50,7 @@ export const rules: readonly Rule[] = [
           },
         ],
 
-  ({ settings: { provider } }) =>
-    provider === "aws"
-      ? [
-          {
-            path: "dukaan:provider",
-            reason: "is aws, which is planned but not built yet",
-            remedy: "Use hetzner.",
-          },
-        ]
-      : [],
+  awsRules,
 
   ({ settings: { serverType: name, location: place }, local }) =>
     checkServerType("dukaan:serverType", name, place, local),
@@ -63,9 +58,9 @@ export const rules: readonly Rule[] = [
   ({ settings: { databaseServerType: name, location: place }, local }) =>
     checkServerType("dukaan:databaseServerType", name, place, local),
 
-  ({ settings: { appServers, databaseServerType, serverType: appType }, local }) => {
-    const name = databaseServerType ?? appType ?? defaultServerType(local);
-    if (appServers === undefined || !serverTypes.some((type) => type.name === name)) return [];
+  ({ settings: { appServers, databaseServerType, serverType: appType, provider }, local }) => {
+    const name = databaseServerType ?? appType ?? defaultServerType(local, provider);
+    if (appServers === undefined) return [];
     const most = mostAppServersOf(serverType(name));
     return appServers <= most
       ? []
@@ -129,8 +124,9 @@ export const rules: readonly Rule[] = [
           ];
     }),
 
-  ({ settings: { operatorCidrs }, local }) =>
-    operatorCidrs === undefined || operatorCidrs.length > 0 || local
+  // On AWS they come through a door that asks who they are, not from where.
+  ({ settings: { operatorCidrs, provider }, local }) =>
+    operatorCidrs === undefined || operatorCidrs.length > 0 || local || provider === "aws"
       ? []
       : [
           {
@@ -193,7 +189,8 @@ export const rules: readonly Rule[] = [
     ];
   },
 
-  ({ tokenLength }) => {
+  ({ tokenLength, settings: { provider } }) => {
+    if (provider === "aws") return [];
     const path = "hcloud:token";
     const remedy =
       "Make one in the Hetzner console (Security → API tokens), then set HCLOUD_TOKEN or run `pulumi config set --secret hcloud:token`.";
@@ -263,12 +260,21 @@ function checkServerType(
   if (name === undefined) return [];
   const type = serverType(name);
   if (type.architecture === "arm") {
-    return [{ path, reason: `is ${name}, an ARM server`, remedy: "Use an x86 type, e.g. cx23." }];
+    return [
+      {
+        path,
+        reason: `is ${name}, an ARM server`,
+        remedy: `Use an x86 type, e.g. ${instanceTypes.includes(type) ? "t3.medium" : "cx23"}.`,
+      },
+    ];
   }
   if (type.local && !local) {
     return [{ path, reason: `is ${name}, which only the local cloud has`, remedy: "Use e.g. cx23." }];
   }
-  if (place === undefined || !type.zones || type.zones.includes(location(place).zone)) return [];
+  if (place === undefined || !type.zones) return [];
+  const { provider, zone } = location(place);
+  // Another cloud's: the rules for AWS say so.
+  if (provider !== "hetzner" || type.zones.includes(zone)) return [];
   return [
     {
       path,

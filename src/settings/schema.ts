@@ -1,5 +1,6 @@
 import type { XStatic } from "typebox/schema";
-import { images, locations, serverTypes } from "../topology/catalog.js";
+import { instanceTypes } from "../topology/aws-catalog.js";
+import { type Provider, images, locations, providers, serverTypes } from "../topology/catalog.js";
 import { stages } from "../topology/stages.js";
 import type { AcmeSettings } from "./acme.js";
 import type { BackupSettings } from "./backup.js";
@@ -10,6 +11,8 @@ import type { SmsSettings } from "./sms.js";
 
 /** With more than this, each one's part of the database's connections is too small to be worth a server. */
 export const mostAppServers = 20;
+
+const serverNames = [...serverTypes, ...instanceTypes].map(({ name }) => name);
 
 /**
  * Every setting of a stack, as it stands in `Pulumi.<stack>.yaml` below `config:` with the prefix `dukaan:`. JSON Schema;
@@ -25,24 +28,25 @@ export const settingsSchema = {
     },
     provider: {
       description: "Cloud that the home region is on.",
-      enum: ["hetzner", "aws"],
+      enum: providers,
       default: "hetzner",
     },
     location: {
-      description: "The home region's location.",
+      description: "The home region's location: Hetzner's, or a region of AWS.",
       type: "string",
       enum: locations.map(({ name }) => name),
       default: "fsn1",
     },
     serverType: {
-      description: "Size of a server. Without one: local-512 on the local cloud, else cx23.",
+      description:
+        "Size of a server. Without one: local-512 on the local cloud, else cx23; on AWS t3.medium.",
       type: "string",
-      enum: serverTypes.map(({ name }) => name),
+      enum: serverNames,
     },
     databaseServerType: {
       description: "Size of the database's server, from stage split on. Without one: the same as serverType.",
       type: "string",
-      enum: serverTypes.map(({ name }) => name),
+      enum: serverNames,
     },
     appServers: {
       description:
@@ -96,6 +100,11 @@ export const settingsSchema = {
         "Which servers have an IPv4 address beside IPv6: all, or only the entries, which the public reaches. It saves half a euro a month a server; then this computer and the object storage must have IPv6.",
       enum: ["all", "entries"],
       default: "all",
+    },
+    nat: {
+      description:
+        "On AWS: how servers that the public does not reach get to the internet. none: each by a public address of its own; instance or gateway: without one, by a NAT instance, or by a NAT gateway in each zone.",
+      enum: ["none", "instance", "gateway"],
     },
     image: {
       description: "Operating system of the servers.",
@@ -245,7 +254,7 @@ export interface Settings {
   /** Name of the Pulumi stack. */
   stack: string;
   stage: (typeof stages)[number];
-  provider: "hetzner";
+  provider: Provider;
   location: string;
   serverType: string;
   databaseServerType: string;
@@ -263,6 +272,8 @@ export interface Settings {
   /** GB; absent: the database is on its server's own disk. */
   databaseVolume?: number;
   publicIpv4: "all" | "entries";
+  /** Absent: none. */
+  nat?: "instance" | "gateway";
   image: (typeof images)[number];
   domain?: string;
   /** Absent: the stack's own authority signs the public's certificate. */

@@ -47,23 +47,54 @@ export function regionRange(first: string, index: number): string {
   return `${a}.${b + index}.0.0/16`;
 }
 
-/** @returns the /24 of a tier in a region's /16, e.g. "10.10.2.0/24" for `app` */
-export function tierRange(region: string, tier: Tier): string {
+/** In the second availability zone every tier has the /24 that is this much further on in the third octet. */
+const secondZone = 128;
+
+/**
+ * @param zone 1: a second availability zone, where the cloud has such
+ * @returns the /24 of a tier in a region's /16, e.g. "10.10.2.0/24" for `app`, "10.10.130.0/24" in a second zone
+ */
+export function tierRange(region: string, tier: Tier, zone: 0 | 1 = 0): string {
   const [a, b] = octets(region, 16);
-  return `${a}.${b}.${tierNumbers[tier]}.0/24`;
+  return `${a}.${b}.${tierNumbers[tier] + zone * secondZone}.0/24`;
+}
+
+/**
+ * The /24 for what AWS itself runs in a zone (NAT, the way in for SSH): it takes any free address, and none of a machine.
+ * @returns e.g. "10.10.0.0/24", "10.10.128.0/24" in the second zone
+ */
+export function providerRange(region: string, zone: 0 | 1): string {
+  const [a, b] = octets(region, 16);
+  return `${a}.${b}.${zone * secondZone}.0/24`;
+}
+
+/**
+ * The IPv6 range of a subnet: of the region's 256 /64, the one with the number that the IPv4 range has in its third octet.
+ * @param region e.g. "2600:1f18:abc:de00::/56"
+ * @param ipv4 e.g. "10.10.2.0/24"
+ * @returns e.g. "2600:1f18:abc:de02::/64"
+ * @throws RangeError when the region's range is no /56 of IPv6
+ */
+export function ipv6Subnet(region: string, ipv4: string): string {
+  const [address, length] = ipaddr.parseCIDR(region);
+  if (!(address instanceof ipaddr.IPv6) || length !== 56) throw new RangeError(`${region} is not a /56`);
+  const parts = [...address.parts];
+  parts[3] = (parts[3] ?? 0) + (octets(ipv4, 24)[2] ?? 0);
+  return `${new ipaddr.IPv6(parts).toString()}/64`;
 }
 
 /**
  * @param number the machine's number in its tier, from 1, as in its name (`app-1`)
+ * @param zone 1: a second availability zone, where the cloud has such
  * @returns its private address, e.g. "10.10.2.10"
  * @throws RangeError when the tier has no room for it
  */
-export function machineAddress(region: string, tier: Tier, number: number): string {
+export function machineAddress(region: string, tier: Tier, number: number, zone: 0 | 1 = 0): string {
   if (!Number.isInteger(number) || number < 1 || number > machinesPerTier) {
     throw new RangeError(`a tier has room for machines 1 to ${machinesPerTier}, not ${number}`);
   }
   const [a, b] = octets(region, 16);
-  return `${a}.${b}.${tierNumbers[tier]}.${firstHost + number - 1}`;
+  return `${a}.${b}.${tierNumbers[tier] + zone * secondZone}.${firstHost + number - 1}`;
 }
 
 /** @returns the private address of the provider's load balancer before the app servers, e.g. "10.10.2.251" */

@@ -1,36 +1,48 @@
+import { awsLocations, instanceTypes } from "./aws-catalog.js";
+
 /**
- * What Hetzner Cloud offers: locations and server types. Data only; prices are the cost model's.
- * Source: https://docs.hetzner.cloud (`GET /locations`, `GET /server_types`) and https://www.hetzner.com/cloud, 2026.
+ * What Hetzner Cloud offers: locations and server types; AWS's are in ./aws-catalog.ts. Data only; prices are the cost
+ * model's. Source: https://docs.hetzner.cloud (`GET /locations`, `GET /server_types`) and
+ * https://www.hetzner.com/cloud, 2026.
  */
+
+export const providers = ["hetzner", "aws"] as const;
+
+export type Provider = (typeof providers)[number];
 
 export interface Location {
   name: string;
-  /** A private network does not reach beyond its zone. */
-  zone: "eu-central" | "us-east" | "us-west" | "ap-southeast";
+  provider: Provider;
+  /** A private network does not reach beyond its zone: Hetzner's network zone, AWS's region. */
+  zone: string;
   city: string;
+  /** AWS: the two of its data centers that machines are spread over. */
+  availabilityZones?: readonly [string, string];
 }
 
-export const locations: readonly Location[] = [
-  { name: "fsn1", zone: "eu-central", city: "Falkenstein" },
-  { name: "nbg1", zone: "eu-central", city: "Nuremberg" },
-  { name: "hel1", zone: "eu-central", city: "Helsinki" },
-  { name: "ash", zone: "us-east", city: "Ashburn" },
-  { name: "hil", zone: "us-west", city: "Hillsboro" },
-  { name: "sin", zone: "ap-southeast", city: "Singapore" },
+export const hetznerLocations: readonly Location[] = [
+  { name: "fsn1", provider: "hetzner", zone: "eu-central", city: "Falkenstein" },
+  { name: "nbg1", provider: "hetzner", zone: "eu-central", city: "Nuremberg" },
+  { name: "hel1", provider: "hetzner", zone: "eu-central", city: "Helsinki" },
+  { name: "ash", provider: "hetzner", zone: "us-east", city: "Ashburn" },
+  { name: "hil", provider: "hetzner", zone: "us-west", city: "Hillsboro" },
+  { name: "sin", provider: "hetzner", zone: "ap-southeast", city: "Singapore" },
 ];
+
+export const locations: readonly Location[] = [...hetznerLocations, ...awsLocations];
 
 export interface ServerType {
   name: string;
   cores: number;
   /** MiB; Hetzner's "GB" of memory are GiB. */
   memoryMiB: number;
-  /** GB, as Hetzner counts. */
+  /** GB, as the provider counts. */
   diskGB: number;
   architecture: "x86" | "arm";
   /** Only the local cloud has it. */
   local?: true;
   /** Only these zones have it; absent: every zone, or not known. */
-  zones?: readonly Location["zone"][];
+  zones?: readonly string[];
 }
 
 const x86 = (name: string, cores: number, memoryGiB: number, diskGB: number): ServerType => ({
@@ -88,13 +100,14 @@ export const images = ["debian-12"] as const;
 export type Image = (typeof images)[number];
 
 /** Size of servers of which nothing is said. */
-export function defaultServerType(local: boolean): string {
+export function defaultServerType(local: boolean, provider: Provider = "hetzner"): string {
+  if (provider === "aws") return "t3.medium";
   return local ? "local-512" : "cx23";
 }
 
 /** @throws Error when there is no such type; settings have been checked before */
 export function serverType(name: string): ServerType {
-  const found = [...serverTypes, ...dedicatedTypes].find((type) => type.name === name);
+  const found = [...serverTypes, ...instanceTypes, ...dedicatedTypes].find((type) => type.name === name);
   if (!found) throw new Error(`unknown server type ${name}`);
   return found;
 }

@@ -1,16 +1,18 @@
 import type { Tier } from "./addresses.js";
 import {
-  type Flow,
   type Machine,
+  type NetworkFlow,
   type Outside,
   type Topology,
+  isNetworkFlow,
+  isOutside,
   privateAddressesOf,
   servicesOn,
 } from "./topology.js";
 
 /**
  * Firewalls, derived from the flows. The public side of a machine is the cloud firewall's, the private side the
- * machine's own (nftables): Hetzner's cloud firewalls do not filter private networks.
+ * machine's own (nftables): Hetzner's cloud firewalls do not filter private networks. AWS's: ./security-groups.ts.
  */
 
 /** A rule of a cloud firewall; replies pass by themselves. */
@@ -33,7 +35,6 @@ export interface PrivateRule {
   sources: readonly string[];
 }
 
-type NetworkFlow = Exclude<Flow, { protocol: "unix" }>;
 type PublicFlow = Exclude<NetworkFlow, { protocol: "vrrp" }>;
 
 /** What the machines of one tier may exchange with parties outside of the stack, on their public interfaces. */
@@ -43,18 +44,21 @@ export function cloudRules(topology: Topology, tier: Tier): CloudRule[] {
       .filter((machine) => machine.tier === tier)
       .flatMap(({ name }) => servicesOn(topology, name)),
   );
-  return topology.flows.filter(isPublicFlow).flatMap((flow): CloudRule[] => {
-    const rule = (direction: "in" | "out", party: Outside): CloudRule => ({
-      direction,
-      protocol: flow.protocol,
-      ...(flow.protocol === "icmp" ? {} : { port: flow.port }),
-      remotes: topology.outside[party],
-      description: flow.purpose,
+  return topology.flows
+    .filter(isNetworkFlow)
+    .filter(isPublicFlow)
+    .flatMap((flow): CloudRule[] => {
+      const rule = (direction: "in" | "out", party: Outside): CloudRule => ({
+        direction,
+        protocol: flow.protocol,
+        ...(flow.protocol === "icmp" ? {} : { port: flow.port }),
+        remotes: topology.outside[party],
+        description: flow.purpose,
+      });
+      if (isOutside(flow.from) && services.has(flow.to)) return [rule("in", flow.from)];
+      if (isOutside(flow.to) && services.has(flow.from)) return [rule("out", flow.to)];
+      return [];
     });
-    if (isOutside(flow.from) && services.has(flow.to)) return [rule("in", flow.from)];
-    if (isOutside(flow.to) && services.has(flow.from)) return [rule("out", flow.to)];
-    return [];
-  });
 }
 
 /** What may reach a machine on its private address: only flows between services on different machines. */
@@ -88,14 +92,6 @@ export function addressesOf(
   return [...new Set(addresses)].filter((address) => address !== machine.privateAddress);
 }
 
-function isOutside(party: string): party is Outside {
-  return party === "world" || party === "operators";
-}
-
-function isNetworkFlow(flow: Flow): flow is NetworkFlow {
-  return flow.protocol !== "unix";
-}
-
-function isPublicFlow(flow: Flow): flow is PublicFlow {
-  return isNetworkFlow(flow) && flow.protocol !== "vrrp";
+function isPublicFlow(flow: NetworkFlow): flow is PublicFlow {
+  return flow.protocol !== "vrrp";
 }

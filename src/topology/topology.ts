@@ -1,5 +1,5 @@
 import type { Tier } from "./addresses.js";
-import type { Image, Location } from "./catalog.js";
+import type { Image, Provider } from "./catalog.js";
 import type { Stage } from "./stages.js";
 
 /**
@@ -30,15 +30,25 @@ export interface Topology {
 export interface Region {
   /** Unique in the stack; part of URNs. */
   name: string;
-  provider: "hetzner";
+  provider: Provider;
   location: string;
-  zone: Location["zone"];
+  /** Its private network does not reach beyond it. */
+  zone: string;
   /** The /16 of its private network. */
   range: string;
   /** Whom it stands near to, when the stack has several regions; see ./regions.ts. */
   market?: string;
-  /** One /24 a tier that has machines. */
-  subnets: readonly { tier: Tier; range: string }[];
+  /** One /24 a tier that has machines; on AWS one in each of two availability zones. */
+  subnets: readonly Subnet[];
+  /** AWS: how machines without a public IPv4 address reach the internet; absent: all of them have one. */
+  nat?: "instance" | "gateway";
+}
+
+export interface Subnet {
+  tier: Tier;
+  range: string;
+  /** Its availability zone, where the provider has such. */
+  zone?: string;
 }
 
 export interface Machine {
@@ -47,6 +57,8 @@ export interface Machine {
   /** Name at the provider and host name; unique among the stacks of an account. */
   hostname: string;
   region: string;
+  /** Its availability zone, where the provider has such. */
+  zone?: string;
   tier: Tier;
   /** Provider's name of its size. */
   serverType: string;
@@ -89,6 +101,9 @@ export type Flow = {
   /** Inside one machine. */
   | { protocol: "unix"; socket: string }
 );
+
+/** Between machines, or with a party outside. */
+export type NetworkFlow = Exclude<Flow, { protocol: "unix" }>;
 
 /** Where the public comes in. */
 export interface PublicEntry {
@@ -135,6 +150,15 @@ export function deepFreeze<Value>(value: Value): Value {
     for (const part of Object.values(value)) deepFreeze(part);
   }
   return value;
+}
+
+export function isNetworkFlow(flow: Flow): flow is NetworkFlow {
+  return flow.protocol !== "unix";
+}
+
+/** Whether a party of a flow is no service of the stack. */
+export function isOutside(party: string): party is Outside {
+  return party === "world" || party === "operators";
 }
 
 /** @throws Error when there is no such machine */

@@ -2,8 +2,10 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   contains,
+  ipv6Subnet,
   machineAddress,
   machinesPerTier,
+  providerRange,
   regionRange,
   tierRange,
   type Tier,
@@ -54,6 +56,38 @@ describe("addresses", () => {
         },
       ),
     );
+  });
+
+  it("of two zones lie in subnets that do not overlap, nor those of the provider's own, in either family", () => {
+    const zones = [0, 1] as const;
+    fc.assert(
+      fc.property(firstRange, fc.integer({ min: 0, max: 255 }), (region, byte) => {
+        const subnets = [
+          ...zones.map((zone) => providerRange(region, zone)),
+          ...zones.flatMap((zone) => tiers.map((place) => tierRange(region, place, zone))),
+        ];
+        expect(new Set(subnets).size).toBe(subnets.length);
+        expect(subnets.filter((subnet) => !contains(region, subnet))).toEqual([]);
+        const block = `2600:1f18:abc:${byte.toString(16)}00::/56`;
+        const ipv6 = subnets.map((subnet) => ipv6Subnet(block, subnet));
+        expect(new Set(ipv6).size).toBe(subnets.length);
+        expect(ipv6.filter((subnet) => !contains(block, subnet))).toEqual([]);
+      }),
+    );
+  });
+
+  it("of machines in a second zone lie in its subnet", () => {
+    fc.assert(
+      fc.property(firstRange, tier, number, (region, place, which) => {
+        expect(contains(tierRange(region, place, 1), machineAddress(region, place, which, 1))).toBe(true);
+      }),
+    );
+  });
+
+  it("of IPv6 subnets are written out as AWS gives them, and want a /56", () => {
+    expect(ipv6Subnet("2600:1f18:abc:de00::/56", "10.10.130.0/24")).toBe("2600:1f18:abc:de82::/64");
+    expect(() => ipv6Subnet("2600:1f18:abc:de00::/64", "10.10.2.0/24")).toThrow("not a /56");
+    expect(() => ipv6Subnet("10.0.0.0/8", "10.10.2.0/24")).toThrow("not a /56");
   });
 
   it("refuse machines for which there is no room", () => {

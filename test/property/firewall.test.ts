@@ -1,7 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { cloudRules, privateRules } from "../../src/topology/firewall.js";
-import type { Topology } from "../../src/topology/topology.js";
+import {
+  type SecurityGroupRule,
+  nameOfRule,
+  operatorsGroup,
+  securityGroups,
+} from "../../src/topology/security-groups.js";
+import type { Machine, Topology } from "../../src/topology/topology.js";
 import { anyTopology, parties, partyRanges, ports } from "./any-topology.js";
 
 /** Independent of the derivation: is there a declared flow that allows this? */
@@ -73,6 +79,88 @@ describe("firewalls", () => {
               expect(passes("out")).toBe(declared(value, name, other, kind));
             }
           }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("security groups", () => {
+  const kindsOnAws = [...kinds, { protocol: "vrrp", port: undefined }];
+  type Kind = (typeof kindsOnAws)[number];
+
+  /** Whether a group has a rule for somebody, by whichever group or range they are known. */
+  const lets = (
+    rules: readonly SecurityGroupRule[],
+    direction: "in" | "out",
+    kind: Kind,
+    other: { group?: string; ranges?: readonly string[] },
+  ) =>
+    rules.some(
+      (rule) =>
+        rule.direction === direction &&
+        rule.protocol === kind.protocol &&
+        rule.port === kind.port &&
+        ("group" in rule.remote
+          ? rule.remote.group === other.group
+          : (other.ranges ?? []).includes(rule.remote.range)),
+    );
+  const rulesOf = (value: Topology, group: string) =>
+    securityGroups(value, "fsn1").find(({ name }) => name === group)?.rules ?? [];
+  /** The world is every address, a machine's own as well. */
+  const asOther = ({ tier }: Machine) => ({ group: tier, ranges: partyRanges.world });
+
+  it("pass between two machines what is declared, or what both exchange with the whole world", () => {
+    fc.assert(
+      fc.property(anyTopology, (value) => {
+        for (const from of value.machines) {
+          for (const to of value.machines.filter(({ name }) => name !== from.name)) {
+            for (const kind of kindsOnAws) {
+              const passes =
+                lets(rulesOf(value, from.tier), "out", kind, asOther(to)) &&
+                lets(rulesOf(value, to.tier), "in", kind, asOther(from));
+              const byTheWorld =
+                declared(value, from.name, "world", kind) && declared(value, "world", to.name, kind);
+              expect(passes).toBe(declared(value, from.name, to.name, kind) || byTheWorld);
+            }
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("pass from and to the world what is declared, and let operators in by their own group alone", () => {
+    fc.assert(
+      fc.property(anyTopology, (value) => {
+        const operators = { group: operatorsGroup };
+        for (const { name, tier } of value.machines) {
+          const rules = rulesOf(value, tier);
+          for (const kind of kindsOnAws) {
+            for (const range of partyRanges.world) {
+              expect(lets(rules, "in", kind, { ranges: [range] })).toBe(declared(value, "world", name, kind));
+              expect(lets(rules, "out", kind, { ranges: [range] })).toBe(
+                declared(value, name, "world", kind),
+              );
+            }
+            const door =
+              lets(rulesOf(value, operatorsGroup), "out", kind, { group: tier }) &&
+              lets(rules, "in", kind, operators);
+            expect(door).toBe(declared(value, "operators", name, kind));
+            expect(lets(rules, "in", kind, { ranges: partyRanges.operators })).toBe(false);
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("have no rule twice, which AWS would refuse", () => {
+    fc.assert(
+      fc.property(anyTopology, (value) => {
+        for (const { rules } of securityGroups(value, "fsn1")) {
+          expect(new Set(rules.map(nameOfRule)).size).toBe(rules.length);
         }
       }),
       { numRuns: 60 },

@@ -18,6 +18,7 @@ const good: Record<string, unknown> = {
   "dukaan:loadBalancers": 2,
   "dukaan:failover": { endpoint: "https://api.hetzner.cloud/v1", token: "t".repeat(64) },
   "dukaan:publicIpv4": "entries",
+  "dukaan:nat": "none",
   "dukaan:image": "debian-12",
   "dukaan:domain": "shop.example.com",
   "dukaan:operatorCidrs": ["198.51.100.7/32", "2001:db8::/48"],
@@ -88,6 +89,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   playbook: fc.oneof(noText, fc.constantFrom("", "Book", "dump")),
   databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
   publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
+  nat: fc.oneof(noText, fc.constantFrom("", "yes", "NAT", "Gateway")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),
   domain: fc.oneof(
     noText,

@@ -42,23 +42,25 @@ interface Monitor {
 
 /**
  * Runs a program against Pulumi's mock engine and returns every resource that it registered, in order.
- * @param outputsOf outputs that a provider would add, by resource type
+ * @param outputsOf outputs that a provider would add, by resource type; among them its id, or it gets a number
+ * @param answerOf what a function of a provider would answer; absent: the program calls none
  */
 export async function recordResources(
   program: () => unknown,
   outputsOf: (type: string, name: string) => Outputs,
+  answerOf: (token: string) => Outputs = () => {
+    throw new Error("the program calls no functions of providers");
+  },
 ): Promise<RecordedResource[]> {
   const recorded: RecordedResource[] = [];
   let lastId = 1000;
   await setMocks(
     {
-      call: () => {
-        throw new Error("the program calls no functions of providers");
+      call: ({ token }) => answerOf(token),
+      newResource: ({ type, name, inputs }) => {
+        const { id = String(++lastId), ...outputs } = outputsOf(type, name);
+        return { id: id as string, state: { ...inputs, ...outputs } };
       },
-      newResource: ({ type, name, inputs }) => ({
-        id: String(++lastId),
-        state: { ...inputs, ...outputsOf(type, name) },
-      }),
     },
     "dukaan",
     "test",
@@ -90,7 +92,7 @@ export async function recordResources(
     return register(request, callback);
   };
   await pulumi.runtime.runInPulumiStack(async () => {
-    program();
+    await program();
   });
   await settings.disconnect();
   return recorded;

@@ -1,13 +1,27 @@
 import { Firewall } from "@pulumi/hcloud/firewall.js";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Tier } from "../../topology/addresses.js";
-import type { CloudRule } from "../../topology/firewall.js";
-import type { Region } from "../../topology/topology.js";
-import type { PlatformFirewall } from "../platform.js";
+import { type CloudRule, cloudRules } from "../../topology/firewall.js";
+import type { Region, Topology } from "../../topology/topology.js";
+import type { PlatformFirewall, PlatformNetwork } from "../platform.js";
 import { type HetznerContext, labels } from "./context.js";
 
-/** A cloud firewall: it filters public interfaces alone, and drops what no rule allows. */
-export function firewall(
+/** Cloud firewalls: they filter public interfaces alone, and drop what no rule allows. */
+export function firewalls(
+  context: HetznerContext,
+  { region }: PlatformNetwork,
+  topology: Topology,
+  options: pulumi.CustomResourceOptions,
+): Map<Tier, PlatformFirewall> {
+  return new Map(
+    region.subnets.map(({ tier }) => [
+      tier,
+      firewall(context, region, tier, cloudRules(topology, tier), options),
+    ]),
+  );
+}
+
+function firewall(
   context: HetznerContext,
   region: Region,
   tier: Tier,

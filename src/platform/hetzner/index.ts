@@ -1,19 +1,21 @@
 import type { Platform } from "../platform.js";
 import type { HetznerContext } from "./context.js";
-import { firewall } from "./firewall.js";
+import { addresses } from "./addresses.js";
+import { firewalls } from "./firewall.js";
 import { loadBalancer, loadBalancerService, loadBalancerTarget } from "./load-balancer.js";
 import { floatingAddress } from "./floating-address.js";
 import { machine } from "./machine.js";
 import { network } from "./network.js";
-import { publicAddress } from "./public-address.js";
+import { hetznerProvider } from "./provider.js";
 import { volume } from "./volume.js";
 
 /** Hetzner Cloud, or anything that speaks its API. */
 export function hetzner(context: HetznerContext): Platform {
   return {
+    provider: hetznerProvider,
     network: (...args) => network(context, ...args),
-    firewall: (...args) => firewall(context, ...args),
-    publicAddress: (...args) => publicAddress(context, ...args),
+    firewalls: (...args) => firewalls(context, ...args),
+    addresses: (...args) => addresses(context, ...args),
     floatingAddress: (...args) => floatingAddress(context, ...args),
     machine: (...args) => machine(context, ...args),
     volume: (...args) => volume(context, ...args),

@@ -20,8 +20,7 @@ export function loadBalancer(
   network: PlatformNetwork,
   options: pulumi.CustomResourceOptions,
 ): PlatformLoadBalancer {
-  const subnet = network.subnets.app;
-  if (!subnet) throw new Error(`${about.region} has no subnet for tier app`);
+  const subnet = network.subnet("app");
   const balancer = new LoadBalancer(
     about.name,
     {

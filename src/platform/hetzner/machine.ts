@@ -13,16 +13,16 @@ export function machine(
   args: MachineArgs,
   options: pulumi.CustomResourceOptions,
 ): PlatformMachine {
-  const { network, firewall, ipv4, ipv6 } = args;
-  const subnet = network.subnets[described.tier];
-  if (!subnet) throw new Error(`${described.region} has no subnet for tier ${described.tier}`);
+  const { network, firewall, addresses } = args;
+  const { ipv4, ipv6 } = addresses;
+  const subnet = network.subnet(described.tier);
   const serverArgs: ServerArgs = {
     name: described.hostname,
     serverType: described.serverType,
     image: described.image,
     location: network.region.location,
     userData: userData(args),
-    sshKeys: [network.loginKeyId],
+    ...(network.loginKeyId && { sshKeys: [network.loginKeyId] }),
     firewallIds: [firewall.firewallId.apply(Number)],
     publicNets: [
       {

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { SshKey } from "@pulumi/hcloud/sshKey.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { Region } from "../../topology/topology.js";
-import type { NetworkArgs, PlatformNetwork } from "../platform.js";
+import { type NetworkArgs, type PlatformNetwork, subnetOf } from "../platform.js";
 import { type HetznerContext, labels } from "./context.js";
 
 /** Another key has another name: the new one is there before the old one goes. */
@@ -30,13 +30,13 @@ export function network(
     protectedOptions,
   );
   const networkId = whole.id.apply(Number);
-  const subnets = region.subnets.map(({ tier, range }) => {
-    const subnet = new NetworkSubnet(
-      `${region.name}-${tier}`,
-      { networkId, type: "cloud", networkZone: region.zone, ipRange: range },
+  const subnets = region.subnets.map((subnet) => {
+    const resource = new NetworkSubnet(
+      `${region.name}-${subnet.tier}`,
+      { networkId, type: "cloud", networkZone: region.zone, ipRange: subnet.range },
       protectedOptions,
     );
-    return [tier, subnet] as const;
+    return { about: subnet, resource };
   });
   const loginKey = new SshKey(
     region.name,
@@ -46,7 +46,9 @@ export function network(
   return {
     region,
     networkId: whole.id,
-    subnets: Object.fromEntries(subnets),
+    subnet: (tier) => subnetOf(region, subnets, tier),
     loginKeyId: loginKey.id,
+    ways: [],
+    providerSubnets: [],
   };
 }

@@ -1,11 +1,23 @@
 import { PrimaryIp } from "@pulumi/hcloud/primaryIp.js";
 import type * as pulumi from "@pulumi/pulumi";
 import type { Machine, Region } from "../../topology/topology.js";
-import type { PublicAddress } from "../platform.js";
+import type { PlatformAddresses, PlatformNetwork, PublicAddress } from "../platform.js";
 import { type HetznerContext, labels } from "./context.js";
 
-/** A primary IP. It is kept when its server is replaced, so names and certificates stay true. */
-export function publicAddress(
+/** Primary IPs. They are kept when their server is replaced, so names and certificates stay true. */
+export function addresses(
+  context: HetznerContext,
+  machine: Machine,
+  { network: { region } }: { network: PlatformNetwork },
+  options: pulumi.CustomResourceOptions,
+): PlatformAddresses {
+  return {
+    ...(machine.publicIpv4 && { ipv4: primaryIp(context, machine, "ipv4", region, options) }),
+    ...(machine.publicIpv6 && { ipv6: primaryIp(context, machine, "ipv6", region, options) }),
+  };
+}
+
+function primaryIp(
   context: HetznerContext,
   machine: Machine,
   family: "ipv4" | "ipv6",

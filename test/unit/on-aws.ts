@@ -1,0 +1,92 @@
+import { provision } from "../../src/provision.js";
+import { parseSettings } from "../../src/settings/parse.js";
+import type { Settings } from "../../src/settings/schema.js";
+import { artifacts, outputsOf, short } from "./provisioned.js";
+import { type RecordedResource, recordResources } from "./record-resources.js";
+
+// What tests of stacks on AWS need that record their resources.
+
+/** Losing one of these loses data, or addresses that others rely on. */
+export const statefulOnAws = [
+  "aws:ec2/vpc:Vpc",
+  "aws:ec2/subnet:Subnet",
+  "aws:ec2/networkInterface:NetworkInterface",
+  "aws:ec2/eip:Eip",
+  "aws:ec2/instance:Instance",
+  "aws:ebs/volume:Volume",
+];
+
+/** Settings of a stack on AWS. They are good for planning alone: nothing brings such a stack up yet. */
+export function settingsOnAws(more: Record<string, unknown> = {}): Settings {
+  const raw = {
+    "dukaan:provider": "aws",
+    "dukaan:location": "us-east-1",
+    "dukaan:backup": "none",
+    "dukaan:images": "none",
+    "dukaan:sms": "log",
+    ...more,
+  };
+  const { settings, problems } = parseSettings("test", raw, { onlyPlanned: true });
+  if (!settings) throw new Error(JSON.stringify(problems));
+  return settings;
+}
+
+/** Every resource of a stack on AWS, as the program declares them; nothing is asked of AWS. */
+export function recordOnAws(more: Record<string, unknown> = {}): Promise<RecordedResource[]> {
+  return record(() => provision(settingsOnAws(more), artifacts));
+}
+
+/**
+ * Runs a program with what AWS would answer, as far as others read it; ids say whose they are. By URN: the program
+ * registers them in no certain order.
+ */
+export async function record(program: () => unknown): Promise<RecordedResource[]> {
+  const awsOutputs = (type: string, name: string) => {
+    const id = type.startsWith("aws:") && { id: `${short(type)}/${name}` };
+    switch (type) {
+      case "aws:ec2/vpc:Vpc":
+        return { ...id, ipv6CidrBlock: "2001:db8:0:ab00::/56" };
+      case "aws:ec2/networkInterface:NetworkInterface":
+        return { ...id, ipv6Addresses: ["2001:db8:0:ab02::7"] };
+      case "aws:ec2/eip:Eip":
+        return { ...id, publicIp: "203.0.113.10" };
+      case "aws:ebs/volume:Volume":
+        return { id: "vol-0123456789abcdef0" };
+      default:
+        return { ...id, ...outputsOf(type, name) };
+    }
+  };
+  const recorded = await recordResources(program, awsOutputs, (token) => {
+    if (token !== "aws:ec2/getAmi:getAmi") throw new Error(`the program calls ${token}`);
+    return { id: "ami-newest" };
+  });
+  return recorded.toSorted((one, other) => (one.urn < other.urn ? -1 : 1));
+}
+
+export function onlyAws(resources: readonly RecordedResource[]): RecordedResource[] {
+  return resources.filter(({ type }) => type.startsWith("aws:"));
+}
+
+/** Resources as a table for people: type, name, and what of their inputs matters. */
+export function tableOf(resources: readonly RecordedResource[]): string {
+  const rows = resources.map(({ type, name, protect, inputs }) => [
+    short(type) + (protect ? " *" : ""),
+    name,
+    Object.entries(inputs)
+      .filter(([key]) => !["tags", "userData", "description", "name"].includes(key))
+      .map(([key, value]) => `${key}=${textOf(value)}`)
+      .join(" "),
+  ]);
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map(([type = "", name = "", inputs = ""]) =>
+    `${type.padEnd(widths[0]!)}  ${name.padEnd(widths[1]!)}  ${inputs}`.trimEnd(),
+  );
+  return `${lines.toSorted().join("\n")}\n\n* protected\n`;
+}
+
+function textOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) return `[${value.map(textOf).join(",")}]`;
+  const parts = Object.entries(value).filter(([key]) => key !== "tags");
+  return `{${parts.map(([key, part]) => `${key}=${textOf(part)}`).join(",")}}`;
+}
