@@ -5,7 +5,7 @@ import { sizedTopology } from "../cost/estimate.js";
 import { usages } from "../cost/usage.js";
 import { describeProblems, parseSettings } from "../settings/parse.js";
 import type { Settings } from "../settings/schema.js";
-import { type Stage, isBuilt } from "../topology/stages.js";
+import { type Stage, builtStages, isBuilt } from "../topology/stages.js";
 import type { Topology } from "../topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { CliError, ExitCode } from "./errors.js";
@@ -32,6 +32,13 @@ export async function sketchTopology(stackName: string, stage?: Stage): Promise<
   const isPlanned = stage !== undefined && !isBuilt(stage);
   const settings = sketchSettings(stack, file?.config ?? {}, isPlanned ? undefined : stage);
   if (!isPlanned) return { topology: topologyOf(settings), note: "" };
+  if (settings.provider === "aws") {
+    throw new CliError(
+      `stage ${stage} cannot be planned on AWS yet: its machines are sized for Hetzner`,
+      `Use a stage that is built (${builtStages.join(", ")}), or a stack on Hetzner.`,
+      ExitCode.usage,
+    );
+  }
   const usage = usages.expected;
   const assumptions = { ...defaultAssumptions, capacity: settings.capacity ?? defaultAssumptions.capacity };
   const { topology } = sizedTopology({ stage, target: "hetzner", usage, assumptions }, settings);

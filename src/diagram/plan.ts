@@ -26,20 +26,22 @@ export function planText(topology: Topology, note = ""): string {
 }
 
 function regionTable({ regions, loadBalancers = [], anycast }: Topology): Table {
-  const extras = (name: string) =>
+  const natNames = { instance: "a NAT instance", gateway: "a NAT gateway in each zone" };
+  const extras = (name: string, nat: "instance" | "gateway" | undefined) =>
     loadBalancers
       .filter(({ region }) => region === name)
       .map((balancer) => `${balancer.name} before ${balancer.service}`)
-      .concat(anycast ? ["announces the one address"] : []);
+      .concat(anycast ? ["announces the one address"] : [])
+      .concat(nat === undefined ? [] : [natNames[nat]]);
   return {
     head: ["region", "market", "provider", "location", "network", "of the provider"],
-    rows: regions.map(({ name, market = "", provider, location, range }) => [
+    rows: regions.map(({ name, market = "", provider, location, range, nat }) => [
       name,
       market,
       provider,
       location,
       range,
-      extras(name).join(", "),
+      extras(name, nat).join(", "),
     ]),
   };
 }
@@ -55,7 +57,7 @@ function machineTable(topology: Topology): Table {
     head: ["machine", "region", "size", "cores", "memory", "disk", "private", "public", "services"],
     rows: topology.machines.map((machine) => [
       machine.name,
-      machine.region,
+      machine.zone ?? machine.region,
       machine.serverType + (machine.metal ? " (dedicated)" : ""),
       String(machine.cores),
       memoryText(machine.memoryMiB),

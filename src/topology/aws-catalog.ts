@@ -59,6 +59,9 @@ export const instanceTypes: readonly ServerType[] = [
   { ...x86("m7g.large", 2, 8), architecture: "arm" },
 ];
 
+/** A NAT instance: it does nothing but hand packets on. */
+export const natInstance = { type: "t3.nano", diskGB: 8 } as const;
+
 /**
  * What a tier's subnets are for. `public`: its machines have public addresses, at every stage. `private` and `data`: they
  * have them only where there is no NAT, to reach package sources by; nobody comes in that way (security groups).

@@ -6,7 +6,7 @@ import { type AwsContext, tags } from "./context.js";
 /**
  * The door for operators: an EC2 Instance Connect Endpoint. Whoever IAM lets open a tunnel reaches port 22 of the
  * machines' private addresses through it; none of them takes SSH from the internet. It costs nothing.
- * See docs/decisions/0024.
+ * See docs/decisions/0025.
  */
 export function connectEndpoint(
   context: AwsContext,

@@ -8,6 +8,7 @@ import { SecurityGroup } from "@pulumi/aws/ec2/securityGroup.js";
 import type { Vpc } from "@pulumi/aws/ec2/vpc.js";
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import { natInstance } from "../../topology/aws-catalog.js";
 import type { Region } from "../../topology/topology.js";
 import { type AwsContext, tags } from "./context.js";
 import { debianImage, hardened } from "./instance.js";
@@ -19,9 +20,6 @@ export interface Nat {
   /** What must be there before a machine can use it. */
   ready: readonly pulumi.Resource[];
 }
-
-/** It does nothing but hand packets on. */
-const instanceType = "t3.nano";
 
 /**
  * How machines without a public IPv4 address reach the internet. By the catalogue of src/cost, in us-east-1:
@@ -38,7 +36,7 @@ export function nat(
   if (region.nat === undefined) return undefined;
   return region.nat === "gateway"
     ? natGateways(context, region, subnets, options)
-    : natInstance(context, region, vpc, subnets[0]!, options);
+    : makeNatInstance(context, region, vpc, subnets[0]!, options);
 }
 
 function natAddress(
@@ -70,7 +68,7 @@ function natGateways(
   return { from: (zone) => ({ natGatewayId: gateways.get(zone)!.id }), ready: [...gateways.values()] };
 }
 
-function natInstance(
+function makeNatInstance(
   context: AwsContext,
   region: Region,
   vpc: Vpc,
@@ -106,9 +104,9 @@ function natInstance(
   const instance = new Instance(
     name,
     {
-      ...hardened(about, 8),
-      ami: debianImage("debian-12", instanceType, options),
-      instanceType,
+      ...hardened(about, natInstance.diskGB),
+      ami: debianImage("debian-12", natInstance.type, options),
+      instanceType: natInstance.type,
       primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
       userData: renderTemplate("src/platform/aws/nat.yaml", {}),
     },
