@@ -122,6 +122,8 @@ export interface PlatformNetwork {
 
 export interface PlatformFirewall {
   firewallId: pulumi.Output<string>;
+  /** Its rules and doors, where they are resources of their own: machines are made after them, and gone before them. */
+  ready: readonly pulumi.Resource[];
 }
 
 export interface PublicAddress {

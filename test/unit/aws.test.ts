@@ -113,6 +113,21 @@ describe("a stack on AWS", () => {
     expect(recorded.fleet.filter(({ type }) => type.startsWith("aws:iam"))).toEqual([]);
   });
 
+  it("makes an instance after its ways to the internet, its rules and the operators' door", () => {
+    const [first] = ofType(recorded.droplet, "Instance");
+    const before = [
+      "Route",
+      "SecurityGroupIngressRule",
+      "SecurityGroupEgressRule",
+      "InstanceConnectEndpoint",
+    ];
+    for (const type of before) {
+      const urns = ofType(recorded.droplet, type).map(({ urn }) => urn);
+      expect(first?.dependencies).toEqual(expect.arrayContaining(urns));
+      expect(urns.length).toBeGreaterThan(0);
+    }
+  });
+
   it("hides the host key that an instance is told at its first boot", () => {
     const [first] = ofType(recorded.droplet, "Instance");
     const told = JSON.stringify(first?.inputs["userData"]);

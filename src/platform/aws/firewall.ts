@@ -29,7 +29,8 @@ export function firewalls(
       const group = new SecurityGroup(
         full,
         {
-          name: `${context.stack}-${full}`,
+          // AWS refuses names that begin with "sg-", as a stack's may.
+          name: `dukaan-${context.stack}-${full}`,
           description: `What ${name} may exchange with others`,
           vpcId: network.networkId,
           tags: tags(context, full, { region: region.name }),
@@ -44,11 +45,14 @@ export function firewalls(
     if (!group) throw new Error(`region ${region.name} has no security group ${name}`);
     return group.id;
   };
-  for (const { name, rules } of described) {
-    for (const rule of rules) makeRule(context, `${region.name}-${name}`, idOf(name), rule, idOf, options);
-  }
-  connectEndpoint(context, network, idOf(operatorsGroup), options);
-  return new Map(region.subnets.map(({ tier }) => [tier, { firewallId: idOf(tier) }]));
+  const rules = described.flatMap((group) =>
+    group.rules.map((rule) =>
+      makeRule(context, `${region.name}-${group.name}`, idOf(group.name), rule, idOf, options),
+    ),
+  );
+  const door = connectEndpoint(context, network, idOf(operatorsGroup), options);
+  const ready = [...rules, door];
+  return new Map(region.subnets.map(({ tier }) => [tier, { firewallId: idOf(tier), ready }]));
 }
 
 function makeRule(

@@ -16,7 +16,7 @@ export function machine(
   args: MachineArgs,
   options: pulumi.CustomResourceOptions,
 ): PlatformMachine {
-  const { network, addresses } = args;
+  const { network, firewall, addresses } = args;
   const { networkInterface } = addresses;
   if (!networkInterface) throw new Error(`${described.name} has no network interface`);
   const { region, tier, name } = described;
@@ -34,8 +34,8 @@ export function machine(
     {
       ...options,
       protect: context.protect,
-      // Its first boot fetches packages.
-      dependsOn: [...network.ways],
+      // Nothing is reached, nor reaches it, before.
+      dependsOn: [...network.ways, ...firewall.ready],
       // The image is the newest on the day that the machine was made; both would replace it.
       ignoreChanges: ["ami", "userData"],
       // An interface is at one instance at a time.

@@ -43,5 +43,5 @@ function firewall(
     },
     options,
   );
-  return { firewallId: resource.id };
+  return { firewallId: resource.id, ready: [] };
 }
