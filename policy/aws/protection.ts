@@ -1,0 +1,51 @@
+import type { Rule } from "../rule.js";
+
+/** Fewer would not cover a week's holiday. */
+const leastDaysOfBackups = 7;
+
+/** What data or an address is lost with. Instances may be cattle: those that hold data have volumes, or are databases. */
+const stateful = new Set([
+  "aws:ebs/volume:Volume",
+  "aws:ec2/eip:Eip",
+  "aws:ec2/vpc:Vpc",
+  "aws:kms/key:Key",
+  "aws:rds/cluster:Cluster",
+  "aws:rds/instance:Instance",
+  "aws:s3/bucket:Bucket",
+  "aws:s3/bucketV2:BucketV2",
+]);
+
+const isDatabase = (type: string): boolean =>
+  type === "aws:rds/instance:Instance" || type === "aws:rds/cluster:Cluster";
+
+const isProtected: Rule = {
+  name: "aws-protected",
+  description: "What data or an address would be lost with is protected from deletion.",
+  remedy:
+    "Set Pulumi's option protect; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
+  check: ({ type, props, protect }) => {
+    if (!stateful.has(type)) return [];
+    const isCopy = props["replicateSourceDb"] !== undefined;
+    return [
+      ...(protect ? [] : ["it lacks protect"]),
+      ...(isDatabase(type) && props["deletionProtection"] !== true ? ["it lacks deletionProtection"] : []),
+      ...(isDatabase(type) && !isCopy && props["skipFinalSnapshot"] === true
+        ? ["it leaves no last snapshot (skipFinalSnapshot)"]
+        : []),
+      ...(props["forceDestroy"] === true ? ["it goes with all that is in it (forceDestroy)"] : []),
+    ];
+  },
+};
+
+const databasesHaveBackups: Rule = {
+  name: "aws-database-backups",
+  description: `A database keeps backups for at least ${leastDaysOfBackups} days.`,
+  remedy: `Set backupRetentionPeriod: ${leastDaysOfBackups} or more.`,
+  check: ({ type, props }) => {
+    if (!isDatabase(type) || props["replicateSourceDb"] !== undefined) return [];
+    const days = Number(props["backupRetentionPeriod"] ?? 0);
+    return days >= leastDaysOfBackups ? [] : [`it keeps them for ${days} days`];
+  },
+};
+
+export const protection: readonly Rule[] = [isProtected, databasesHaveBackups];
