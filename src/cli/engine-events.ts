@@ -13,6 +13,7 @@ export interface EngineEvent {
   resourcePreEvent?: { metadata: { op: string; urn: string; type: string } };
   resOutputsEvent?: { metadata: { op: string; urn: string; type: string } };
   diagnosticEvent?: { severity: string; message: string; urn?: string };
+  policyEvent?: { enforcementLevel: string; message: string; policyName: string };
   summaryEvent?: { resourceChanges: Changes };
 }
 
@@ -95,13 +96,26 @@ function shortType(type: string): string {
   return `${parts[0]}:${parts.at(-1)}`;
 }
 
-/** The text of an error with the name of its resource; undefined for anything that is no error. */
+/** The text of an error with the name of its resource or policy; undefined for anything that is no error. */
 export function describeError(event: EngineEvent): string | undefined {
+  if (breaksPolicy(event))
+    return `${event.policyEvent.policyName}: ${withoutColours(event.policyEvent.message)}`;
   if (event.diagnosticEvent?.severity !== "error") return undefined;
   const { message, urn } = event.diagnosticEvent;
-  // Pulumi marks colours as <{%reset%}>.
-  const text = message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
+  const text = withoutColours(message);
   return urn === undefined || urn.includes("pulumi:pulumi:Stack")
     ? text
     : `${urn.split("::").at(-1)}: ${text}`;
+}
+
+/** Whether a resource is refused because it breaks a rule of a policy pack. */
+export function breaksPolicy(
+  event: EngineEvent,
+): event is EngineEvent & Required<Pick<EngineEvent, "policyEvent">> {
+  return event.policyEvent?.enforcementLevel === "mandatory";
+}
+
+/** Pulumi marks colours as <{%reset%}>. */
+function withoutColours(message: string): string {
+  return message.replaceAll(/<\{%[^%]*%\}>/g, "").trim();
 }

@@ -5,6 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { projectRoot } from "../project.js";
 import {
+  breaksPolicy,
   type Changes,
   describeError,
   describeStep,
@@ -15,6 +16,9 @@ import { CliError, ExitCode } from "./errors.js";
 import { interruptible } from "./interrupt.js";
 import type { StackContext } from "./stack.js";
 
+/** Names the policy pack that Pulumi holds previews and updates against; a list in CSV. */
+export const policyPackVariable = "PULUMI_OPTION_POLICY_PACK";
+
 /** How to run Pulumi for one stack. */
 export interface Pulumi {
   executable: string;
@@ -23,7 +27,8 @@ export interface Pulumi {
 }
 
 /**
- * Runs `pulumi up` or `pulumi destroy` without questions, reporting each step of a resource.
+ * Runs `pulumi up` or `pulumi destroy` without questions, reporting each step of a resource. Where a policy pack is in
+ * use, a preview comes before `up`: what breaks a rule is refused before anything is made, not in the middle.
  * @param report called with what is going on now, e.g. "creating hcloud:Server shop-1"
  * @param options further ones of Pulumi, e.g. `["--refresh"]`
  * @throws CliError with Pulumi's own diagnostics when it fails
@@ -34,32 +39,50 @@ export async function runOperation(
   report: (message: string) => void,
   options: readonly string[] = [],
 ): Promise<Changes> {
+  if (operation === "up" && policyPackVariable in pulumi.env) {
+    report("checking what would change against the policies");
+    await runEngine(pulumi, ["preview", ...options], () => undefined, "Nothing was changed.");
+  }
+  return runEngine(
+    pulumi,
+    [operation, "--yes", "--skip-preview", ...options],
+    report,
+    "What was done is kept.",
+  );
+}
+
+/** Runs one command of Pulumi's engine. @param kept what is left of it when it fails, as a sentence */
+async function runEngine(
+  pulumi: Pulumi,
+  command: readonly string[],
+  report: (message: string) => void,
+  kept: string,
+): Promise<Changes> {
+  const [operation] = command;
   await mkdir(pulumi.stack.directory, { recursive: true, mode: 0o700 });
   const errors: string[] = [];
   let changes: Changes = {};
+  let refused = false;
   const onEvent = (event: EngineEvent) => {
     const step = describeStep(event);
     if (step !== undefined) report(step);
     const error = describeError(event);
     if (error !== undefined) errors.push(error);
+    refused ||= breaksPolicy(event) && operation === "preview";
     if (event.summaryEvent) changes = event.summaryEvent.resourceChanges;
   };
   const stopping = { interrupted: false };
   const result = await followEvents(pulumi.stack.directory, onEvent, (path) => {
-    const running = execa(
-      pulumi.executable,
-      [operation, "--yes", "--skip-preview", "--non-interactive", "--event-log", path, ...options],
-      {
-        cwd: projectRoot,
-        // --event-log is one of the flags that Pulumi offers only under this name.
-        env: { ...pulumi.env, PULUMI_DEBUG_COMMANDS: "true" },
-        reject: false,
-        all: true,
-        stdin: "ignore",
-        // In a process group of its own: Ctrl-C reaches it through us, once. Twice would mean "at once" to it.
-        detached: true,
-      },
-    );
+    const running = execa(pulumi.executable, [...command, "--non-interactive", "--event-log", path], {
+      cwd: projectRoot,
+      // --event-log is one of the flags that Pulumi offers only under this name.
+      env: { ...pulumi.env, PULUMI_DEBUG_COMMANDS: "true" },
+      reject: false,
+      all: true,
+      stdin: "ignore",
+      // In a process group of its own: Ctrl-C reaches it through us, once. Twice would mean "at once" to it.
+      detached: true,
+    });
     const onInterrupt = (times: number) => {
       stopping.interrupted = true;
       running.kill(times < 3 ? "SIGINT" : "SIGKILL");
@@ -74,7 +97,7 @@ export async function runOperation(
   if (stopping.interrupted) {
     throw new CliError(
       `pulumi ${operation} was interrupted`,
-      `What was done is kept. Run the same command again: it goes on from there.`,
+      `${kept} Run the same command again: it goes on from there.`,
       ExitCode.interrupted,
     );
   }
@@ -83,7 +106,8 @@ export async function runOperation(
     const ended = result.signal === undefined ? "failed" : `was ended by ${result.signal}`;
     throw new CliError(
       `pulumi ${operation} ${ended}:\n${indent(stripVTControlCharacters(told))}`,
-      "Correct the cause and run the same command again; what was done is kept.",
+      `${kept} Correct the cause and run the same command again.`,
+      refused ? ExitCode.refused : ExitCode.failed,
     );
   }
   return changes;

@@ -1,9 +1,11 @@
+import { join } from "node:path";
 import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/client.js";
 import { ensureImageLibrary, ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
 import { overBudgetVariable } from "../budget.js";
+import { projectRoot } from "../project.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
-import type { Pulumi } from "./pulumi.js";
+import { policyPackVariable, type Pulumi } from "./pulumi.js";
 import { openStack, stackEnvironment, writeLocalConfig, type StackContext } from "./stack.js";
 
 /** What a command needs before it can talk to Pulumi about a stack. */
@@ -41,7 +43,11 @@ export async function openSession(
     [overBudgetVariable]: "yes",
   };
   const pulumi = { executable: tools.pulumi, env, stack };
-  if (!cloud) return { stack, pulumi };
+  if (!cloud) {
+    // Where mistakes cost something. On the local cloud the same stages are held against the rules by tests.
+    env[policyPackVariable] = `"${join(projectRoot, "policy").replaceAll('"', '""')}"`;
+    return { stack, pulumi };
+  }
   // The caller's, meant for real stacks, would win over the file of the stack's own.
   Reflect.deleteProperty(process.env, "PULUMI_CONFIG_PASSPHRASE");
   await writeLocalConfig(stack, cloud.endpoint, cloud.objectStorage);

