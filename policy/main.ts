@@ -9,7 +9,15 @@ import {
   type StackValidationPolicy,
 } from "@pulumi/policy";
 import { type Exception, exceptionFor, parseExceptions } from "./exceptions.js";
-import { message, type Rule, type StackRule, type StackSubject, type Subject, where } from "./rule.js";
+import {
+  breaches,
+  message,
+  type Rule,
+  type StackRule,
+  type StackSubject,
+  type Subject,
+  where,
+} from "./rule.js";
 import { rules, stackRules } from "./rules.js";
 
 // What Pulumi starts as a policy pack, in the folder of PulumiPolicy.yaml. A resource that breaks a rule is not made.
@@ -30,14 +38,12 @@ function subjectOf({
     urn,
     props,
     protect: opts.protect,
-    provider: provider && withEndpoint(provider.props),
+    provider: {
+      // The plugin takes what its settings leave open from the environment.
+      endpoint: provider?.props["endpoint"] ?? process.env["HCLOUD_ENDPOINT"],
+      defaultTags: provider?.props["defaultTags"],
+    },
   };
-}
-
-/** The plugin takes what its settings leave open from the environment. */
-function withEndpoint(props: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const endpoint = props["endpoint"] ?? process.env["HCLOUD_ENDPOINT"];
-  return endpoint === undefined ? props : { ...props, endpoint };
 }
 
 /** A preview does not know everything yet. What it cannot see is looked at again before the resource is made. */
@@ -52,7 +58,7 @@ function whatIsKnown<Result>(look: () => Result[]): Result[] {
 }
 
 function check(rule: Rule, args: ResourceValidationArgs): Found[] {
-  return whatIsKnown(() => rule.check(subjectOf(args)).map((found) => ({ urn: args.urn, found })));
+  return whatIsKnown(() => breaches(rule, subjectOf(args)).map((found) => ({ urn: args.urn, found })));
 }
 
 function checkStack(rule: StackRule, resources: readonly PolicyResource[]): Found[] {

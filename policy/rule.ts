@@ -8,8 +8,8 @@ export interface Subject {
   props: Readonly<Record<string, unknown>>;
   /** Whether Pulumi refuses to delete it. */
   protect: boolean;
-  /** Inputs of its provider. */
-  provider?: Readonly<Record<string, unknown>> | undefined;
+  /** Of its provider's settings: where the cloud's API is, and tags that all resources get. */
+  provider?: { endpoint?: unknown; defaultTags?: unknown } | undefined;
 }
 
 /** Something that must hold for each resource by itself. */
@@ -20,8 +20,15 @@ export interface Rule {
   description: string;
   /** What to do where it does not, as a sentence. */
   remedy: string;
-  /** @returns what is wrong with a resource, without values of secrets; empty: nothing */
+  /** The types of resources that it is about. */
+  types: readonly string[];
+  /** @returns what is wrong with a resource of these types, without values of secrets; empty: nothing */
   check: (subject: Subject) => string[];
+}
+
+/** What is wrong with a resource by a rule; nothing where the rule is about others. */
+export function breaches(rule: Rule, subject: Subject): string[] {
+  return rule.types.includes(subject.type) ? rule.check(subject) : [];
 }
 
 /** A resource among those of its stack. */
@@ -31,7 +38,7 @@ export interface StackSubject extends Subject {
 }
 
 /** Something that shows only when all resources of a stack are looked at. */
-export interface StackRule extends Omit<Rule, "check"> {
+export interface StackRule extends Omit<Rule, "types" | "check"> {
   check: (subjects: readonly StackSubject[]) => { urn: string; found: string }[];
 }
 

@@ -3,37 +3,32 @@ import type { Rule, Subject } from "../rule.js";
 
 type Block = Readonly<Record<string, unknown>>;
 
-/** Disks as a resource describes them, each with the property that says so; those of an image may be left to it. */
+const volume = "aws:ebs/volume:Volume";
+const template = "aws:ec2/launchTemplate:LaunchTemplate";
+
+/** Disks as a resource describes them, each with the property that says so. What is not described is left to the image. */
 function disks({ type, props }: Subject): [where: string, disk: Block][] {
-  switch (type) {
-    case "aws:ebs/volume:Volume":
-      return [["it", props]];
-    case "aws:ec2/instance:Instance":
-    case "aws:ec2/launchConfiguration:LaunchConfiguration":
-      return [
-        // Without the block the image decides, which is seldom encrypted.
-        ["rootBlockDevice", fields(props["rootBlockDevice"])],
-        ...blocks(props["ebsBlockDevices"]).map((disk): [string, Block] => ["ebsBlockDevices", disk]),
-      ];
-    case "aws:ec2/launchTemplate:LaunchTemplate": {
-      const mapped = blocks(props["blockDeviceMappings"]).filter(({ ebs }) => ebs !== undefined);
-      // None at all: the image decides.
-      if (mapped.length === 0) return [["blockDeviceMappings", {}]];
-      return mapped.map(({ ebs }): [string, Block] => ["blockDeviceMappings", fields(ebs)]);
-    }
-    default:
-      return [];
+  if (type === volume) return [["it", props]];
+  const listed = (key: string, found: Block[]) => found.map((disk): [string, Block] => [key, disk]);
+  if (type !== template) {
+    return [
+      ["rootBlockDevice", fields(props["rootBlockDevice"])],
+      ...listed("ebsBlockDevices", blocks(props["ebsBlockDevices"])),
+    ];
   }
+  const mapped = blocks(props["blockDeviceMappings"]).flatMap(({ ebs }) => blocks(ebs));
+  return listed("blockDeviceMappings", mapped.length === 0 ? [{}] : mapped);
 }
 
 const disksAreEncrypted: Rule = {
   name: "aws-encrypted-disks",
   description: "Every disk is encrypted.",
   remedy: "Set encrypted: true on it (EBS volumes, rootBlockDevice, ebsBlockDevices, blockDeviceMappings).",
+  types: [volume, template, "aws:ec2/instance:Instance", "aws:ec2/launchConfiguration:LaunchConfiguration"],
   check: (subject) =>
     disks(subject)
       // A launch template takes texts.
-      .filter(([, { encrypted }]) => String(encrypted) !== "true")
+      .filter(([, { encrypted }]) => encrypted !== true && encrypted !== "true")
       .map(([where]) => (where === "it" ? "it is not encrypted" : `a disk of ${where} is not encrypted`)),
 };
 
@@ -41,11 +36,11 @@ const databasesAreEncrypted: Rule = {
   name: "aws-encrypted-databases",
   description: "The storage of every database is encrypted.",
   remedy: "Set storageEncrypted: true; it cannot be changed later.",
-  check: ({ type, props }) => {
-    const isDatabase = type === "aws:rds/instance:Instance" || type === "aws:rds/cluster:Cluster";
-    // A replica of the same region is as its source is.
+  types: ["aws:rds/instance:Instance", "aws:rds/cluster:Cluster"],
+  check: ({ props }) => {
+    // One of the same region is as its source is.
     const isReplica = props["replicateSourceDb"] !== undefined;
-    return isDatabase && !isReplica && props["storageEncrypted"] !== true ? ["it is not encrypted"] : [];
+    return isReplica || props["storageEncrypted"] === true ? [] : ["it is not encrypted"];
   },
 };
 

@@ -12,19 +12,20 @@ interface Opening {
   sources: string[];
 }
 
+const apart = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
+const eitherWay = "aws:ec2/securityGroupRule:SecurityGroupRule";
+const securityGroups = [
+  "aws:ec2/securityGroup:SecurityGroup",
+  "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup",
+  eitherWay,
+  apart,
+];
+
 /** What a security group lets in, said in one of the three ways that there are. */
 function openings({ type, props }: Subject): Opening[] {
-  switch (type) {
-    case "aws:ec2/securityGroup:SecurityGroup":
-    case "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup":
-      return blocks(props["ingress"]).map(opening);
-    case "aws:ec2/securityGroupRule:SecurityGroupRule":
-      return props["type"] === "ingress" ? [opening(props)] : [];
-    case "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule":
-      return [opening(props)];
-    default:
-      return [];
-  }
+  if (type === apart) return [opening(props)];
+  if (type === eitherWay) return props["type"] === "ingress" ? [opening(props)] : [];
+  return blocks(props["ingress"]).map(opening);
 }
 
 function opening(block: Readonly<Record<string, unknown>>): Opening {
@@ -48,6 +49,7 @@ const publicPorts: Rule = {
   name: "aws-public-ports",
   description: "A security group opens nothing to the public but TCP ports 80 and 443, and ping.",
   remedy: "Name a security group as the source, or addresses of your own; roles and people come over SSM.",
+  types: securityGroups,
   check: (subject) =>
     openings(subject).flatMap((one) => {
       const open = one.sources.filter(isWorld);
@@ -59,13 +61,17 @@ const publicPorts: Rule = {
     }),
 };
 
+const databases = ["aws:rds/instance:Instance", "aws:rds/clusterInstance:ClusterInstance"];
+
 const dataIsPrivate: Rule = {
   name: "aws-data-is-private",
   description: "Databases, caches, brokers and search engines are reached from private networks alone.",
   remedy: "Name the clients' security group as the source, and set publiclyAccessible: false.",
+  types: [...securityGroups, ...databases],
   check: (subject) => {
-    const isDatabase = /^aws:rds\/(instance:Instance|clusterInstance:ClusterInstance)$/.test(subject.type);
-    if (isDatabase && subject.props["publiclyAccessible"] === true) return ["it has a public address"];
+    if (databases.includes(subject.type)) {
+      return subject.props["publiclyAccessible"] === true ? ["it has a public address"] : [];
+    }
     return openings(subject).flatMap((one) => {
       const outside = one.sources.filter((source) => !isPrivate(source));
       const data = !pings.has(one.protocol) && holdsDataPort(...one.ports);
@@ -74,14 +80,15 @@ const dataIsPrivate: Rule = {
   },
 };
 
+const template = "aws:ec2/launchTemplate:LaunchTemplate";
+const machines = ["aws:ec2/instance:Instance", "aws:ec2/launchConfiguration:LaunchConfiguration", template];
+
 const metadata: Rule = {
   name: "aws-metadata-v2",
   description: "The metadata of an instance, with its credentials, is handed out by IMDSv2 alone.",
   remedy: 'Set metadataOptions.httpTokens: "required".',
-  check: ({ type, props }) => {
-    const asks =
-      /^aws:ec2\/(instance:Instance|launchTemplate:LaunchTemplate|launchConfiguration:LaunchConfiguration)$/;
-    if (!asks.test(type)) return [];
+  types: machines,
+  check: ({ props }) => {
     const { httpTokens, httpEndpoint } = fields(props["metadataOptions"]);
     return httpTokens === "required" || httpEndpoint === "disabled"
       ? []
@@ -94,8 +101,8 @@ const listenerTls: Rule = {
   description: "A load balancer takes requests over TLS 1.2 or newer, and leads HTTP there.",
   remedy:
     'Use protocol HTTPS with an sslPolicy such as "ELBSecurityPolicy-TLS13-1-2-2021-06"; on port 80 redirect to HTTPS.',
-  check: ({ type, props }) => {
-    if (!/^aws:(lb|alb)\/listener:Listener$/.test(type)) return [];
+  types: ["aws:lb/listener:Listener", "aws:alb/listener:Listener"],
+  check: ({ props }) => {
     const protocol = String(props["protocol"]);
     if (protocol === "HTTPS" || protocol === "TLS") {
       const [policy = "the default one"] = texts(props["sslPolicy"]);
@@ -115,20 +122,14 @@ const userData: Rule = {
   name: "aws-user-data",
   description: "User data holds no secret but the machine's own host key.",
   remedy: "Hand it over in a role: secret files travel over SSH and are readable by their owner alone.",
+  types: machines,
   check: ({ type, props }) => {
     const decoded = (text: string) => Buffer.from(text, "base64").toString();
-    const given: Readonly<Record<string, string[]>> = {
-      "aws:ec2/instance:Instance": [
-        ...texts(props["userData"]),
-        ...texts(props["userDataBase64"]).map(decoded),
-      ],
-      "aws:ec2/launchConfiguration:LaunchConfiguration": [
-        ...texts(props["userData"]),
-        ...texts(props["userDataBase64"]).map(decoded),
-      ],
-      "aws:ec2/launchTemplate:LaunchTemplate": texts(props["userData"]).map(decoded),
-    };
-    return (given[type] ?? []).flatMap(secretsIn).map((what) => `its user data holds ${what}`);
+    const given = texts(props["userData"]);
+    const base64 = texts(props["userDataBase64"]);
+    // A launch template takes no other text.
+    const readable = type === template ? given.map(decoded) : [...given, ...base64.map(decoded)];
+    return readable.flatMap(secretsIn).map((what) => `its user data holds ${what}`);
   },
 };
 

@@ -2,20 +2,21 @@ import { blocks, fields, texts } from "../read.js";
 import type { Rule, Subject } from "../rule.js";
 
 /** Resources that say what somebody may do; the document is in `policy`. */
-const grants = new Set([
+const role = "aws:iam/role:Role";
+const grants = [
   "aws:iam/groupPolicy:GroupPolicy",
   "aws:iam/policy:Policy",
   "aws:iam/rolePolicy:RolePolicy",
   "aws:iam/userPolicy:UserPolicy",
-]);
+];
 
 /** Resources that say who may use something; the document is in `policy`. */
-const admissions = new Set([
+const admissions = [
   "aws:kms/key:Key",
   "aws:s3/bucketPolicy:BucketPolicy",
   "aws:sns/topicPolicy:TopicPolicy",
   "aws:sqs/queuePolicy:QueuePolicy",
-]);
+];
 
 /** The statements that allow something in a document, given as JSON or as an object. */
 function allowed(document: unknown): Readonly<Record<string, unknown>>[] {
@@ -24,8 +25,7 @@ function allowed(document: unknown): Readonly<Record<string, unknown>>[] {
 }
 
 function grantsOf({ type, props }: Subject): unknown[] {
-  if (grants.has(type)) return [props["policy"]];
-  return type === "aws:iam/role:Role" ? blocks(props["inlinePolicies"]).map(({ policy }) => policy) : [];
+  return type === role ? blocks(props["inlinePolicies"]).map(({ policy }) => policy) : [props["policy"]];
 }
 
 /** "*", or an ARN whose part behind the account is. */
@@ -38,6 +38,7 @@ const noWildcards: Rule = {
   description: "Who may do something may do what is named, to what is named.",
   remedy:
     "Name actions and resources. Where AWS knows no narrower resource, say so: an exception with its reason in policy/exceptions.yaml.",
+  types: [role, ...grants],
   check: (subject) => grantsOf(subject).flatMap(allowed).flatMap(wildcardsIn),
 };
 
@@ -57,9 +58,14 @@ const noBroadGrants: Rule = {
   name: "aws-iam-managed-policies",
   description: "Nobody gets one of AWS's policies that allow nearly everything.",
   remedy: "Write a policy with the actions that are needed.",
-  check: ({ type, props }) => {
-    if (!/^aws:iam\/(role|user|group)?[pP]olicyAttachment:/.test(type) && type !== "aws:iam/role:Role")
-      return [];
+  types: [
+    role,
+    "aws:iam/groupPolicyAttachment:GroupPolicyAttachment",
+    "aws:iam/policyAttachment:PolicyAttachment",
+    "aws:iam/rolePolicyAttachment:RolePolicyAttachment",
+    "aws:iam/userPolicyAttachment:UserPolicyAttachment",
+  ],
+  check: ({ props }) => {
     const attached = [...texts(props["policyArn"]), ...texts(props["managedPolicyArns"])];
     return attached
       .filter((arn) => /:aws:policy\/.*(AdministratorAccess|PowerUserAccess|FullAccess)/.test(arn))
@@ -71,13 +77,9 @@ const noStrangers: Rule = {
   name: "aws-iam-strangers",
   description: "No role, bucket, queue, topic or key is for everybody.",
   remedy: "Name the principal, or narrow it down by a Condition.",
+  types: [role, ...admissions],
   check: ({ type, props }) => {
-    const document =
-      type === "aws:iam/role:Role"
-        ? props["assumeRolePolicy"]
-        : admissions.has(type)
-          ? props["policy"]
-          : undefined;
+    const document = props[type === role ? "assumeRolePolicy" : "policy"];
     return allowed(document)
       .filter(({ Principal, Condition }) => {
         const named = [...texts(Principal), ...texts(fields(Principal)["AWS"])];

@@ -4,32 +4,30 @@ import type { Rule } from "../rule.js";
 const leastDaysOfBackups = 7;
 
 /** What data or an address is lost with. Instances may be cattle: those that hold data have volumes, or are databases. */
-const stateful = new Set([
+const databases = ["aws:rds/cluster:Cluster", "aws:rds/instance:Instance"];
+const stateful = [
   "aws:ebs/volume:Volume",
   "aws:ec2/eip:Eip",
   "aws:ec2/vpc:Vpc",
   "aws:kms/key:Key",
-  "aws:rds/cluster:Cluster",
-  "aws:rds/instance:Instance",
   "aws:s3/bucket:Bucket",
   "aws:s3/bucketV2:BucketV2",
-]);
-
-const isDatabase = (type: string): boolean =>
-  type === "aws:rds/instance:Instance" || type === "aws:rds/cluster:Cluster";
+  ...databases,
+];
 
 const isProtected: Rule = {
   name: "aws-protected",
   description: "What data or an address would be lost with is protected from deletion.",
   remedy:
     "Set Pulumi's option protect; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
+  types: stateful,
   check: ({ type, props, protect }) => {
-    if (!stateful.has(type)) return [];
+    const isDatabase = databases.includes(type);
     const isCopy = props["replicateSourceDb"] !== undefined;
     return [
       ...(protect ? [] : ["it lacks protect"]),
-      ...(isDatabase(type) && props["deletionProtection"] !== true ? ["it lacks deletionProtection"] : []),
-      ...(isDatabase(type) && !isCopy && props["skipFinalSnapshot"] === true
+      ...(isDatabase && props["deletionProtection"] !== true ? ["it lacks deletionProtection"] : []),
+      ...(isDatabase && !isCopy && props["skipFinalSnapshot"] === true
         ? ["it leaves no last snapshot (skipFinalSnapshot)"]
         : []),
       ...(props["forceDestroy"] === true ? ["it goes with all that is in it (forceDestroy)"] : []),
@@ -41,8 +39,9 @@ const databasesHaveBackups: Rule = {
   name: "aws-database-backups",
   description: `A database keeps backups for at least ${leastDaysOfBackups} days.`,
   remedy: `Set backupRetentionPeriod: ${leastDaysOfBackups} or more.`,
-  check: ({ type, props }) => {
-    if (!isDatabase(type) || props["replicateSourceDb"] !== undefined) return [];
+  types: databases,
+  check: ({ props }) => {
+    if (props["replicateSourceDb"] !== undefined) return [];
     const days = Number(props["backupRetentionPeriod"] ?? 0);
     return days >= leastDaysOfBackups ? [] : [`it keeps them for ${days} days`];
   },

@@ -2,7 +2,7 @@ import { blocks, fields, texts } from "../read.js";
 import { partsOf, type Rule, type Subject } from "../rule.js";
 
 /** What costs money, holds data or grants access, of what a stack may have. */
-const tagged = new Set([
+const tagged = [
   "aws:acm/certificate:Certificate",
   "aws:autoscaling/group:Group",
   "aws:ebs/volume:Volume",
@@ -23,7 +23,7 @@ const tagged = new Set([
   "aws:rds/instance:Instance",
   "aws:s3/bucket:Bucket",
   "aws:s3/bucketV2:BucketV2",
-]);
+];
 
 const key = "dukaan-stack";
 
@@ -31,8 +31,8 @@ const bearsItsStack: Rule = {
   name: "aws-tags",
   description: "Every resource is tagged with its stack.",
   remedy: `Set tags.${key}, or defaultTags of the provider: bills and what an interrupted run has left are sorted by it.`,
+  types: tagged,
   check: (subject) => {
-    if (!tagged.has(subject.type)) return [];
     const { stack } = partsOf(subject.urn);
     const [tag] = texts(tagOf(subject));
     if (tag === stack) return [];
@@ -45,7 +45,7 @@ function tagOf({ type, props, provider }: Subject): unknown {
   if (type === "aws:autoscaling/group:Group") {
     return blocks(props["tags"]).find((tag) => tag["key"] === key)?.["value"];
   }
-  const shared = provider?.["defaultTags"];
+  const shared = provider?.defaultTags;
   // Nested settings of a provider travel as JSON.
   const defaults = fields(typeof shared === "string" ? JSON.parse(shared) : shared);
   return fields(props["tags"])[key] ?? fields(defaults["tags"])[key];

@@ -12,8 +12,7 @@ interface Opening {
 }
 
 /** What a firewall lets in. */
-function openings({ type, props }: Subject): Opening[] {
-  if (type !== "hcloud:index/firewall:Firewall") return [];
+function openings({ props }: Subject): Opening[] {
   return blocks(props["rules"])
     .filter(({ direction }) => direction !== "out")
     .map(({ protocol, port, sourceIps }) => ({
@@ -33,10 +32,16 @@ function named({ protocol, ports: [first, last] }: Opening): string {
   return `${protocol} ${first === last ? first : `${first}-${last}`}`;
 }
 
+const firewall = "hcloud:index/firewall:Firewall";
+const server = "hcloud:index/server:Server";
+const loadBalancerService = "hcloud:index/loadBalancerService:LoadBalancerService";
+const loadBalancerTarget = "hcloud:index/loadBalancerTarget:LoadBalancerTarget";
+
 const publicPorts: Rule = {
   name: "hetzner-public-ports",
   description: "A firewall opens nothing to the public but TCP ports 80 and 443, and ping.",
   remedy: "Take the flow from `world` out of the stage, or let operators alone in (dukaan:operatorCidrs).",
+  types: [firewall],
   check: (subject) => {
     // Outside of the local cloud there is only this computer.
     const allowed = new Set([80, 443, ...(onThisComputer(subject) ? [22] : [])]);
@@ -58,6 +63,7 @@ const dataIsPrivate: Rule = {
   description: "Databases, caches, brokers and search engines are reached over private networks alone.",
   remedy:
     "Let the service listen on the private address, and take the rule out: cloud firewalls filter public interfaces only.",
+  types: [firewall],
   check: (subject) => {
     const tier = String(fields(subject.props["labels"])["dukaan-tier"]);
     return openings(subject).flatMap((opening) => {
@@ -74,8 +80,8 @@ const serverFirewall: Rule = {
   name: "hetzner-server-firewall",
   description: "Every server with a public address is behind a firewall.",
   remedy: "Give it the firewall of its tier (firewallIds).",
-  check: ({ type, props }) => {
-    if (type !== "hcloud:index/server:Server") return [];
+  types: [server],
+  check: ({ props }) => {
     const nets = blocks(props["publicNets"]);
     const isPublic =
       nets.length === 0 || nets.some((net) => net["ipv4Enabled"] !== false || net["ipv6Enabled"] !== false);
@@ -89,11 +95,11 @@ const loadBalancerTls: Rule = {
   description:
     "A load balancer takes requests over TLS, leads HTTP there, and hands them on over the private network.",
   remedy: "Use protocol https with a certificate and redirectHttp: true; usePrivateIp: true on its targets.",
+  types: [loadBalancerService, loadBalancerTarget],
   check: ({ type, props }) => {
-    if (type === "hcloud:index/loadBalancerTarget:LoadBalancerTarget") {
+    if (type === loadBalancerTarget) {
       return props["usePrivateIp"] === true ? [] : ["it reaches servers over the public network"];
     }
-    if (type !== "hcloud:index/loadBalancerService:LoadBalancerService") return [];
     if (props["protocol"] !== "https") return [`it speaks ${String(props["protocol"])}, not https`];
     return fields(props["http"])["redirectHttp"] === true ? [] : ["it does not lead HTTP to HTTPS"];
   },
@@ -103,12 +109,11 @@ const userData: Rule = {
   name: "hetzner-user-data",
   description: "User data holds no secret but the machine's own host key.",
   remedy: "Hand it over in a role: secret files travel over SSH and are readable by their owner alone.",
-  check: ({ type, props }) =>
-    type === "hcloud:index/server:Server"
-      ? texts(props["userData"])
-          .flatMap(secretsIn)
-          .map((what) => `its user data holds ${what}`)
-      : [],
+  types: [server],
+  check: ({ props }) =>
+    texts(props["userData"])
+      .flatMap(secretsIn)
+      .map((what) => `its user data holds ${what}`),
 };
 
 export const exposure: readonly Rule[] = [

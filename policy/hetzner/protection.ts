@@ -1,17 +1,17 @@
 import type { Rule } from "../rule.js";
 import { onThisComputer } from "./local.js";
 
-const token = (name: string, Name = name[0]!.toUpperCase() + name.slice(1)) => `hcloud:index/${name}:${Name}`;
+const primaryIp = "hcloud:index/primaryIp:PrimaryIp";
 
 /** What data or an address is lost with, and how Hetzner itself can be told to keep it. */
 const stateful: Readonly<Record<string, readonly string[]>> = {
-  [token("server")]: ["deleteProtection", "rebuildProtection"],
-  [token("volume")]: ["deleteProtection"],
-  [token("primaryIp")]: ["deleteProtection"],
-  [token("floatingIp")]: ["deleteProtection"],
-  [token("loadBalancer")]: ["deleteProtection"],
-  [token("network")]: ["deleteProtection"],
-  [token("networkSubnet")]: [],
+  "hcloud:index/server:Server": ["deleteProtection", "rebuildProtection"],
+  "hcloud:index/volume:Volume": ["deleteProtection"],
+  [primaryIp]: ["deleteProtection"],
+  "hcloud:index/floatingIp:FloatingIp": ["deleteProtection"],
+  "hcloud:index/loadBalancer:LoadBalancer": ["deleteProtection"],
+  "hcloud:index/network:Network": ["deleteProtection"],
+  "hcloud:index/networkSubnet:NetworkSubnet": [],
 };
 
 const protectedByBoth: Rule = {
@@ -19,10 +19,11 @@ const protectedByBoth: Rule = {
   description:
     "What data or an address would be lost with is protected from deletion, by Pulumi and by Hetzner (not on the local cloud).",
   remedy: "Make it with the platform's own functions: they protect it wherever the cloud is a real one.",
+  types: Object.keys(stateful),
   check: (subject) => {
     const { type, props, protect } = subject;
-    const ways = stateful[type];
-    if (!ways || onThisComputer(subject)) return [];
+    const ways = stateful[type] ?? [];
+    if (onThisComputer(subject)) return [];
     const missing = [...(protect ? [] : ["protect"]), ...ways.filter((way) => props[way] !== true)];
     return missing.length === 0 ? [] : [`it lacks ${missing.join(" and ")}`];
   },
@@ -32,8 +33,8 @@ const addressesStay: Rule = {
   name: "hetzner-addresses-stay",
   description: "A public address outlives its server.",
   remedy: "Set autoDelete: false.",
-  check: ({ type, props }) =>
-    type === token("primaryIp") && props["autoDelete"] !== false ? ["it is deleted with its server"] : [],
+  types: [primaryIp],
+  check: ({ props }) => (props["autoDelete"] === false ? [] : ["it is deleted with its server"]),
 };
 
 export const protection: readonly Rule[] = [protectedByBoth, addressesStay];

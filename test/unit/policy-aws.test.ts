@@ -129,6 +129,8 @@ describe("aws-encrypted-disks", () => {
     const template = "aws:ec2/launchTemplate:LaunchTemplate";
     expect(check(template, { blockDeviceMappings: [{ ebs: { encrypted: "true" } }] })).toEqual([]);
     expect(check(template, { blockDeviceMappings: [{ ebs: { encrypted: "false" } }] })).toHaveLength(1);
+    const ephemeral = { deviceName: "/dev/sdb", virtualName: "ephemeral0" };
+    expect(check(template, { blockDeviceMappings: [{ ebs: { encrypted: "true" } }, ephemeral] })).toEqual([]);
     expect(check(template, {})).toEqual(["a disk of blockDeviceMappings is not encrypted"]);
   });
 });
@@ -304,7 +306,7 @@ describe("aws-iam-strangers", () => {
 });
 
 describe("aws-tags", () => {
-  const check = (props: object, provider?: Record<string, unknown>, type = "aws:ec2/vpc:Vpc") =>
+  const check = (props: object, provider?: { defaultTags: unknown }, type = "aws:ec2/vpc:Vpc") =>
     findings("aws-tags", subject(type, { ...props }, { provider }));
   const tags = { "dukaan-stack": "prod" };
 

@@ -75,6 +75,16 @@ describe("rules", () => {
     }
   });
 
+  it("are about resources that there are at Hetzner", async () => {
+    const types = rules.flatMap((rule) => rule.types).filter((type) => type.startsWith("hcloud:"));
+    expect(types.length).toBeGreaterThan(0);
+    for (const type of new Set(types)) {
+      const [, module = "", name = ""] = type.split(/[/:]index\/|:(?=[A-Z])/);
+      const sdk = await import(`@pulumi/hcloud/${module}.js`);
+      expect(sdk[name].__pulumiType, type).toBe(type);
+    }
+  });
+
   it("are all in docs/policy.md, with what holds", () => {
     const text = readFileSync(join(projectRoot, "docs/policy.md"), "utf8");
     const documented = [...text.matchAll(/^\| `((?:hetzner|aws)-[a-z0-9-]+)` \| (.*) \|$/gm)];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { partsOf, type StackSubject } from "../../policy/rule.js";
+import { breaches, partsOf, type StackSubject } from "../../policy/rule.js";
 import { rules, stackRules } from "../../policy/rules.js";
 import { defaultAssumptions as assumptions } from "../../src/cost/assumptions.js";
 import { sizeRegion } from "../../src/cost/sizing.js";
@@ -75,7 +75,7 @@ function found(subjects: StackSubject[]): string[] {
   return [
     ...rules.flatMap((rule) =>
       subjects.flatMap((subject) =>
-        rule.check(subject).map((what) => `${rule.name} ${subject.name}: ${what}`),
+        breaches(rule, subject).map((what) => `${rule.name} ${subject.name}: ${what}`),
       ),
     ),
     ...stackRules.flatMap((rule) =>

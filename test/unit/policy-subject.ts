@@ -1,4 +1,4 @@
-import type { StackSubject } from "../../policy/rule.js";
+import { breaches, type StackSubject } from "../../policy/rule.js";
 import { rules, stackRules } from "../../policy/rules.js";
 
 /** A resource of stack `prod`, protected, at a real cloud, unless said otherwise. */
@@ -16,7 +16,7 @@ export function subject(
 export function findings(rule: string, one: StackSubject): string[] {
   const found = rules.find(({ name }) => name === rule);
   if (!found) throw new Error(`no rule ${rule}`);
-  return found.check(one);
+  return breaches(found, one);
 }
 
 /** What a rule finds wrong with resources together, as `name: what`. @throws Error when there is no such rule */
