@@ -1,13 +1,19 @@
+import { fields } from "../read.js";
 import type { Rule } from "../rule.js";
 
 /** Fewer would not cover a week's holiday. */
 const leastDaysOfBackups = 7;
 
-/** What data or an address is lost with. Instances may be cattle: those that hold data have volumes, or are databases. */
+const instance = "aws:ec2/instance:Instance";
+
+/** Stateful where they belong to a machine of the stack; those of NAT come and go. */
+const ofMachines = [instance, "aws:ec2/eip:Eip"];
+
+/** What data or an address is lost with. */
 const databases = ["aws:rds/cluster:Cluster", "aws:rds/instance:Instance"];
 const stateful = [
   "aws:ebs/volume:Volume",
-  "aws:ec2/eip:Eip",
+  ...ofMachines,
   "aws:ec2/vpc:Vpc",
   "aws:kms/key:Key",
   "aws:s3/bucket:Bucket",
@@ -19,13 +25,17 @@ const isProtected: Rule = {
   name: "aws-protected",
   description: "What data or an address would be lost with is protected from deletion.",
   remedy:
-    "Set Pulumi's option protect; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
+    "Set Pulumi's option protect; disableApiTermination: true on machines; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
   types: stateful,
   check: ({ type, props, protect }) => {
+    if (ofMachines.includes(type) && fields(props["tags"])["dukaan-machine"] === undefined) return [];
     const isDatabase = databases.includes(type);
     const isCopy = props["replicateSourceDb"] !== undefined;
     return [
       ...(protect ? [] : ["it lacks protect"]),
+      ...(type === instance && props["disableApiTermination"] !== true
+        ? ["it lacks disableApiTermination"]
+        : []),
       ...(isDatabase && props["deletionProtection"] !== true ? ["it lacks deletionProtection"] : []),
       ...(isDatabase && !isCopy && props["skipFinalSnapshot"] === true
         ? ["it leaves no last snapshot (skipFinalSnapshot)"]

@@ -7,11 +7,11 @@ import { usages } from "../../src/cost/usage.js";
 import { hetzner } from "../../src/platform/hetzner/index.js";
 import { provision } from "../../src/provision.js";
 import type { Settings } from "../../src/settings/schema.js";
-import { cloudRules } from "../../src/topology/firewall.js";
 import { markets } from "../../src/topology/regions.js";
 import { stages } from "../../src/topology/stages.js";
 import { plannedTopology } from "../../stacks/index.js";
 import type { RegionPlan } from "../../stacks/plan.js";
+import { recordOnAws } from "./on-aws.js";
 import { artifacts, backup, onThisComputer, outputsOf, settingsOf } from "./provisioned.js";
 import { type RecordedResource, recordResources } from "./record-resources.js";
 
@@ -96,6 +96,21 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     expect(found(subjects)).toEqual([]);
   });
 
+  it.each([
+    ["droplet", {}],
+    ["split", { "dukaan:stage": "split", "dukaan:databaseVolume": 20 }],
+    ["fleet", { "dukaan:stage": "fleet" }],
+    ["fleet behind a NAT instance", { "dukaan:stage": "fleet", "dukaan:nat": "instance" }],
+    ["fleet behind a NAT gateway", { "dukaan:stage": "fleet", "dukaan:nat": "gateway" }],
+    ["droplet with a domain", { "dukaan:domain": "shop.example.com" }],
+  ])("%s on AWS", async (_, raw) => {
+    const operators = { "dukaan:operatorCidrs": ["198.51.100.7/32"] };
+    const subjects = subjectsOf(await recordOnAws({ ...operators, ...raw }), undefined);
+    const instances = subjects.filter(({ type }) => type === "aws:ec2/instance:Instance");
+    expect(instances.length).toBeGreaterThan(0);
+    expect(found(subjects)).toEqual([]);
+  });
+
   it.each(stages)("what the public may reach at planned stage %s", async (stage) => {
     const count = stage === "anycast" ? markets.length : 1;
     const plans = markets
@@ -116,8 +131,8 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     const platform = hetzner({ stack: topology.stack, protect: true });
     const resources = await recordResources(() => {
       for (const region of topology.regions) {
-        for (const { tier } of region.subnets)
-          platform.firewall(region, tier, cloudRules(topology, tier), {});
+        const network = platform.network(region, { loginKey: "ssh-ed25519 AAAA" }, {});
+        platform.firewalls(network, topology, {});
       }
     }, outputsOf);
     const firewalls = resources.filter(({ type }) => type === "hcloud:index/firewall:Firewall");
