@@ -98,7 +98,7 @@ export async function createApp(
   });
   guardByFlags(app, flags);
 
-  const health = registerHealth(app, pool, migrationsDirectory, environment.releaseId);
+  const health = registerHealth(app, db, migrationsDirectory, environment.releaseId);
   registerAssets(app, assets);
   registerHomePage(app, services);
   registerCatalogueRoutes(app, services);

@@ -1,6 +1,7 @@
 import { Kysely, PostgresDialect, type PostgresPool, type Transaction } from "kysely";
-import { DatabaseError, Pool, TypeOverrides, types } from "pg";
+import { DatabaseError, Pool, type PoolClient, type QueryResult, TypeOverrides, types } from "pg";
 import { ConnectionQueue } from "./connection-queue.js";
+import { StatementTimeout } from "./errors.js";
 import type { Tables } from "./tables.js";
 
 /** Typed access to the database; queries go through one pool. */
@@ -35,6 +36,7 @@ const STATEMENT_LENGTH = 500;
 
 export interface OpenDatabase {
   db: Database;
+  /** The connections behind `db`; a statement that is given to the pool itself has no time limit. */
   pool: Pool;
   queue: ConnectionQueue;
 }
@@ -53,14 +55,16 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     connectionString: options.url,
     max: options.poolMax,
     connectionTimeoutMillis: timeout,
-    query_timeout: timeout,
     idleTimeoutMillis: 30_000,
     application_name: "dukaan-api",
     types: typeParsers,
   });
   pool.on("error", options.onConnectionLost);
   const queue = new ConnectionQueue(pool);
-  const dialect = new PostgresDialect({ pool: watchConnections(pool, queue, options.onSlowStatement) });
+  const watched = watchConnections(pool, queue, (client) =>
+    watchConnection(client, timeout, options.onSlowStatement),
+  );
+  const dialect = new PostgresDialect({ pool: watched });
   return { db: new Kysely<Tables>({ dialect }), pool, queue };
 }
 
@@ -73,37 +77,78 @@ export async function inTransaction<Result>(
 }
 
 /**
- * The pool as Kysely uses it. Slow statements are told. A connection stays out of the pool after an error that PostgreSQL
- * did not send: after a timeout, say, the server may still run the statement, and were it BEGIN, the next request would
- * work inside a transaction that nobody commits.
+ * The pool as Kysely uses it. A connection is wrapped once and not each time it is lent: Kysely remembers every one that it
+ * has seen, and the garbage collector would have to look at them all.
  */
 function watchConnections(
   pool: Pool,
   queue: ConnectionQueue,
-  onSlowStatement: DatabaseOptions["onSlowStatement"],
+  watch: (client: PoolClient) => WatchedConnection,
 ): PostgresPool {
+  const watched = new WeakMap<PoolClient, WatchedConnection>();
   const connect = async () => {
     const client = await queue.connect();
-    let doubtful = false;
-    const query = async (text: string, values: unknown[]) => {
-      const start = performance.now();
-      try {
-        return await client.query(text, values);
-      } catch (error) {
-        if (!(error instanceof DatabaseError)) doubtful = true;
-        throw error;
-      } finally {
-        const milliseconds = performance.now() - start;
-        if (milliseconds >= SLOW_STATEMENT)
-          onSlowStatement?.({
-            statement: text.slice(0, STATEMENT_LENGTH),
-            milliseconds: Math.round(milliseconds),
-          });
-      }
-    };
-    return { query, release: () => client.release(doubtful) };
+    let connection = watched.get(client);
+    if (!connection) watched.set(client, (connection = watch(client)));
+    return connection;
   };
   // Kysely's types also ask for cursors, which it uses for streaming only.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion
   return { options: pool.options, connect, end: async () => await pool.end() } as unknown as PostgresPool;
+}
+
+interface WatchedConnection {
+  query(text: string, values: unknown[]): Promise<QueryResult>;
+  release(): void;
+}
+
+/**
+ * A connection whose statements end in time; slow ones are told. It stays out of the pool after an error that PostgreSQL
+ * did not send: after a timeout, say, the server may still run the statement, and were it BEGIN, the next request would
+ * work inside a transaction that nobody commits.
+ */
+function watchConnection(
+  client: PoolClient,
+  timeout: number,
+  onSlowStatement: DatabaseOptions["onSlowStatement"],
+): WatchedConnection {
+  let doubtful = false;
+  const query = async (text: string, values: unknown[]) => {
+    const start = performance.now();
+    try {
+      return await queryWithin(timeout, client, text, values);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) doubtful = true;
+      throw error;
+    } finally {
+      const milliseconds = performance.now() - start;
+      if (milliseconds >= SLOW_STATEMENT)
+        onSlowStatement?.({
+          statement: text.slice(0, STATEMENT_LENGTH),
+          milliseconds: Math.round(milliseconds),
+        });
+    }
+  };
+  return { query, release: () => client.release(doubtful) };
+}
+
+/**
+ * Runs a statement for at most so many milliseconds. node-postgres could do so itself (`query_timeout`) and has promises,
+ * but for either it assigns a function to a property of the query. V8 takes such a function for a method that stays: it
+ * goes straight to the old objects, and the rows that it leads to stay until all of these are looked through.
+ */
+async function queryWithin(
+  milliseconds: number,
+  client: PoolClient,
+  text: string,
+  values: unknown[],
+): Promise<QueryResult> {
+  return await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new StatementTimeout(milliseconds)), milliseconds);
+    client.query(text, values, (error, result) => {
+      clearTimeout(timer);
+      if (error) reject(error);
+      else resolve(result);
+    });
+  });
 }

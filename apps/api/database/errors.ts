@@ -7,11 +7,20 @@ const READ_ONLY_TRANSACTION = "25006";
 const SOCKET_CODES = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH"]);
 // node-postgres gives these failures a message only.
 const CLIENT_MESSAGES =
-  /^(timeout exceeded when trying to connect|Connection terminated|Query read timeout|Client has encountered a connection error)/;
+  /^(timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error)/;
+
+/** The database did not answer a statement in time; it may still run it. */
+export class StatementTimeout extends Error {
+  override name = "StatementTimeout";
+  constructor(milliseconds: number) {
+    super(`the database did not answer a statement within ${milliseconds} ms`);
+  }
+}
 
 /** The database cannot serve right now: the same request may succeed later. */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
+  if (error instanceof StatementTimeout) return true;
   if (error instanceof DatabaseError) {
     const code = error.code ?? "";
     return UNAVAILABLE.test(code) || code === STATEMENT_TIMEOUT || code === READ_ONLY_TRANSACTION;

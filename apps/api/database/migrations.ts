@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { runner } from "node-pg-migrate";
-import { Client, DatabaseError, type ClientBase, type Pool } from "pg";
+import { Client, DatabaseError } from "pg";
 
 const MIGRATIONS_TABLE = "migrations";
 
@@ -15,12 +15,14 @@ export function migrationNames(directory: string): string[] {
     .sort();
 }
 
-type Queryable = Pick<ClientBase | Pool, "query">;
+interface Queryable {
+  query(text: string): Promise<{ rows: { name: string }[] }>;
+}
 
 /** Names of the migrations that the database has, oldest first; none when it was never migrated. */
 export async function appliedMigrations(client: Queryable): Promise<string[]> {
   try {
-    const { rows } = await client.query<{ name: string }>(`SELECT name FROM ${MIGRATIONS_TABLE} ORDER BY id`);
+    const { rows } = await client.query(`SELECT name FROM ${MIGRATIONS_TABLE} ORDER BY id`);
     return rows.map((row) => row.name);
   } catch (error) {
     // 42P01: undefined_table

@@ -1,4 +1,5 @@
-import type pg from "pg";
+import { CompiledQuery } from "kysely";
+import type { Database } from "../database/database.js";
 import { migrationStatus } from "../database/migrations.js";
 import type { App } from "./app.js";
 
@@ -16,7 +17,7 @@ const LOOK_HOLDS = 200;
  */
 export function registerHealth(
   app: App,
-  pool: pg.Pool,
+  db: Database,
   migrationsDirectory: string,
   release: string | undefined,
 ): Health {
@@ -36,12 +37,14 @@ export function registerHealth(
     return await look.result;
   };
 
+  const query = async (text: string) => await db.executeQuery<{ name: string }>(CompiledQuery.raw(text));
+
   const lookAtDatabase = async (): Promise<readonly string[]> => {
     if (migrated) {
-      await pool.query("SELECT 1");
+      await query("SELECT 1");
       return [];
     }
-    const { pending } = await migrationStatus(pool, migrationsDirectory);
+    const { pending } = await migrationStatus({ query }, migrationsDirectory);
     migrated = pending.length === 0;
     return pending;
   };
