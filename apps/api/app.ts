@@ -1,6 +1,6 @@
 import cookie from "@fastify/cookie";
 import formbody from "@fastify/formbody";
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
+import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
 import fastify, { LogController, type FastifyBaseLogger } from "fastify";
 import { randomUUID } from "node:crypto";
 import { registerAdminRoutes } from "./admin/routes.js";
@@ -19,6 +19,7 @@ import { registerErrorHandlers, sendError } from "./http/errors.js";
 import { guardByFlags } from "./http/flag-guard.js";
 import { registerHealth, type Health } from "./http/health.js";
 import { registerMetrics } from "./http/metrics.js";
+import { compileValidator } from "./http/validator.js";
 import { refuseCrossOrigin } from "./http/origin-check.js";
 import { createGuardedServer, LoadGate } from "./http/overload.js";
 import { securityHeaders } from "./http/security-headers.js";
@@ -79,7 +80,7 @@ export async function createApp(
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
   app.removeContentTypeParser("text/plain");
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
 
   app.addHook("onClose", () => services.images?.store.close());

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatCursor, parseCursor, toPage, type Cursor } from "../../apps/api/catalogue/cursor.js";
+import { pageLinks } from "../../apps/api/catalogue/pages.js";
 
 test("a cursor survives its way through an address", () => {
   const cursors = fc.record({
@@ -76,4 +77,17 @@ test("following the links shows every entry once, there and back", () => {
       expect(back.toReversed().flat()).toEqual(there.flat());
     }),
   );
+});
+
+test.each([
+  { filter: undefined, older: "/s/shop?page=older-7" },
+  { filter: {}, older: "/s/shop?page=older-7" },
+  {
+    filter: { q: "silk & wool=ü", status: "placed" },
+    older: "/s/shop?q=silk+%26+wool%3D%C3%BC&status=placed&page=older-7",
+  },
+])("links to other pages repeat the filter $filter", ({ filter, older }) => {
+  const [link = ""] =
+    /(?<=href=")[^"]+/.exec(pageLinks("/s/shop", { rows: [], older: "older-7" }, filter)) ?? [];
+  expect(link.replaceAll(/&#(\d+);/g, (_, code: string) => String.fromCodePoint(Number(code)))).toBe(older);
 });

@@ -118,11 +118,12 @@ export function productPage(layout: Layout, store: Store, product: Product): str
 export function pageLinks(
   path: string,
   page: Page<unknown>,
-  filter: Readonly<Record<string, string>> = {},
+  filter?: Readonly<Record<string, string>>,
 ): string {
   if (!page.newer && !page.older) return "";
+  // A cursor needs no escaping.
   const address = (cursor: string) =>
-    `${path}?${new URLSearchParams({ ...filter, page: cursor }).toString()}`;
+    `${path}?${filter ? new URLSearchParams({ ...filter, page: cursor }).toString() : `page=${cursor}`}`;
   return html`<nav class="pages" aria-label="Pages">
     !${page.newer ? html`<a class="button quiet" rel="prev" href="${address(page.newer)}">Newer</a>` : ""}
     !${page.older ? html`<a class="button quiet" rel="next" href="${address(page.older)}">Older</a>` : ""}
