@@ -102,7 +102,9 @@ describe("a disk that is full", () => {
     const changed = await withSetting('  dukaan:operatorKeys: ["' + operatorKey + '"]\n');
     expect(changed.exitCode).not.toBe(0);
     expect(changed.stdout + changed.stderr).toContain("No space left on device");
-    expect(await onMachine("systemctl stop fill && rm -f /var/fill /var/rest")).toMatchObject({ exitCode: 0 });
+    expect(await onMachine("systemctl stop fill && rm -f /var/fill /var/rest")).toMatchObject({
+      exitCode: 0,
+    });
     const after = await lab.dukaan("up", "--json");
     expect(after, after.stderr).toMatchObject({ exitCode: 0 });
   });
