@@ -7,6 +7,8 @@ import { Compile } from "typebox/compile";
  */
 export const compileValidator: typeof TypeBoxValidatorCompiler = (route) => {
   const schema = Compile(route.schema);
-  const convertAndCheck = TypeBoxValidatorCompiler(route);
-  return (value: unknown) => (schema.Check(value) ? { value } : convertAndCheck(value));
+  // It compiles the schema too: not before something does not fit.
+  let convertAndCheck: ReturnType<typeof TypeBoxValidatorCompiler> | undefined;
+  return (value: unknown) =>
+    schema.Check(value) ? { value } : (convertAndCheck ??= TypeBoxValidatorCompiler(route))(value);
 };
