@@ -350,4 +350,5 @@ end_standby_later
 touch "$folder"
 echo "$server" > "$releases/.server"
 prune
+# What is said to be done from here on stays done.
 sync "$releases/.server" "$releases"

@@ -65,8 +65,8 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
         `UserKnownHostsFile=${knownHosts}`,
         "StrictHostKeyChecking=yes",
         "ConnectTimeout=10",
-        // One that loses its power in the middle of a command says nothing any more: it is waited for three quarters of
-        // a minute, not for ever.
+        // One that loses its power in the middle of a command says nothing any more: it is waited for a minute, not
+        // for ever.
         "ServerAliveInterval=15",
         "ServerAliveCountMax=3",
         "LogLevel=ERROR",

@@ -14,7 +14,10 @@ import type { PlatformFirewall, PlatformNetwork } from "../platform.js";
 import { connectEndpoint } from "./connect-endpoint.js";
 import { type AwsContext, tags } from "./context.js";
 
-/** Security groups: they filter every interface in both directions, and drop what no rule allows. */
+/**
+ * Security groups: they filter every interface in both directions, and drop what no rule allows. With them the door that
+ * operators come by: it is in a group of its own, and machines wait for it too.
+ */
 export function firewalls(
   context: AwsContext,
   network: PlatformNetwork,
