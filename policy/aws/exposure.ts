@@ -1,16 +1,8 @@
+import { named, type Opening } from "../opening.js";
 import { holdsDataPort, isPrivate, isWorld } from "../ranges.js";
 import { blocks, fields, texts } from "../read.js";
 import type { Rule, Subject } from "../rule.js";
 import { secretsIn } from "../user-data.js";
-
-interface Opening {
-  /** "-1" is any. */
-  protocol: string;
-  /** First and last. */
-  ports: readonly [number, number];
-  /** Ranges of addresses; other security groups are none. */
-  sources: string[];
-}
 
 const apart = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule";
 const eitherWay = "aws:ec2/securityGroupRule:SecurityGroupRule";
@@ -36,10 +28,6 @@ function opening(block: Readonly<Record<string, unknown>>): Opening {
     ports: any ? [1, 65535] : [Number(block["fromPort"] ?? 1), Number(block["toPort"] ?? 65535)],
     sources: ["cidrBlocks", "ipv6CidrBlocks", "cidrIpv4", "cidrIpv6"].flatMap((key) => texts(block[key])),
   };
-}
-
-function named({ protocol, ports: [first, last] }: Opening): string {
-  return protocol === "any" ? "everything" : `${protocol} ${first === last ? first : `${first}-${last}`}`;
 }
 
 const pings = new Set(["icmp", "icmpv6", "1", "58"]);

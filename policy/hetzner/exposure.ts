@@ -1,15 +1,9 @@
+import { named, type Opening } from "../opening.js";
 import { holdsDataPort, isWorld } from "../ranges.js";
 import { blocks, fields, texts } from "../read.js";
 import type { Rule, Subject } from "../rule.js";
 import { secretsIn } from "../user-data.js";
 import { onThisComputer } from "./local.js";
-
-interface Opening {
-  protocol: string;
-  /** First and last; all of them where none is named. */
-  ports: readonly [number, number];
-  sources: string[];
-}
 
 /** What a firewall lets in. */
 function openings({ props }: Subject): Opening[] {
@@ -26,10 +20,6 @@ function openings({ props }: Subject): Opening[] {
 function portsOf(port: unknown): [number, number] {
   const [first, last = first] = texts(port).join("").split("-").map(Number);
   return first && last ? [first, last] : [1, 65535];
-}
-
-function named({ protocol, ports: [first, last] }: Opening): string {
-  return `${protocol} ${first === last ? first : `${first}-${last}`}`;
 }
 
 const firewall = "hcloud:index/firewall:Firewall";

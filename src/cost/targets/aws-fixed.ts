@@ -2,6 +2,7 @@ import { natInstance } from "../../topology/aws-catalog.js";
 import { location } from "../../topology/catalog.js";
 import type { Region, Topology } from "../../topology/topology.js";
 import type { Item } from "../item.js";
+import { ec2Items } from "./aws.js";
 import { inRegion } from "./scenario.js";
 
 /**
@@ -16,40 +17,24 @@ export function awsFixedItems(topology: Topology, hours: number): Item[] {
 }
 
 function machineItems({ machines, volumes }: Topology, region: Region, hours: number): Item[] {
-  const item = inRegion("aws", region.location);
   const here = machines.filter((machine) => machine.region === region.name);
   const disks = volumes.filter(({ machine }) => here.some(({ name }) => name === machine));
+  const item = inRegion("aws", region.location);
   return [
-    here.map(({ serverType }) => item("compute", "ec2", serverType, hours, "hour", "instances")),
-    here.map(({ diskGB }) => item("storage", "ebs", "gp3", diskGB, "GB-month", "disks of instances")),
-    here.filter(({ publicIpv4 }) => publicIpv4).map(() => address(region, hours)),
-    disks.map(({ sizeGB }) => item("storage", "ebs", "gp3", sizeGB, "GB-month", "disks for data")),
-  ].flat();
+    ...here.flatMap(({ serverType: type, ...machine }) =>
+      ec2Items(region.location, { type, ...machine }, hours, "instances"),
+    ),
+    ...disks.map(({ sizeGB }) => item("storage", "ebs", "gp3", sizeGB, "GB-month", "disks for data")),
+  ];
 }
 
 function natItems(region: Region, hours: number): Item[] {
-  const item = inRegion("aws", region.location);
   if (region.nat === undefined) return [];
-  if (region.nat === "instance") {
-    return [
-      item("compute", "ec2", natInstance.type, hours, "hour", "NAT instance"),
-      item("storage", "ebs", "gp3", natInstance.diskGB, "GB-month", "disks of instances"),
-      address(region, hours),
-    ];
-  }
+  if (region.nat === "instance")
+    return ec2Items(region.location, { ...natInstance, publicIpv4: true }, hours, "NAT instance");
+  const item = inRegion("aws", region.location);
   return (location(region.location).availabilityZones ?? []).flatMap(() => [
     item("network", "vpc", "nat-gateway", hours, "hour", "NAT gateways, one a zone"),
-    address(region, hours),
+    item("network", "vpc", "public-ipv4", hours, "address-hour", "public IPv4 addresses"),
   ]);
-}
-
-function address({ location: where }: Region, hours: number): Item {
-  return inRegion("aws", where)(
-    "network",
-    "vpc",
-    "public-ipv4",
-    hours,
-    "address-hour",
-    "public IPv4 addresses",
-  );
 }

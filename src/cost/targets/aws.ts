@@ -33,12 +33,23 @@ export function placeOf(places: readonly Place[], machine: Machine): Place {
 
 /** One instance with its root disk, and its public address if it has one. */
 export function instanceItems({ assumptions, hours }: Scenario, { aws }: Place, machine: Machine): Item[] {
-  const item = inRegion(provider, aws);
-  const what = `${machine.tier} instances`;
+  const { serverType, tier, publicIpv4 } = machine;
+  const instance = { type: ec2Type(serverType), diskGB: assumptions.rootDiskGB, publicIpv4 };
+  return ec2Items(aws, instance, hours, `${tier} instances`);
+}
+
+/** The same for a type of EC2's. */
+export function ec2Items(
+  region: string,
+  { type, diskGB, publicIpv4 }: { type: string; diskGB: number; publicIpv4: boolean },
+  hours: number,
+  what: string,
+): Item[] {
+  const item = inRegion(provider, region);
   return [
-    item("compute", "ec2", ec2Type(machine.serverType), hours, "hour", what),
-    item("storage", "ebs", "gp3", assumptions.rootDiskGB, "GB-month", "disks of instances"),
-    ...(machine.publicIpv4
+    item("compute", "ec2", type, hours, "hour", what),
+    item("storage", "ebs", "gp3", diskGB, "GB-month", "disks of instances"),
+    ...(publicIpv4
       ? [item("network", "vpc", "public-ipv4", hours, "address-hour", "public IPv4 addresses")]
       : []),
   ];
