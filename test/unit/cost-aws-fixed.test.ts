@@ -2,11 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { priceItems } from "../../src/cost/price.js";
-import { awsFixedItems } from "../../src/cost/targets/aws-fixed.js";
+
 import { projectRoot } from "../../src/project.js";
 import { topologyOf } from "../../stacks/index.js";
 import { pricing } from "./cost-prices.js";
 import { settingsOnAws } from "./on-aws.js";
+import { awsFixedItems } from "./on-aws-costs.js";
 
 const hours = 730;
 

@@ -82,6 +82,7 @@ export function networkItems(
   const crossing = topology.machines.length > 1 ? volumes.internalGB * usage.crossZoneShare : 0;
   return [
     item("network", "vpc", "nat-gateway", zones * hours, "hour", "NAT gateways, one a zone"),
+    item("network", "vpc", "public-ipv4", zones * hours, "address-hour", "public IPv4 addresses"),
     item(
       "transfer",
       "vpc",

@@ -1,9 +1,9 @@
-import { natInstance } from "../../topology/aws-catalog.js";
-import { location } from "../../topology/catalog.js";
-import type { Region, Topology } from "../../topology/topology.js";
-import type { Item } from "../item.js";
-import { ec2Items } from "./aws.js";
-import { inRegion } from "./scenario.js";
+import { natInstance } from "../../src/topology/aws-catalog.js";
+import { location } from "../../src/topology/catalog.js";
+import type { Region, Topology } from "../../src/topology/topology.js";
+import type { Item } from "../../src/cost/item.js";
+import { ec2Items } from "../../src/cost/targets/aws.js";
+import { inRegion } from "../../src/cost/targets/scenario.js";
 
 /**
  * What regions on AWS cost whatever their usage: instances, disks, addresses, NAT. Traffic and object storage are charged as
