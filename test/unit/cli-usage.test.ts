@@ -84,7 +84,7 @@ describe("./dukaan", () => {
       "low",
     );
     expect(stdout).toMatch(/^a month +Last month on AWS +aws-managed +aws-self-run +hetzner$/m);
-    expect(stdout).toMatch(/^total +\$1,660 +\$255 +\$246 +\$36\.10$/m);
+    expect(stdout).toMatch(/^total +\$1,660 +\$263 +\$254 +\$36\.10$/m);
   });
 
   it("plans and draws a real stack without access to its cloud", async () => {

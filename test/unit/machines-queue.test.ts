@@ -1,5 +1,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { withLock } from "../../local/machines/lock.js";
@@ -34,21 +35,22 @@ test("a task that fails tells its caller, and the next one runs", async () => {
   expect(await next).toBe("fine");
 });
 
-test("a lock lets one in at a time, and says when somebody waits", async () => {
+test.each(["x", "."])("a lock on %s lets one in at a time, and says when somebody waits", async (name) => {
   const folder = await mkdtemp(`${tmpdir()}/lock-`);
-  let inside = 0;
-  let most = 0;
-  let waits = 0;
-  const task = async (): Promise<void> => {
-    most = Math.max(most, ++inside);
-    await sleep(700);
-    inside--;
-  };
+  const seen: string[] = [];
+  const waited = Promise.withResolvers<void>();
   const waiting = (): void => {
-    waits++;
+    seen.push("waits");
+    waited.resolve();
   };
-  await Promise.all([withLock(`${folder}/x`, task, waiting), withLock(`${folder}/x`, task, waiting)]);
-  expect(most).toBe(1);
-  expect(waits).toBe(1);
+  const task = async (): Promise<void> => {
+    seen.push("in");
+    await waited.promise;
+    await sleep(50);
+    seen.push("out");
+  };
+  const run = (): Promise<void> => withLock(join(folder, name), task, waiting);
+  await Promise.all([run(), run()]);
+  expect(seen).toEqual(["in", "waits", "out", "in", "out"]);
   await rm(folder, { recursive: true });
 });
