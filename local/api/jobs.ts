@@ -68,7 +68,9 @@ export function createJobs(
           userData: server.user_data ?? "",
           authorizedKeys: readJson<string[]>(server.authorized_keys ?? "[]"),
           addresses: publicAddressesOf(state, server.id),
+          firewall: firewallSpec(state, server),
         });
+        // Rules may have changed meanwhile, or since a machine was made whose maker was interrupted.
         await host.setFirewall(id, firewallSpec(state, server));
         state.transaction(() => {
           state.update("servers", server.id, { user_data: null, authorized_keys: null });

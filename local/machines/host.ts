@@ -123,6 +123,8 @@ export interface MachineSpec {
   /** OpenSSH public keys that cloud-init gives to root. */
   authorizedKeys: string[];
   addresses: PublicAddresses;
+  /** undefined: none. */
+  firewall?: FirewallSpec | undefined;
 }
 
 export interface PublicAddresses {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -88,11 +89,12 @@ export function requireImage(image: string, wanted: string): void {
 /** Makes a machine's folder, whatever an interrupted attempt left of it; the record comes last. */
 export async function makeMachine(computer: Computer, image: string, spec: MachineSpec): Promise<void> {
   const { instance } = computer;
-  await discard(computer, spec.id);
+  // All that a machine is on this computer comes after its folder.
+  if (existsSync(machineFolder(instance, spec.id))) await discard(computer, spec.id);
   await mkdir(machineFolder(instance, spec.id), { recursive: true, mode: 0o700 });
-  const { id, name, limits, addresses } = spec;
+  const { id, name, limits, addresses, firewall } = spec;
   await writeSeed(instance, spec);
-  const machine = { id, name, limits, addresses, attachments: [], ...partsOf(image) };
+  const machine = { id, name, limits, addresses, firewall, attachments: [], ...partsOf(image) };
   const record = await prepareDisk(instance, image, machine, spec.imageId);
   await useNewDisk(instance, id);
   await writeMachine(instance, record);

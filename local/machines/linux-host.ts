@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { Attachments } from "./attachments.js";
 import { detectControlGroups } from "./cgroups.js";
 import { ExitWatch } from "./exit-watch.js";
@@ -199,6 +200,8 @@ class LinuxHost implements Host {
   async setFirewall(machineId: string, firewall: FirewallSpec | undefined): Promise<void> {
     await this.#queue.run(machineId, async () => {
       const machine = await records.requireMachine(this.#instance, machineId);
+      // The kernel has what the records say, after each change of them and after each start.
+      if (isDeepStrictEqual(machine.firewall, firewall)) return;
       await records.writeMachine(this.#instance, { ...machine, firewall });
       try {
         await this.#applyFirewall();

@@ -21,6 +21,7 @@ export async function plugIn(instance: Instance, id: string, addresses: PublicAd
   await unplug(instance, id);
   const namespace = machineNamespace(instance, id);
   const link = machineLink(id);
+  const { inWorld, inMachine } = placesOf(id, addresses);
   await addNamespace(namespace);
   await ipBatch(instance.world, [
     `link add ${link} type veth peer name ${PUBLIC_INTERFACE} address ${publicMac(id)} netns ${namespace}`,
@@ -28,13 +29,14 @@ export async function plugIn(instance: Instance, id: string, addresses: PublicAd
     `address add ${GATEWAY_IPV4}/32 dev ${link}`,
     `address add ${GATEWAY_IPV6}/64 dev ${link} nodad`,
     `link set ${link} up`,
+    ...inWorld,
   ]);
   await ipBatch(namespace, [
     "link set lo up",
     `link set ${PUBLIC_INTERFACE} addrgenmode none`,
     `link set ${PUBLIC_INTERFACE} up`,
+    ...inMachine,
   ]);
-  await addAddresses(instance, id, addresses);
 }
 
 /** Brings a running machine from one set of public addresses to another. */
@@ -63,7 +65,9 @@ export async function changeAddresses(
   const kept = new Set(floatingOf(after));
   const lost = floatingOf(before).filter((address) => !kept.has(address));
   for (const address of lost) await ipBatchLenient(instance.world, [`route delete ${address} dev ${link}`]);
-  await addAddresses(instance, id, after);
+  const { inWorld, inMachine } = placesOf(id, after);
+  await ipBatch(namespace, inMachine);
+  await ipBatch(instance.world, inWorld);
 }
 
 const floatingOf = ({ floatingIpv4 = [], floatingIpv6Networks = [] }: PublicAddresses): string[] => [
@@ -71,7 +75,8 @@ const floatingOf = ({ floatingIpv4 = [], floatingIpv6Networks = [] }: PublicAddr
   ...floatingIpv6Networks,
 ];
 
-async function addAddresses(instance: Instance, id: string, addresses: PublicAddresses): Promise<void> {
+/** What gives a machine its public addresses, and leads to them: lines for `ip`, which may be there already. */
+function placesOf(id: string, addresses: PublicAddresses): { inWorld: string[]; inMachine: string[] } {
   const inWorld: string[] = [];
   const inMachine: string[] = [];
   const link = machineLink(id);
@@ -100,8 +105,7 @@ async function addAddresses(instance: Instance, id: string, addresses: PublicAdd
   for (const network of floatingIpv6Networks) {
     inWorld.push(`route replace ${network} via ${SERVER_LINK_LOCAL} dev ${link}`);
   }
-  await ipBatch(machineNamespace(instance, id), inMachine);
-  await ipBatch(instance.world, inWorld);
+  return { inWorld, inMachine };
 }
 
 /** Cuts the cable: peers see silence, not the goodbyes of dying processes. */
