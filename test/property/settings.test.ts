@@ -167,8 +167,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
     fc
       .record({
         endpoint: fc.constantFrom("http://a.example.com", "https://a.example.com/b", "a.example.com", 1),
-        // The last one is where the backups are.
-        bucket: fc.constantFrom("B", "-bucket", "my_bucket", "", null, "shop-backups"),
+        bucket: fc.constantFrom("B", "-bucket", "my_bucket", "", null),
         secretKey: fc.constantFrom("", "short", "with space in it", 12345678),
         // No such setting.
         passphrase: fc.string(),
