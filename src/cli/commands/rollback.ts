@@ -58,9 +58,9 @@ export async function rollback(options: RollbackOptions): Promise<void> {
     {
       title: "Recorded: the stack stays at this release",
       run: async (context, report) => {
-        const { pulumi } = context.session!;
         // It has gone back already; no rule is to stand in the way of saying so.
-        Reflect.deleteProperty(pulumi.env, policyPackVariable);
+        const { [policyPackVariable]: _rules, ...env } = context.session!.pulumi.env;
+        const pulumi = { ...context.session!.pulumi, env };
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
         const targets = await releasesBut(context.session!, silent);
