@@ -1,9 +1,9 @@
 import { Resolver } from "node:dns/promises";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { startLocalCloud, stopLocalCloud } from "../../local/client.js";
 import { runPlaybook } from "../conformance/ansible.js";
 import { listeningCloud, type ListeningCloud } from "../conformance/listening-cloud.js";
@@ -107,3 +107,30 @@ test("the example for Terraform consists of types of resources that the plugin's
     expect(program).toContain(`new hcloud.${name}(`);
   }
 });
+
+/** Terraform or OpenTofu that finds the provider hetznercloud/hcloud (TF_CLI_CONFIG_FILE); no registry here has them. */
+const terraform = process.env["DUKAAN_TERRAFORM"] ?? "";
+
+test.runIf(terraform !== "")(
+  "with Terraform its example is made, changes nothing when it is applied again, and is destroyed",
+  async () => {
+    // The first example has taken the same names.
+    const own = await listeningCloud();
+    onTestFinished(() => own.cloud.close());
+    const run = (...words: string[]) =>
+      execa(terraform, [...words, "-no-color", "-input=false", `-var=public_key=${publicKey(4)}`], {
+        cwd: join(folder, "terraform"),
+        env: own.where,
+        reject: false,
+        all: true,
+      });
+    await cp(join(examples, "terraform"), join(folder, "terraform"), { recursive: true });
+    const made = await run("apply", "-auto-approve");
+    expect(made.all).toContain("Apply complete! Resources: 7 added, 0 changed, 0 destroyed.");
+    const again = await run("plan", "-detailed-exitcode");
+    expect(again).toMatchObject({ exitCode: 0, all: expect.stringContaining("No changes.") });
+    const gone = await run("destroy", "-auto-approve");
+    expect(gone.all).toContain("Destroy complete! Resources: 7 destroyed.");
+  },
+  600_000,
+);
