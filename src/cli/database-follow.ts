@@ -60,16 +60,21 @@ export async function untilFollows(follow: Follow): Promise<void> {
       copied = true;
       deadline = Date.now() + patience;
     } else if (Date.now() > deadline) {
-      const said = await target.step("problem");
-      throw new CliError(
-        `${target.machine} receives nothing from ${source.machine}${said === "" ? "" : `; its PostgreSQL says: ${said}`}`,
-        "Mend the cause (its disk, the network between both) and run the same command again, or undo the move with --abort. The shop is not affected.",
-      );
+      throw await notFollowing(follow);
     } else {
       report(`waiting until ${target.machine} receives what ${source.machine} writes`);
       await sleep(500);
     }
   }
+}
+
+/** What to throw when a standby does not receive, or no longer: with PostgreSQL's own words. */
+export async function notFollowing({ source, target }: Pick<Follow, "source" | "target">): Promise<CliError> {
+  const said = await target.step("problem");
+  return new CliError(
+    `${target.machine} receives nothing from ${source.machine}${said === "" ? "" : `; its PostgreSQL says: ${said}`}`,
+    "Mend the cause (its disk, the network between both) and run the same command again, or undo the move with --abort. The shop is not affected.",
+  );
 }
 
 /** @throws never; what it returns names both machines and where to look */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { nextStep } from "../evolve/databases.js";
 import { says } from "../evolve/plan.js";
-import { refused } from "./database-follow.js";
+import { notFollowing, refused } from "./database-follow.js";
 import type { Side, Steps } from "./database-side.js";
 import { CliError } from "./errors.js";
 
@@ -33,7 +33,7 @@ export const longestPauseSeconds = 4;
  * Leads all queries from one database to its standby. The order is what keeps the data whole: the old database is ended
  * for good before the new one is asked to take over. What fails before that is undone, by the run that did it; from then
  * on it only goes forward. Called again, it goes on from wherever another call was cut off.
- * @throws CliError (refused) when the target does not follow; see untilFollows
+ * @throws CliError when the target does not follow; see untilFollows
  */
 export async function switchDatabase(move: Switch): Promise<Switched> {
   const { source, target, report } = move;
@@ -52,8 +52,9 @@ export async function switchDatabase(move: Switch): Promise<Switched> {
     await takeOverFenced(move, run, step.old.ended);
     return { pausedMillis: 0, comparedMillis: 0 };
   }
-  if (step.go !== "switch")
-    throw refused(move, "why" in step ? step.why : `the database of ${target.machine} does not follow`);
+  if (step.go === "refuse") throw refused(move, step.why);
+  // It did a moment ago.
+  if (step.go !== "switch") throw await notFollowing(move);
 
   const compared = await prepare(move);
 

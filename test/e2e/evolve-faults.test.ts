@@ -163,18 +163,22 @@ describe("a move in which", () => {
     async ({ at, before, happens, mend, told, said }) => {
       const words = typeof at === "string" ? steps.find(({ name }) => name === at)!.says : at.says;
       await before?.();
-      const started = performance.now();
-      const ended = await shop.runUntil(words, (pid) => happens?.(pid), "evolve", "split");
-      note(`${words}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
-      expect(ended.exitCode, ended.stderr).toBe(told === undefined ? null : 1);
-      expect(ended.stderr).toMatch(told ?? words);
-      expect(ended.stderr).toMatch(said ?? words);
-      expect(ended.stderr).not.toContain("unexpected error");
-      // Of a machine that was just made nobody can tell while the cloud does not run.
-      if (!shop.knows("database-1") && happens !== killCloud) await shop.learnAddresses();
-      const states = [await stateOf("app-1"), await stateOf("database-1")];
-      expect(states.filter((state) => state === "primary").length, states.join()).toBeLessThanOrEqual(1);
-      await mend?.();
+      try {
+        const started = performance.now();
+        const ended = await shop.runUntil(words, (pid) => happens?.(pid), "evolve", "split");
+        note(`${words}: ${((performance.now() - started) / 1000).toFixed(0)} s`);
+        expect(ended.exitCode, ended.stderr).toBe(told === undefined ? null : 1);
+        expect(ended.stderr).toMatch(told ?? words);
+        expect(ended.stderr).toMatch(said ?? words);
+        expect(ended.stderr).not.toContain("unexpected error");
+        // Of a machine that was just made nobody can tell while the cloud does not run.
+        if (!shop.knows("database-1") && happens !== killCloud) await shop.learnAddresses();
+        const states = [await stateOf("app-1"), await stateOf("database-1")];
+        expect(states.filter((state) => state === "primary").length, states.join()).toBeLessThanOrEqual(1);
+      } finally {
+        // Also for those that come after one that went wrong.
+        await mend?.();
+      }
     },
   );
 
