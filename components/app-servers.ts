@@ -15,7 +15,7 @@ import { poolSize } from "../src/topology/connections.js";
 import { addressesOf } from "../src/topology/firewall.js";
 import { isEntry, type Topology } from "../src/topology/topology.js";
 import { balancedPort, managedBalancer, managedPort } from "../stacks/fleet.js";
-import type { Database } from "./database.js";
+import type { ShopDatabase } from "./database.js";
 import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
 import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
@@ -45,7 +45,7 @@ export interface AppServersArgs {
   machines: readonly Machine[];
   /** Says whether the public comes to them, or balancers do. */
   topology: Topology;
-  database: Database;
+  database: ShopDatabase;
   /** Signs what nginx shows to the public. */
   authority: CertificateAuthority;
   /** Signs what nginx shows to balancers. */
@@ -241,7 +241,7 @@ export class AppServers extends pulumi.ComponentResource {
   ): AboutRelease {
     const { host, remote } = database.endpoint;
     const tls = !remote ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
-    const databaseUrl = (where: string, port: number, options = "") =>
+    const databaseUrl = (where: pulumi.Input<string>, port: number, options = "") =>
       pulumi.interpolate`postgresql://${database.user}:${database.password}@/shop?host=${where}&port=${port}${options}`;
     const environment: Record<string, pulumi.Input<string>> = {
       DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),

@@ -1,12 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
-import { RandomId } from "@pulumi/random/randomId.js";
-import { RandomPassword } from "@pulumi/random/randomPassword.js";
 import type { CertificateAuthority } from "../providers/dukaan/sdk.js";
 import { type DatabaseLogin, type DatabaseNetwork, postgresql } from "../src/roles/postgresql/index.js";
-import { scramVerifier } from "../src/roles/postgresql/scram.js";
 import { type DatabaseSizing, databaseSizing } from "../src/roles/postgresql/sizing.js";
 import { addressesOf } from "../src/topology/firewall.js";
 import { type Machine as AboutMachine, type Topology, servicesOn } from "../src/topology/topology.js";
+import { type Logins, makeLogin, makeLogins } from "./database-login.js";
 import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
 
@@ -35,18 +33,21 @@ export interface DatabaseArgs {
 
 /** How clients reach a database. */
 export interface DatabaseEndpoint {
-  /** Its private address, or the directory of its socket. */
-  host: string;
+  /** Its private address or name, or the directory of its socket. */
+  host: pulumi.Input<string>;
   /** Whether it is on another machine than its clients, and wants TLS. */
   remote: boolean;
   /** PEM of the authority that signed its certificate. */
-  authority: pulumi.Output<string>;
+  authority: pulumi.Input<string>;
 }
 
-interface Login {
-  user: string;
-  password: pulumi.Output<string>;
-  login: pulumi.Output<DatabaseLogin>;
+/** What the app needs to know of its database, whoever runs it. */
+export interface ShopDatabase extends Logins {
+  endpoint: DatabaseEndpoint;
+  /** What its connections are shared out by. */
+  about: Pick<AboutMachine, "cores" | "memoryMiB">;
+  /** Digest of what runs, for what must follow it. */
+  ready: pulumi.Output<string>;
 }
 
 /**
@@ -56,7 +57,7 @@ interface Login {
  * @example
  * const database = new Database("database", { machine, topology, authority, logins: [1] }, { parent: environment });
  */
-export class Database extends pulumi.ComponentResource {
+export class Database extends pulumi.ComponentResource implements ShopDatabase {
   readonly endpoint: DatabaseEndpoint;
   /** The machine that it runs on. */
   readonly about: AboutMachine;
@@ -78,26 +79,12 @@ export class Database extends pulumi.ComponentResource {
     const { certificate: authority } = args.authority;
     this.endpoint = { host: remote ? privateAddress : "/run/postgresql", remote, authority };
     this.sizing = sizingOf(args.machine, args.topology);
-    const [first, ...others] = args.logins.map((number) =>
-      this.makeLogin(`${name}-login-${number}`, `shop_${number}`),
-    );
-    if (!first) throw new Error("a database wants at least one login");
-    this.user = first.user;
-    this.password = first.password;
-    this.logins = pulumi.secret(pulumi.all([first, ...others].map(({ login }) => login)));
+    const { user, password, logins } = makeLogins(name, args.logins, this);
+    this.user = user;
+    this.password = password;
+    this.logins = logins;
     this.ready = this.makeServers(name, args);
     this.registerOutputs({});
-  }
-
-  private makeLogin(name: string, user: string): Login {
-    // Letters and digits: it stands in URLs and configuration files without quoting.
-    const password = new RandomPassword(name, { length: 40, special: false }, { parent: this }).result;
-    // No secret: the server tells it to whoever begins to log in.
-    const salt = new RandomId(`${name}-salt`, { byteLength: 16 }, { parent: this }).b64Std;
-    const login = pulumi
-      .all([password, salt])
-      .apply(([text, bytes]) => ({ name: user, verifier: scramVerifier(text, bytes) }));
-    return { user, password, login };
   }
 
   private makeServers(name: string, args: DatabaseArgs): pulumi.Output<string> {
@@ -105,7 +92,7 @@ export class Database extends pulumi.ComponentResource {
     const { logins } = this;
     const followers = [...standbys, ...copies];
     const replicator =
-      followers.length === 0 ? undefined : this.makeLogin(`${name}-replicator`, "replicator");
+      followers.length === 0 ? undefined : makeLogin(`${name}-replicator`, "replicator", this);
     const common = { logins, archiveCommand };
     const primary = machine.role(
       this,

@@ -24,22 +24,31 @@ export interface RegionArgs {
 export class Region extends pulumi.ComponentResource {
   readonly about: AboutRegion;
   readonly platform: Platform;
+  readonly network: PlatformNetwork;
   readonly machines: readonly Machine[];
   /** The provider's load balancer, where it is the public's way in: its addresses outlive whatever is behind it. */
   readonly balancer: PlatformLoadBalancer | undefined;
   /** Addresses that go from one machine to another, by name. */
   readonly floatingAddresses: Readonly<Record<string, PublicAddress>>;
+  private readonly firewalls: ReadonlyMap<Tier, PlatformFirewall>;
 
   constructor(name: string, args: RegionArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Region", name, {}, options);
     this.about = args.about;
     this.platform = args.platform;
-    const network = this.makeNetwork(args);
-    const firewalls = args.platform.firewalls(network, args.topology, { parent: this });
+    this.network = this.makeNetwork(args);
+    this.firewalls = args.platform.firewalls(this.network, args.topology, { parent: this });
     this.floatingAddresses = this.makeFloatingAddresses(args);
-    this.machines = this.makeMachines(args, network, firewalls);
-    this.balancer = this.makeBalancer(args, network);
+    this.machines = this.makeMachines(args);
+    this.balancer = this.makeBalancer(args, this.network);
     this.registerOutputs({});
+  }
+
+  /** What filters the interfaces of a tier. @throws Error when the region has no such tier */
+  firewallOf(tier: Tier): PlatformFirewall {
+    const firewall = this.firewalls.get(tier);
+    if (!firewall) throw new Error(`region ${this.about.name} has no subnet for tier ${tier}`);
+    return firewall;
   }
 
   private makeNetwork({ platform, about, deployKey }: RegionArgs): PlatformNetwork {
@@ -63,16 +72,12 @@ export class Region extends pulumi.ComponentResource {
     );
   }
 
-  private makeMachines(
-    { platform, about, topology, deployKey, operatorKeys }: RegionArgs,
-    network: PlatformNetwork,
-    firewalls: ReadonlyMap<Tier, PlatformFirewall>,
-  ): Machine[] {
+  private makeMachines({ platform, about, topology, deployKey, operatorKeys }: RegionArgs): Machine[] {
+    const { network } = this;
     return topology.machines
       .filter(({ region }) => region === about.name)
       .map((machine) => {
-        const firewall = firewalls.get(machine.tier);
-        if (!firewall) throw new Error(`region ${about.name} has no subnet for tier ${machine.tier}`);
+        const firewall = this.firewallOf(machine.tier);
         return new Machine(
           machine.name,
           { about: machine, topology, platform, network, firewall, deployKey, operatorKeys },

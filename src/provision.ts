@@ -1,7 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AppServers } from "../components/app-servers.js";
-import { Backups } from "../components/backups.js";
-import { Database } from "../components/database.js";
 import { PublicCertificate } from "../components/public-certificate.js";
 import { Environment } from "../components/environment.js";
 import { LoadBalancer } from "../components/load-balancer.js";
@@ -11,7 +9,7 @@ import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { loadPlatforms } from "./platform/load.js";
-import { archiveCommand } from "./roles/backup/index.js";
+import { provisionDatabase } from "./provision-database.js";
 import type { FailoverSettings } from "./settings/failover.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
@@ -64,28 +62,12 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
   const [entry] = machinesFor(topology.entries[0]?.service ?? "");
   const home = environment.regions[topology.regions[0]!.name]!;
   const wayIn = entry ?? home.balancer;
-  const [databaseMachine] = machinesFor("postgresql");
   const [server] = servers;
-  if (!wayIn || !databaseMachine || !server) {
-    throw new Error(`stage ${topology.stage} lacks an entry, the app or PostgreSQL`);
-  }
+  if (!wayIn || !server) throw new Error(`stage ${topology.stage} lacks an entry or the app`);
   const address = environment.floatingAddress?.address ?? wayIn.ipv4;
   const url = pulumi.interpolate`https://${settings.domain ?? address}`;
 
-  const database = new Database(
-    "database",
-    {
-      machine: databaseMachine,
-      standbys: machinesFor("postgresql-standby"),
-      copies: machinesFor("postgresql-copy"),
-      topology,
-      authority: environment.internalAuthority,
-      logins: settings.databaseLogins,
-      archiveCommand: settings.backup && archiveCommand,
-    },
-    { parent: environment },
-  );
-  const backups = makeBackups(settings, databaseMachine, database, environment);
+  const { database, backups } = await provisionDatabase(settings, topology, environment);
   if (!settings.local && settings.sms === "log")
     void pulumi.log.warn(
       "sign-in codes go to the app's log (dukaan:sms): whoever can read it can sign in as anybody",
@@ -177,22 +159,6 @@ function makeCertificates(
   return acme && domain !== undefined
     ? new PublicCertificate("public", { settings: acme, domain }, { parent })
     : undefined;
-}
-
-function makeBackups(
-  settings: Settings,
-  machine: Machine,
-  { ready }: Database,
-  parent: pulumi.Resource,
-): Backups | undefined {
-  const { backup, local } = settings;
-  if (!backup) {
-    const warning =
-      "there are no backups (dukaan:backup): if the server's disk is lost, so is the shop's data";
-    if (!local) void pulumi.log.warn(warning);
-    return undefined;
-  }
-  return new Backups("backups", { machine, settings: backup, database: ready, protect: !local }, { parent });
 }
 
 function byMachine<Value>(

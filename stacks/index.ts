@@ -12,6 +12,7 @@ import { kafka } from "./kafka.js";
 import { kubernetes } from "./kubernetes.js";
 import { leaving } from "./leaving.js";
 import { layOut } from "./layout.js";
+import { managedDatabase } from "./managed-database.js";
 import { type RegionPlan, type Sizes, type StagePlan, fewest } from "./plan.js";
 import { redis } from "./redis.js";
 import { replicas } from "./replicas.js";
@@ -32,8 +33,10 @@ const plans: Record<Stage, StagePlan> = {
 };
 
 /** The plan of a stage, as the settings want it. */
-function planOf(stage: Stage, { loadBalancer }: Settings): StagePlan {
-  return stage === "fleet" && loadBalancer === "managed" ? managedFleet : plans[stage];
+function planOf(stage: Stage, { loadBalancer, managed }: Settings): StagePlan {
+  const plan = stage === "fleet" && loadBalancer === "managed" ? managedFleet : plans[stage];
+  // The first stage has everything on one machine.
+  return managed && stage !== "droplet" ? managedDatabase(plan) : plan;
 }
 
 /**
@@ -66,8 +69,10 @@ function larger(some: Sizes, more: Sizes): Sizes {
 /** As few machines as the stage can have, but as many balancers and app servers, and of the sizes, that the settings name. */
 function sizesOf(stage: Stage, settings: Settings): Sizes {
   const { serverType, databaseServerType, databaseVolume, appServers, loadBalancers } = settings;
+  const plan = planOf(stage, settings);
+  const managed = new Set(plan.services.filter((service) => service.managed).map(({ tier }) => tier));
   const tiers = (Object.entries(fewest[stage]) as [Tier, number][]).filter(
-    ([tier]) => tier !== "edge" || planOf(stage, settings).managed === undefined,
+    ([tier]) => !managed.has(tier) && (tier !== "edge" || plan.managed === undefined),
   );
   const database = {
     serverType: databaseServerType,

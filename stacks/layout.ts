@@ -19,6 +19,7 @@ import {
 } from "../src/topology/topology.js";
 import { tcp } from "./ground.js";
 import { tierOfDatabase } from "./joining.js";
+import { managedDatabaseOf } from "./managed-database.js";
 import type { PlannedService, RegionPlan, StagePlan, TierSize } from "./plan.js";
 
 /**
@@ -27,16 +28,17 @@ import type { PlannedService, RegionPlan, StagePlan, TierSize } from "./plan.js"
  * @throws RangeError when a service of the plan has no machine, or addresses run out
  */
 export function layOut(settings: Settings, plan: StagePlan, regions: readonly RegionPlan[]): Topology {
-  const places = regions.map((region, index) => placeOf(settings, region, index));
+  const places = regions.map((region, index) => placeOf(settings, plan, region, index));
   const machines = regions.flatMap((region, index) => machinesOf(settings, plan, region, places[index]!));
   const inTier = (tier: Tier) => machines.filter((machine) => machine.tier === tier).map(({ name }) => name);
   const backups = settings.backup && backupsTo(settings.backup.endpoint);
   const planned = [...plan.services, ...(backups ? [backupsOf(plan)] : [])];
   const services = [
     { name: "system", machines: machines.map(({ name }) => name) },
-    ...planned.map(({ name, tier, stateful }): Service => {
-      const where = inTier(tier);
-      if (where.length === 0) throw new RangeError(`${plan.stage}: no machine for ${name} (tier ${tier})`);
+    ...planned.map(({ name, tier, stateful, managed }): Service => {
+      const where = managed ? [] : inTier(tier);
+      if (where.length === 0 && !managed)
+        throw new RangeError(`${plan.stage}: no machine for ${name} (tier ${tier})`);
       return stateful ? { name, machines: where, stateful } : { name, machines: where };
     }),
     // The provider's: it runs on none of ours.
@@ -60,6 +62,7 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       },
     ],
     volumes: volumesOf(machines, regions, places),
+    ...managedDatabaseOf(settings, plan, places[0]),
     ...(plan.balanced !== undefined && {
       loadBalancers: places.map(({ name, range }) => ({
         name: plan.managed ?? `${name}-ingress`,
@@ -101,7 +104,12 @@ function picturesFrom(images: Settings["images"]): Flow[] {
   return port === "" ? [] : [tcp("api", "world", Number(port), "pictures")];
 }
 
-function placeOf(settings: Settings, { location: where, market, sizes }: RegionPlan, index: number): Region {
+function placeOf(
+  settings: Settings,
+  plan: StagePlan,
+  { location: where, market, sizes }: RegionPlan,
+  index: number,
+): Region {
   const range = regionRange(settings.networkCidr, index);
   const { provider, zone, availabilityZones } = location(where);
   return {
@@ -112,7 +120,7 @@ function placeOf(settings: Settings, { location: where, market, sizes }: RegionP
     zone,
     range,
     ...(market !== undefined && { market }),
-    subnets: tiersOf(sizes).flatMap(([tier]) =>
+    subnets: [...tiersOf(sizes).map(([tier]) => tier), ...managedTiers(plan)].flatMap((tier) =>
       availabilityZones
         ? ([0, 1] as const).map((at) => ({
             tier,
@@ -173,4 +181,9 @@ function volumesOf(machines: readonly Machine[], regions: readonly RegionPlan[],
 
 function tiersOf(sizes: RegionPlan["sizes"]): [Tier, TierSize][] {
   return (Object.entries(sizes) as [Tier, TierSize][]).filter(([, { count }]) => count > 0);
+}
+
+/** Tiers that have subnets and no machines. */
+function managedTiers({ services }: StagePlan): Tier[] {
+  return services.flatMap(({ tier, managed }) => (managed ? [tier] : []));
 }

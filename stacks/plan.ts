@@ -24,6 +24,8 @@ export interface PlannedService {
   /** It runs on every machine of this tier. */
   tier: Tier;
   stateful?: true;
+  /** The provider runs it, in the tier's subnets: no machine does. */
+  managed?: true;
 }
 
 /** How many machines a tier has in one region, and of which size. */

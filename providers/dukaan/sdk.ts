@@ -43,6 +43,8 @@ export interface StageArgs {
   volumes?: pulumi.Input<Record<string, pulumi.Input<number>>>;
   /** `managed` where the provider's load balancer is the public's way in. */
   loadBalancer?: pulumi.Input<string>;
+  /** GB of a database that the provider runs; absent: machines of the stack do. */
+  managedDatabase?: pulumi.Input<number>;
   /** How many machines share the address by which the public comes; absent: it is a machine's own. */
   addressShared?: pulumi.Input<number>;
   /** Allows one change; never stored. Set by `evolve` and `rebuild` alone. */

@@ -61,6 +61,7 @@ function sketchSettings(
     "dukaan:operatorCidrs": operators = [],
     ...given
   } = config;
+  const withoutBackups = backup === "none" || (backup === undefined && given["dukaan:managed"] === true);
   const nobody = Array.isArray(operators) && operators.length === 0;
   const standIns = {
     ...given,
@@ -69,7 +70,7 @@ function sketchSettings(
     "hcloud:token": "0".repeat(64),
     "dukaan:sms": "log",
     ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
-    "dukaan:backup": backup === "none" ? backup : anyBucket(backup, "any-backups"),
+    "dukaan:backup": withoutBackups ? "none" : anyBucket(backup, "any-backups"),
     "dukaan:images": images === "none" ? images : anyBucket(images, "any-images"),
   };
   const { settings, problems } = parseSettings(name, standIns, { onlyPlanned: true });

@@ -52,13 +52,18 @@ export const secretBackupSettings = Object.entries(fields).flatMap(([name, { sec
  * Checks `dukaan:backup`. Its values are never repeated where they could be secret.
  * @param given an object; or text, as Pulumi hands structured settings over; or `none`
  * @param local on the local cloud, whose storage the command line fills in, nothing needs to be said
+ * @param managed the provider runs the database and makes its backups: there can be none beside them
  */
 export function parseBackup(
   given: unknown,
-  { stack, local }: { stack: string; local: boolean },
+  { stack, local, managed = false }: { stack: string; local: boolean; managed?: boolean },
 ): { backup?: BackupSettings; problems: Problem[] } {
   const path = "dukaan:backup";
-  if (given === "none" || (given === undefined && local)) return { problems: [] };
+  if (given === "none" || (given === undefined && (local || managed))) return { problems: [] };
+  if (managed) {
+    const reason = "is a bucket for backups that the stack makes, and dukaan:managed has AWS make them";
+    return { problems: [{ path, reason, remedy: "Remove it. How long they are kept: dukaan:backupDays." }] };
+  }
   const value = typeof given === "string" ? fromJson(given) : given;
   if (!isRecord(value)) {
     const reason =

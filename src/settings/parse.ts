@@ -8,6 +8,7 @@ import { parseImages } from "./images.js";
 import { parseCapacity } from "./capacity.js";
 import { environmentSecrets } from "./environment.js";
 import { type Candidate, rules } from "./rules.js";
+import { leastBackupDays } from "./managed.js";
 import { parseSms } from "./sms.js";
 import { type Problem, type RawSettings, type Settings, settingsSchema } from "./schema.js";
 
@@ -74,7 +75,11 @@ export function parseSettings(
 
   const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, onlyPlanned, ...cloud })));
-  const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], { stack, local: cloud.local });
+  const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], {
+    stack,
+    local: cloud.local,
+    managed: settings.managed === true,
+  });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
   const { images, problems: ofImages } = parseImages(raw["dukaan:images"], {
     local: cloud.local,
@@ -95,7 +100,7 @@ export function parseSettings(
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
-  const { domain, changeToken, release, nat, ...complete } = settings;
+  const { domain, changeToken, release, nat, managed, multiAz, backupDays, ...complete } = settings;
   const serverType = complete.serverType ?? defaultServerType(local, complete.provider);
   return {
     settings: {
@@ -107,6 +112,7 @@ export function parseSettings(
       floatingIp,
       ...(failover && { failover }),
       ...(nat === undefined || nat === "none" ? {} : { nat }),
+      ...(managed && { managed: { multiAz: multiAz ?? true, backupDays: backupDays ?? leastBackupDays } }),
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || (local && !acme) ? {} : { domain }),

@@ -5,6 +5,7 @@ import { defaultServerType, location, serverType } from "../topology/catalog.js"
 import { mostAppServersOf } from "../topology/connections.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
 import { awsRules } from "./aws.js";
+import { managedRules } from "./managed.js";
 import type { Problem, RawSettings } from "./schema.js";
 
 /** What the rules look at: settings that have passed the schema (others are left out), and the cloud's own. */
@@ -52,11 +53,14 @@ export const rules: readonly Rule[] = [
 
   awsRules,
 
+  managedRules,
+
   ({ settings: { serverType: name, location: place }, local }) =>
     checkServerType("dukaan:serverType", name, place, local),
 
-  ({ settings: { databaseServerType: name, location: place }, local }) =>
-    checkServerType("dukaan:databaseServerType", name, place, local),
+  // One that the provider runs has its own sizes.
+  ({ settings: { databaseServerType: name, location: place, managed }, local }) =>
+    managed ? [] : checkServerType("dukaan:databaseServerType", name, place, local),
 
   ({ settings: { appServers, databaseServerType, serverType: appType, provider }, local }) => {
     const name = databaseServerType ?? appType ?? defaultServerType(local, provider);

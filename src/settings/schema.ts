@@ -95,6 +95,24 @@ export const settingsSchema = {
       maximum: 10240,
       examples: [20],
     },
+    managed: {
+      description:
+        "On AWS, from stage split on: whether AWS runs the database (RDS) instead of a server of the stack. Cannot be changed later.",
+      type: "boolean",
+    },
+    multiAz: {
+      description:
+        "Whether a managed database has a standby in another availability zone, which takes over within two minutes. It costs as much as the database. Without a word: true.",
+      type: "boolean",
+    },
+    backupDays: {
+      description:
+        "For how many days back a managed database can be restored to any moment. Without a word: 7.",
+      type: "integer",
+      minimum: 7,
+      maximum: 35,
+      examples: [14],
+    },
     publicIpv4: {
       description:
         "Which servers have an IPv4 address beside IPv6: all, or only the entries, which the public reaches. It saves half a euro a month a server; then this computer and the object storage must have IPv6.",
@@ -269,8 +287,10 @@ export interface Settings {
   floatingIp: boolean;
   /** Absent: no token is known; topologies are drawn without one. */
   failover?: FailoverSettings;
-  /** GB; absent: the database is on its server's own disk. */
+  /** GB; absent: the database is on its server's own disk, or has the least that the provider gives. */
   databaseVolume?: number;
+  /** How the provider runs the database; absent: the stack does. */
+  managed?: { multiAz: boolean; backupDays: number };
   publicIpv4: "all" | "entries";
   /** Absent: none. */
   nat?: "instance" | "gateway";

@@ -59,6 +59,21 @@ export const instanceTypes: readonly ServerType[] = [
   { ...x86("m7g.large", 2, 8), architecture: "arm" },
 ];
 
+/**
+ * RDS's name of each size that it has as well; of c6i it has none, and its smallest of t3 is micro. No PostgreSQL of ours
+ * runs there, so ARM is as good.
+ * Source: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Support.html, 2026.
+ */
+export const databaseClasses: ReadonlyMap<string, string> = new Map(
+  [
+    ...["t3.micro", "t3.small", "t3.medium", "t3.large", "t3.xlarge", "t4g.medium"],
+    ...["m6i.large", "m6i.xlarge", "m6i.2xlarge", "m6i.4xlarge", "m7g.large"],
+  ].map((type) => [type, `db.${type}`]),
+);
+
+/** What RDS gives at least, in GB, on gp3. */
+export const leastDatabaseGB = 20;
+
 /** A NAT instance: it does nothing but hand packets on. */
 export const natInstance = { type: "t3.nano", diskGB: 8 } as const;
 

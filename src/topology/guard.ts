@@ -17,6 +17,8 @@ export interface Guarded {
   databaseLogins?: readonly number[];
   /** Present where the provider's load balancer is the public's way in. */
   loadBalancer?: "managed";
+  /** GB of a database that the provider runs; absent: machines of the stack do. It may grow. */
+  managedDatabase?: number;
   /** How many machines share the address by which the public comes; absent: it is a machine's own. */
   addressShared?: number;
 }
@@ -28,6 +30,7 @@ export function guarded(
 ): Guarded {
   const { stage, provider, location, image, databaseLogins } = settings;
   const [shared] = topology.floatingAddresses ?? [];
+  const { managedDatabase } = topology;
   return {
     stage,
     provider,
@@ -37,6 +40,7 @@ export function guarded(
     ...(topology.loadBalancers?.some(({ name }) => name === topology.entries[0]?.service) && {
       loadBalancer: "managed" as const,
     }),
+    ...(managedDatabase && { managedDatabase: managedDatabase.storageGB }),
     addresses: Object.fromEntries(topology.regions.map(({ name, range }) => [name, range])),
     disks: Object.fromEntries(topology.machines.map(({ name, diskGB }) => [name, diskGB])),
     ...(shared && { addressShared: machinesOf(topology, shared.service).length }),
@@ -83,7 +87,27 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
   const add = (what: string, from: string, to: string, reason: string, remedy: string) =>
     found.push({ token: `${what}:${from}>${to}`, reason, remedy });
 
-  if (databaseMachine(old.stage) !== databaseMachine(next.stage)) {
+  const [runBy, nextRunBy] = [whoRunsDatabase(old), whoRunsDatabase(next)];
+  if (runBy !== nextRunBy) {
+    add(
+      "managed",
+      runBy,
+      nextRunBy,
+      `the database would be run by ${nextRunBy} instead of ${runBy}, and the new one would start empty`,
+      `Put dukaan:managed back${old.stage === next.stage ? "" : `, and dukaan:stage to ${old.stage}`}. To move, bring up a second stack and load a dump into it.`,
+    );
+  }
+  if ((old.managedDatabase ?? 0) > (next.managedDatabase ?? Infinity)) {
+    add(
+      "storage",
+      String(old.managedDatabase),
+      String(next.managedDatabase),
+      `the database's storage would shrink from ${old.managedDatabase} to ${next.managedDatabase} GB, which AWS cannot do`,
+      `Put dukaan:databaseVolume back to ${old.managedDatabase}.`,
+    );
+  }
+  const [place, nextPlace] = [databasePlace(old), databasePlace(next)];
+  if (runBy === nextRunBy && place !== nextPlace) {
     add(
       "stage",
       old.stage,
@@ -103,11 +127,7 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       `Put dukaan:loadBalancer back to ${of(old)}. To change it with both addresses open: ./dukaan evolve split, ./dukaan evolve split --finish, set dukaan:loadBalancer to ${of(next)}, ./dukaan evolve ${old.stage}.`,
     );
   }
-  if (
-    old.stage !== next.stage &&
-    databaseMachine(old.stage) === databaseMachine(next.stage) &&
-    way !== nextWay
-  ) {
+  if (old.stage !== next.stage && place === nextPlace && way !== nextWay) {
     add(
       "stage",
       old.stage,
@@ -221,6 +241,15 @@ function entryMachine(stage: string): string {
     anycast: "the anycast address",
   };
   return Object.entries(places).find(([known]) => known === stage)?.[1] ?? stage;
+}
+
+function whoRunsDatabase({ managedDatabase }: Guarded): string {
+  return managedDatabase === undefined ? "the stack" : "AWS";
+}
+
+/** Where the database's data is, by machine where the stack runs it. */
+function databasePlace(one: Guarded): string {
+  return one.managedDatabase === undefined ? databaseMachine(one.stage) : whoRunsDatabase(one);
 }
 
 /** Where the database's data is: a change of machine means moving it. A stage not known here counts as its own. */

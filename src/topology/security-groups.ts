@@ -8,7 +8,7 @@ import { type NetworkFlow, type Topology, isNetworkFlow, isOutside, servicesOn }
  * from it, the first reaches the second, by whichever address.
  */
 export interface SecurityGroup {
-  /** A tier, a load balancer of the provider, or {@link operatorsGroup}. */
+  /** A tier, be it of a database that the provider runs; a load balancer of the provider; or {@link operatorsGroup}. */
   name: string;
   rules: readonly SecurityGroupRule[];
 }
@@ -28,8 +28,8 @@ export interface SecurityGroupRule {
 export const operatorsGroup = "operators";
 
 /**
- * The security groups of one region: one a tier that has machines, one a load balancer of the provider, and the
- * operators'. Machines of other regions are not in them: nothing leads from one region's network to another's yet.
+ * The security groups of one region: one a tier that has machines or a database of the provider's, one a load balancer of
+ * the provider, and the operators'. Machines of other regions are not in them: nothing leads from one region's network to another's yet.
  */
 export function securityGroups(topology: Topology, region: string): SecurityGroup[] {
   const rules = new Map<string, SecurityGroupRule[]>(groupNames(topology, region).map((name) => [name, []]));
@@ -48,8 +48,9 @@ type Remote = SecurityGroupRule["remote"];
 
 function groupNames(topology: Topology, region: string): string[] {
   const tiers = topology.machines.filter((machine) => machine.region === region).map(({ tier }) => tier);
+  const databases = databasesIn(topology, region).map(({ tier }) => tier);
   const balancers = balancersIn(topology, region).map(({ name }) => name);
-  return [...new Set<string>([...tiers, ...balancers, operatorsGroup])];
+  return [...new Set<string>([...tiers, ...databases, ...balancers, operatorsGroup])];
 }
 
 /** Who is meant by a party of a flow. */
@@ -59,8 +60,14 @@ function parties(topology: Topology, region: string, party: string, side: "from"
   const tiers = topology.machines
     .filter((machine) => machine.region === region && servicesOn(topology, machine.name).includes(party))
     .map(({ tier }) => tier);
+  const databases = databasesIn(topology, region).filter(({ service }) => service === party);
   const balancers = balancersIn(topology, region).filter(({ name }) => name === party);
-  return [...new Set<string>([...tiers, ...balancers.map(({ name }) => name)])].map((group) => ({ group }));
+  const groups = [...tiers, ...databases.map(({ tier }) => tier), ...balancers.map(({ name }) => name)];
+  return [...new Set<string>(groups)].map((group) => ({ group }));
+}
+
+function databasesIn({ managedDatabase }: Topology, region: string) {
+  return managedDatabase?.region === region ? [managedDatabase] : [];
 }
 
 function balancersIn({ loadBalancers = [] }: Topology, region: string) {

@@ -19,6 +19,8 @@ export interface Topology {
   volumes: readonly Volume[];
   /** Addresses that go from one machine to another. */
   floatingAddresses?: readonly FloatingAddress[];
+  /** The provider runs the database; absent: machines of the stack do. */
+  managedDatabase?: ManagedDatabase;
   /** The provider's own load balancers, before a cluster. */
   loadBalancers?: readonly LoadBalancer[];
   /** Between regions: each carries the events of one to the other. */
@@ -119,6 +121,28 @@ export interface Volume {
   name: string;
   machine: string;
   sizeGB: number;
+}
+
+/** A database that the provider runs: flows come to its service, and no machine of the stack has it. */
+export interface ManagedDatabase {
+  /** Unique in the stack; part of URNs. */
+  name: string;
+  region: string;
+  /** Whose subnets it is in, and whose security group it has. */
+  tier: Tier;
+  /** The service that it is, in flows. */
+  service: string;
+  /** Major version of PostgreSQL. */
+  version: string;
+  /** Provider's name of its size, e.g. "db.t3.medium". */
+  instanceClass: string;
+  cores: number;
+  memoryMiB: number;
+  storageGB: number;
+  /** A standby in another availability zone takes over when its own is lost. */
+  multiAz: boolean;
+  /** How far back it can be restored to a moment. */
+  backupDays: number;
 }
 
 export interface FloatingAddress {

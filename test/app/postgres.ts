@@ -12,6 +12,8 @@ const STARTUP_LIMIT = 20_000;
 export interface Postgres {
   /** Folder of the socket. */
   socketDirectory: string;
+  /** Address of a database on the socket, for a superuser. */
+  addressOf(name: string): string;
   /** Makes an empty database and returns its address. */
   createDatabase(): Promise<string>;
   /** Stops the server at once, as a crash of its machine would. */
@@ -21,13 +23,20 @@ export interface Postgres {
   stop(): Promise<void>;
 }
 
+/** How a server is reached over the network: at 127.0.0.1, with TLS and a password alone. PEM. */
+export interface Listening {
+  port: number;
+  certificate: string;
+  privateKey: string;
+}
+
 /** Starts a throw-away PostgreSQL. Installs Debian's package when it is missing and this process is root. */
-export async function startPostgres(): Promise<Postgres> {
+export async function startPostgres(listening?: Listening): Promise<Postgres> {
   installWhenMissing(join(BINARIES, "postgres"), "postgresql-15");
   const directory = mkdtempSync(join(tmpdir(), "dukaan-postgres-"));
   const data = join(directory, "data");
   const owner = serviceUser();
-  if (owner) chownSync(directory, owner.uid, owner.gid);
+  giveToService(directory);
   execFileSync(
     join(BINARIES, "initdb"),
     ["-D", data, "-U", "dukaan", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"],
@@ -36,7 +45,7 @@ export async function startPostgres(): Promise<Postgres> {
   writeFileSync(
     join(data, "postgresql.auto.conf"),
     [
-      "listen_addresses = ''",
+      ...(listening ? listenWith(data, listening) : ["listen_addresses = ''"]),
       `unix_socket_directories = '${directory}'`,
       "max_connections = 40",
       "shared_buffers = '32MB'",
@@ -50,11 +59,13 @@ export async function startPostgres(): Promise<Postgres> {
     ].join("\n"),
   );
 
+  const addressOf = (name: string): string =>
+    `postgresql://dukaan@/${name}?host=${directory}${listening ? `&port=${listening.port}` : ""}`;
   let server: ChildProcess | undefined;
   let databases = 0;
   const start = async (): Promise<void> => {
     server = spawnService(directory, join(BINARIES, "postgres"), "-D", data);
-    await waitUntilReady(`postgresql://dukaan@/postgres?host=${directory}`, server);
+    await waitUntilReady(addressOf("postgres"), server);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (!server || server.exitCode !== null || server.signalCode !== null) return;
@@ -65,6 +76,7 @@ export async function startPostgres(): Promise<Postgres> {
   await start();
   return {
     socketDirectory: directory,
+    addressOf,
     start,
     crash: async () => await end("SIGQUIT"),
     stop: async () => {
@@ -73,10 +85,28 @@ export async function startPostgres(): Promise<Postgres> {
     },
     createDatabase: async () => {
       const name = `test_${++databases}`;
-      await runStatement(`postgresql://dukaan@/postgres?host=${directory}`, `CREATE DATABASE ${name}`);
-      return `postgresql://dukaan@/${name}?host=${directory}`;
+      await runStatement(addressOf("postgres"), `CREATE DATABASE ${name}`);
+      return addressOf(name);
     },
   };
+}
+
+function listenWith(data: string, { port, certificate, privateKey }: Listening): string[] {
+  const [certificateFile, keyFile] = [join(data, "server.crt"), join(data, "server.key")];
+  writeFileSync(certificateFile, certificate);
+  writeFileSync(keyFile, privateKey, { mode: 0o600 });
+  giveToService(keyFile);
+  writeFileSync(
+    join(data, "pg_hba.conf"),
+    "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
+  );
+  return [
+    "listen_addresses = '127.0.0.1'",
+    `port = ${port}`,
+    "ssl = on",
+    `ssl_cert_file = '${certificateFile}'`,
+    `ssl_key_file = '${keyFile}'`,
+  ];
 }
 
 /** A PgBouncer in transaction pooling in front of a {@link Postgres}. */
@@ -93,13 +123,8 @@ const PGBOUNCER_PORT = 6432;
 
 /** Starts PgBouncer on a Unix socket, configured as on a machine: few server connections, nothing of a session kept. */
 export async function startPgBouncer(postgres: Postgres): Promise<PgBouncer> {
-  installWhenMissing("/usr/sbin/pgbouncer", "pgbouncer");
   const directory = mkdtempSync(join(tmpdir(), "dukaan-pgbouncer-"));
-  const owner = serviceUser();
-  const configuration = join(directory, "pgbouncer.ini");
-  writeFileSync(
-    configuration,
-    `[databases]
+  const configuration = `[databases]
 * = host=${postgres.socketDirectory} user=dukaan
 [pgbouncer]
 listen_addr =
@@ -112,20 +137,42 @@ server_login_retry = 1
 query_wait_timeout = 10
 max_client_conn = 100
 pkt_buf = 16384
-`,
-  );
-  chmodSync(configuration, 0o644);
-  if (owner) chownSync(directory, owner.uid, owner.gid);
-  const server = spawnService(directory, "/usr/sbin/pgbouncer", configuration);
+`;
   const throughPool = (databaseUrl: string): string => {
     const url = new URL(databaseUrl.replace("@/", "@pool/"));
     return `postgresql://dukaan@${url.pathname}?host=${directory}&port=${PGBOUNCER_PORT}`;
   };
-  await waitUntilReady(throughPool("postgresql://dukaan@/postgres"), server);
+  const { server, stop } = await runPgBouncer(
+    directory,
+    configuration,
+    throughPool("postgresql://dukaan@/postgres"),
+  );
   return {
     throughPool,
     freeze: () => void server.kill("SIGSTOP"),
     thaw: () => void server.kill("SIGCONT"),
+    stop,
+  };
+}
+
+/**
+ * Starts PgBouncer in a folder, which goes away with it.
+ * @param url answers when it is ready
+ */
+export async function runPgBouncer(
+  directory: string,
+  configuration: string,
+  url: string,
+): Promise<{ server: ChildProcess; stop: () => Promise<void> }> {
+  installWhenMissing("/usr/sbin/pgbouncer", "pgbouncer");
+  const file = join(directory, "pgbouncer.ini");
+  writeFileSync(file, configuration);
+  chmodSync(file, 0o644);
+  giveToService(directory);
+  const server = spawnService(directory, "/usr/sbin/pgbouncer", file);
+  await waitUntilReady(url, server);
+  return {
+    server,
     stop: async () => {
       const exited = once(server, "exit");
       server.kill("SIGKILL");
@@ -172,6 +219,12 @@ function spawnService(directory: string, ...command: string[]): ChildProcess {
 function serviceUser(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   return { uid: idOfServiceUser("-u"), gid: idOfServiceUser("-g") };
+}
+
+/** Lets the service's user have what was made as root. */
+function giveToService(path: string): void {
+  const owner = serviceUser();
+  if (owner) chownSync(path, owner.uid, owner.gid);
 }
 
 function idOfServiceUser(flag: "-u" | "-g"): number {

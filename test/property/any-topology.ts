@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { type Tier, machineAddress } from "../../src/topology/addresses.js";
-import type { Flow, Machine, Outside, Topology } from "../../src/topology/topology.js";
+import type { Flow, Machine, ManagedDatabase, Outside, Topology } from "../../src/topology/topology.js";
 
 const tiers: Tier[] = ["edge", "app", "database", "cache"];
 const services = ["nginx", "api", "postgresql", "redis", "system"];
@@ -24,14 +24,15 @@ const flow: fc.Arbitrary<Flow> = fc
   .filter(([from, to]) => !(isOutside(from) && isOutside(to)))
   .map(([from, to, how]) => Object.assign({ from, to, purpose: "test" }, how));
 
-/** Machines of every tier, services on tiers, any flows between them. */
+/** Machines of every tier, services on tiers, any flows between them; the provider may run the database. */
 export const anyTopology: fc.Arbitrary<Topology> = fc
   .record({
     sizes: fc.tuple(...tiers.map(() => fc.integer({ min: 0, max: 3 }))),
     places: fc.tuple(...services.map(() => fc.subarray(tiers, { minLength: 1 }))),
     flows: fc.array(flow, { maxLength: 12 }),
+    managed: fc.boolean(),
   })
-  .map(({ sizes, places, flows }) => {
+  .map(({ sizes, places, flows, managed }) => {
     const machines = tiers.flatMap((tier, index) =>
       Array.from({ length: sizes[index] ?? 0 }, (_, which) => machineOf(tier, which + 1)),
     );
@@ -42,14 +43,32 @@ export const anyTopology: fc.Arbitrary<Topology> = fc
       machines,
       services: services.map((name, index) => ({
         name,
-        machines: machines.filter(({ tier }) => places[index]?.includes(tier)).map(({ name: on }) => on),
+        machines: machines
+          .filter(({ tier }) => places[index]?.includes(tier) && !(managed && name === "postgresql"))
+          .map(({ name: on }) => on),
       })),
+      ...(managed && { managedDatabase }),
       flows,
       outside: partyRanges,
       entries: [],
       volumes: [],
     };
   });
+
+/** In a tier where no machine is, as stages have it. */
+export const managedDatabase: ManagedDatabase = {
+  name: "database",
+  region: "fsn1",
+  tier: "search",
+  service: "postgresql",
+  version: "15",
+  instanceClass: "db.t3.medium",
+  cores: 2,
+  memoryMiB: 4096,
+  storageGB: 20,
+  multiAz: true,
+  backupDays: 7,
+};
 
 function machineOf(tier: Tier, which: number): Machine {
   return {

@@ -12,13 +12,14 @@ import { anyTopology, parties, partyRanges, ports } from "./any-topology.js";
 
 /** Independent of the derivation: is there a declared flow that allows this? */
 function declared(
-  { flows, services: all }: Topology,
+  { flows, services: all, managedDatabase }: Topology,
   from: string,
   to: string,
   how: { protocol: string; port: number | undefined },
 ): boolean {
   const is = (name: string, machineOrParty: string) =>
     name === machineOrParty ||
+    (name === managedDatabase?.service && managedDatabase.name === machineOrParty) ||
     all.some((service) => service.name === name && service.machines.includes(machineOrParty));
   return flows.some(
     (candidate) =>
@@ -109,13 +110,18 @@ describe("security groups", () => {
   const rulesOf = (value: Topology, group: string) =>
     securityGroups(value, "fsn1").find(({ name }) => name === group)?.rules ?? [];
   /** The world is every address, a machine's own as well. */
-  const asOther = ({ tier }: Machine) => ({ group: tier, ranges: partyRanges.world });
+  const asOther = ({ tier }: Pick<Machine, "tier">) => ({ group: tier, ranges: partyRanges.world });
+  /** Whatever has an interface. */
+  const all = ({ machines, managedDatabase }: Topology): Pick<Machine, "name" | "tier">[] => [
+    ...machines,
+    ...(managedDatabase ? [managedDatabase] : []),
+  ];
 
-  it("pass between two machines what is declared, or what both exchange with the whole world", () => {
+  it("pass between two machines or databases what is declared, or what both exchange with the whole world", () => {
     fc.assert(
       fc.property(anyTopology, (value) => {
-        for (const from of value.machines) {
-          for (const to of value.machines.filter(({ name }) => name !== from.name)) {
+        for (const from of all(value)) {
+          for (const to of all(value).filter(({ name }) => name !== from.name)) {
             for (const kind of kindsOnAws) {
               const passes =
                 lets(rulesOf(value, from.tier), "out", kind, asOther(to)) &&
@@ -135,7 +141,7 @@ describe("security groups", () => {
     fc.assert(
       fc.property(anyTopology, (value) => {
         const operators = { group: operatorsGroup };
-        for (const { name, tier } of value.machines) {
+        for (const { name, tier } of all(value)) {
           const rules = rulesOf(value, tier);
           for (const kind of kindsOnAws) {
             for (const range of partyRanges.world) {

@@ -88,6 +88,13 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   ),
   playbook: fc.oneof(noText, fc.constantFrom("", "Book", "dump")),
   databaseServerType: fc.oneof(noText, fc.constantFrom("", "cax11", "local-512", "cx99")),
+  managed: fc.constantFrom<unknown>("yes", 1, null, []),
+  multiAz: fc.constantFrom<unknown>("no", 0, null, {}),
+  backupDays: fc.oneof(
+    fc.integer({ max: 6 }),
+    fc.integer({ min: 36 }),
+    fc.constantFrom("", "a week", 7.5, true, null, [7]),
+  ),
   publicIpv4: fc.oneof(noText, fc.constantFrom("", "none", "entry", "ALL")),
   nat: fc.oneof(noText, fc.constantFrom("", "yes", "NAT", "Gateway")),
   image: fc.oneof(noText, fc.constantFrom("debian-11", "ubuntu-24.04", "")),

@@ -14,7 +14,12 @@ export const statefulOnAws = [
   "aws:ec2/eip:Eip",
   "aws:ec2/instance:Instance",
   "aws:ebs/volume:Volume",
+  "aws:rds/instance:Instance",
+  "aws:kms/key:Key",
 ];
+
+/** The name that RDS gives to a database. */
+export const databaseHost = "dukaan-test-database.abc123def456.us-east-1.rds.amazonaws.com";
 
 /** Settings of a stack on AWS. They are good for planning alone: nothing brings such a stack up yet. */
 export function settingsOnAws(more: Record<string, unknown> = {}): Settings {
@@ -50,6 +55,10 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
         return { ...id, ipv6Addresses: ["2001:db8:0:ab02::7"] };
       case "aws:ec2/eip:Eip":
         return { ...id, publicIp: "203.0.113.10" };
+      case "aws:kms/key:Key":
+        return { ...id, arn: `arn of ${name}` };
+      case "aws:rds/instance:Instance":
+        return { ...id, address: databaseHost };
       case "aws:ebs/volume:Volume":
         return { id: "vol-0123456789abcdef0" };
       default:
@@ -87,6 +96,9 @@ export function tableOf(resources: readonly RecordedResource[]): string {
 function textOf(value: unknown): string {
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) return `[${value.map(textOf).join(",")}]`;
+  // Pulumi's mark of a secret.
+  if ("4dabf18193072939515e22adb298388d" in value) return "[secret]";
+  if ("name" in value && "value" in value) return `${textOf(value.name)}=${textOf(value.value)}`;
   const parts = Object.entries(value).filter(([key]) => key !== "tags");
   return `{${parts.map(([key, part]) => `${key}=${textOf(part)}`).join(",")}}`;
 }

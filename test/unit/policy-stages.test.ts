@@ -103,6 +103,8 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     ["fleet behind a NAT instance", { "dukaan:stage": "fleet", "dukaan:nat": "instance" }],
     ["fleet behind a NAT gateway", { "dukaan:stage": "fleet", "dukaan:nat": "gateway" }],
     ["droplet with a domain", { "dukaan:domain": "shop.example.com" }],
+    ["split with a database that AWS runs", { "dukaan:stage": "split", "dukaan:managed": true }],
+    ["fleet with a database that AWS runs", { "dukaan:stage": "fleet", "dukaan:managed": true }],
   ])("%s on AWS", async (_, raw) => {
     const operators = { "dukaan:operatorCidrs": ["198.51.100.7/32"] };
     const subjects = subjectsOf(await recordOnAws({ ...operators, ...raw }), undefined);

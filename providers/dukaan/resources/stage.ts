@@ -12,6 +12,7 @@ type StageInputs = {
   volumes?: Record<string, number>;
   databaseLogins?: number[];
   loadBalancer?: "managed";
+  managedDatabase?: number;
   addressShared?: number;
   token?: string;
 };

@@ -15,7 +15,7 @@ export interface AwsContext {
  * @param about e.g. `{ machine: "app-1" }`, becomes `dukaan-machine=app-1`
  */
 export function tags(
-  { stack }: AwsContext,
+  { stack }: Pick<AwsContext, "stack">,
   name: string,
   about: Readonly<Record<string, string>> = {},
 ): Record<string, string> {

@@ -12,8 +12,8 @@ export const packages = ["pgbouncer", "postgresql-client-15"];
 export const databaseAuthorityFile = "/etc/dukaan/database-ca.pem";
 
 export interface PgbouncerArgs {
-  /** Private address or socket directory of PostgreSQL. */
-  databaseHost: string;
+  /** Private address, name or socket directory of PostgreSQL. */
+  databaseHost: pulumi.Input<string>;
   /** PEM of the authority that signed PostgreSQL's certificate; of no use over a socket. */
   databaseAuthority: pulumi.Input<string>;
   /** Connections to keep to the database. */
@@ -29,6 +29,8 @@ export function pgbouncer({
   poolSize,
   logins,
 }: PgbouncerArgs): RoleDefinition {
+  const configured = (host: string) =>
+    renderTemplate(`${here}/pgbouncer.ini`, { databaseHost: host, poolSize, databaseAuthorityFile });
   return {
     name: "pgbouncer",
     packages,
@@ -43,11 +45,10 @@ export function pgbouncer({
     files: [
       {
         path: "/etc/pgbouncer/pgbouncer.ini",
-        content: renderTemplate(`${here}/pgbouncer.ini`, {
-          databaseHost,
-          poolSize,
-          databaseAuthorityFile,
-        }),
+        content:
+          typeof databaseHost === "string"
+            ? configured(databaseHost)
+            : pulumi.output(databaseHost).apply(configured),
         owner: "root",
         group: "postgres",
         mode: "0640",

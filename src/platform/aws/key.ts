@@ -1,0 +1,20 @@
+import { Key } from "@pulumi/aws/kms/key.js";
+import type * as pulumi from "@pulumi/pulumi";
+import { type AwsContext, tags } from "./context.js";
+
+/**
+ * A key of the stack's own for what AWS encrypts, anew every year; $1 a month. What it has encrypted is lost with it:
+ * AWS keeps it for a month after it was deleted. Its account decides who may use it (IAM), as with AWS's default policy.
+ */
+export function encryptionKey(
+  context: Pick<AwsContext, "stack" | "protect">,
+  name: string,
+  description: string,
+  options: pulumi.CustomResourceOptions,
+): Key {
+  return new Key(
+    name,
+    { description, enableKeyRotation: true, deletionWindowInDays: 30, tags: tags(context, name) },
+    { ...options, protect: context.protect },
+  );
+}
