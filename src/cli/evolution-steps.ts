@@ -54,7 +54,8 @@ export function moveSteps(evolution: Evolution, settings: Settings): Step<Progre
       ExitCode.refused,
     );
   }
-  const settled = [settleStep(evolution), backupStep(evolution, "backup-after")];
+  const backsUp = evolution.steps.some(({ name }) => name === "backup-after");
+  const settled = [settleStep(evolution), ...(backsUp ? [backupStep(evolution, "backup-after")] : [])];
   if (!moves || settings.stage === to) return settled;
   return [
     ...(settings.joining === undefined ? [backupStep(evolution, "backup")] : []),

@@ -59,6 +59,7 @@ const byService: Readonly<Record<string, Category>> = {
   eks: "managed mark-up",
   ebs: "storage",
   s3: "storage",
+  kms: "storage",
   storage: "storage",
   "data-transfer": "transfer",
   cloudfront: "transfer",

@@ -118,6 +118,7 @@ export function graphOf(topology: Topology, note = ""): Graph {
     buyersBox(topology),
     ...balancerBoxes(topology, home.name),
     ...tiers.map((tier) => tierBox(topology, tier, machines, boxOf)),
+    ...databaseBoxes(topology, home.name),
   ];
   const rank = ({ id }: Box) => (id === "buyers" ? 0 : rowOf[id as Tier]);
   const ranks = [...new Set(boxes.map(rank))].toSorted((a, b) => a - b);
@@ -151,6 +152,7 @@ function partyBoxes(topology: Topology, machines: readonly Machine[]): BoxOf {
     const first = service.machines.find((name) => tierOf.has(name));
     if (first !== undefined) boxes.set(service.name, tierOf.get(first)!);
   }
+  if (topology.managedDatabase) boxes.set(topology.managedDatabase.service, topology.managedDatabase.tier);
   for (const { name, privateAddress } of topology.loadBalancers ?? []) {
     if (privateAddress !== undefined) boxes.set(name, "balancer");
   }
@@ -191,6 +193,29 @@ function balancerBoxes({ loadBalancers = [] }: Topology, region: string): Box[] 
     }));
 }
 
+function databaseBoxes({ managedDatabase }: Topology, region: string): Box[] {
+  if (managedDatabase?.region !== region) return [];
+  const { tier, service, version, instanceClass, cores, memoryMiB, storageGB, multiAz } = managedDatabase;
+  return [
+    {
+      id: tier,
+      kind: kinds[tier],
+      title: `Provider's ${titles[tier].toLowerCase()}`,
+      size: `${instanceClass} · ${coresText(cores)} · ${memoryText(memoryMiB)} · ${storageGB} GB disk`,
+      volume: multiAz
+        ? `${service} ${version}, standby in another zone`
+        : `${service} ${version}, in one zone`,
+      services: [{ name: service, stateful: true }],
+      machines: [],
+      inside: [],
+    },
+  ];
+}
+
+function coresText(cores: number): string {
+  return `${cores} core${cores === 1 ? "" : "s"}`;
+}
+
 function tierBox(topology: Topology, tier: Tier, machines: readonly Machine[], boxOf: BoxOf): Box {
   const own = machines.filter((machine) => machine.tier === tier);
   const volume = topology.volumes.find((candidate) => own.some(({ name }) => name === candidate.machine));
@@ -221,7 +246,7 @@ function sizeOf(machines: readonly Machine[]): string {
   const { serverType, cores, memoryMiB, diskGB, metal } = machines[0]!;
   const memory = memoryText(memoryMiB);
   const kind = metal ? " (dedicated)" : "";
-  return `${machines.length} × ${serverType}${kind} · ${cores} core${cores === 1 ? "" : "s"} · ${memory} · ${diskGB} GB disk`;
+  return `${machines.length} × ${serverType}${kind} · ${coresText(cores)} · ${memory} · ${diskGB} GB disk`;
 }
 
 function edgesOf(topology: Topology, boxOf: BoxOf, home: string): Edge[] {

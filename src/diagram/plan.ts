@@ -1,6 +1,6 @@
 import { memoryText } from "../topology/catalog.js";
 import { isBuilt } from "../topology/stages.js";
-import { type Topology, servicesOn } from "../topology/topology.js";
+import { type ManagedDatabase, type Topology, servicesOn } from "../topology/topology.js";
 import { type Table, textTable } from "../text-table.js";
 
 /**
@@ -25,12 +25,13 @@ export function planText(topology: Topology, note = ""): string {
   ].join("\n\n");
 }
 
-function regionTable({ regions, loadBalancers = [], anycast }: Topology): Table {
+function regionTable({ regions, loadBalancers = [], managedDatabase, anycast }: Topology): Table {
   const natNames = { instance: "a NAT instance", gateway: "a NAT gateway in each zone" };
   const extras = (name: string, nat: "instance" | "gateway" | undefined) =>
     loadBalancers
       .filter(({ region }) => region === name)
       .map((balancer) => `${balancer.name} before ${balancer.service}`)
+      .concat(managedDatabase?.region === name ? [databaseText(managedDatabase)] : [])
       .concat(anycast ? ["announces the one address"] : [])
       .concat(nat === undefined ? [] : [natNames[nat]]);
   return {
@@ -44,6 +45,12 @@ function regionTable({ regions, loadBalancers = [], anycast }: Topology): Table 
       extras(name, nat).join(", "),
     ]),
   };
+}
+
+function databaseText(database: ManagedDatabase): string {
+  const { service, version, instanceClass, storageGB, multiAz, backupDays } = database;
+  const standby = multiAz ? "standby in another zone" : "no standby";
+  return `${service} ${version} on ${instanceClass} (${storageGB} GB, ${standby}, ${backupDays} days of backups)`;
 }
 
 function withoutEmptyColumns({ head, rows }: Table): Table {

@@ -70,7 +70,7 @@ export interface MachineChange {
 /**
  * Plans the way from the stage that the settings name to another one.
  * @param playbook by default that of the move that is under way
- * @throws RangeError when one of the stages is not built
+ * @throws RangeError when one of the stages is not built, or has nothing that the provider could run
  */
 export function planEvolution(
   settings: Settings,
@@ -92,7 +92,7 @@ export function planEvolution(
     ...(way === nextWay ? {} : { entry: { from: way, to: nextWay } }),
     creates: missing(after, before),
     retires: missing(before, after),
-    steps: stepsOf(to, moves, playbook),
+    steps: stepsOf(to, moves, playbook).filter(({ name }) => !settings.managed || name === "settle"),
     settings: {
       during: {
         stage: from,
@@ -121,7 +121,9 @@ function stepsOf(to: Stage, moves: Evolution["moves"], playbook: Playbook): Evol
 }
 
 /** The plan for a person: what is made, what moves, what the shop notices, how to go back. */
-export function describeEvolution({ from, to, moves, entry, playbook, creates, retires }: Evolution): string {
+export function describeEvolution(evolution: Evolution): string {
+  const { from, to, moves, entry, playbook, creates, retires, steps } = evolution;
+  const backsUp = steps.some(({ name }) => name === "backup-after");
   const list = (machines: readonly MachineChange[]) =>
     machines.length === 0
       ? "nothing"
@@ -159,7 +161,7 @@ export function describeEvolution({ from, to, moves, entry, playbook, creates, r
       `  back       ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}`,
       "",
       `  1. pulumi up: stage ${to}, with ${entry.from} as a second way in`,
-      "  2. the shop answers at its new address; a backup of the database",
+      `  2. the shop answers at its new address${backsUp ? "; a backup of the database" : ""}`,
     );
   }
   return `${lines.join("\n")}\n`;
@@ -203,6 +205,7 @@ function entryIn(topology: Topology): string {
 }
 
 function databaseIn(topology: Topology): string {
+  if (topology.managedDatabase) return topology.managedDatabase.name;
   const [machine] = machinesOf(topology, "postgresql");
   if (!machine) throw new RangeError(`stage ${topology.stage} has no database`);
   return machine.name;

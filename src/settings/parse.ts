@@ -78,7 +78,7 @@ export function parseSettings(
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], {
     stack,
     local: cloud.local,
-    managed: settings.managed === true,
+    managed: settings.managed === true && settings.provider === "aws",
   });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
   const { images, problems: ofImages } = parseImages(raw["dukaan:images"], {

@@ -289,7 +289,7 @@ export interface Settings {
   failover?: FailoverSettings;
   /** GB; absent: the database is on its server's own disk, or has the least that the provider gives. */
   databaseVolume?: number;
-  /** How the provider runs the database; absent: the stack does. */
+  /** How the provider runs the database; absent: the stack does. Never at stage droplet. */
   managed?: { multiAz: boolean; backupDays: number };
   publicIpv4: "all" | "entries";
   /** Absent: none. */

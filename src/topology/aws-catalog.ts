@@ -66,8 +66,17 @@ export const instanceTypes: readonly ServerType[] = [
  */
 export const databaseClasses: ReadonlyMap<string, string> = new Map(
   [
-    ...["t3.micro", "t3.small", "t3.medium", "t3.large", "t3.xlarge", "t4g.medium"],
-    ...["m6i.large", "m6i.xlarge", "m6i.2xlarge", "m6i.4xlarge", "m7g.large"],
+    "t3.micro",
+    "t3.small",
+    "t3.medium",
+    "t3.large",
+    "t3.xlarge",
+    "t4g.medium",
+    "m6i.large",
+    "m6i.xlarge",
+    "m6i.2xlarge",
+    "m6i.4xlarge",
+    "m7g.large",
   ].map((type) => [type, `db.${type}`]),
 );
 

@@ -32,11 +32,11 @@ export const anyTopology: fc.Arbitrary<Topology> = fc
     flows: fc.array(flow, { maxLength: 12 }),
     managed: fc.boolean(),
   })
-  .map(({ sizes, places, flows, managed }) => {
+  .map(({ sizes, places, flows, managed }): Topology => {
     const machines = tiers.flatMap((tier, index) =>
       Array.from({ length: sizes[index] ?? 0 }, (_, which) => machineOf(tier, which + 1)),
     );
-    return {
+    const topology: Topology = {
       stack: "test",
       stage: "droplet",
       regions: [],
@@ -47,12 +47,12 @@ export const anyTopology: fc.Arbitrary<Topology> = fc
           .filter(({ tier }) => places[index]?.includes(tier) && !(managed && name === "postgresql"))
           .map(({ name: on }) => on),
       })),
-      ...(managed && { managedDatabase }),
       flows,
       outside: partyRanges,
       entries: [],
       volumes: [],
     };
+    return managed ? Object.assign(topology, { managedDatabase }) : topology;
   });
 
 /** In a tier where no machine is, as stages have it. */

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { priceItems } from "../../src/cost/price.js";
 
 import { projectRoot } from "../../src/project.js";
+import { databaseClasses } from "../../src/topology/aws-catalog.js";
 import { topologyOf } from "../../stacks/index.js";
 import { pricing } from "./cost-prices.js";
 import { settingsOnAws } from "./on-aws.js";
@@ -39,6 +40,18 @@ describe("what a stack on AWS costs, whatever its usage", () => {
     ).toEqual(["8.09", "73.00", "3.65"]);
   });
 
+  it("is the database's instance, disk and key instead of a machine where AWS runs it", () => {
+    const managed = { "dukaan:stage": "split", "dukaan:managed": true };
+    const machine = 0.0416 + (30 * 0.08) / hours + 0.005;
+    const alone = machine + 0.072 + (20 * 0.115 + 1) / hours;
+    expect(hourly({ ...managed, "dukaan:multiAz": false })).toBeCloseTo(alone, 9);
+    expect(hourly(managed)).toBeCloseTo(machine + 0.144 + (20 * 0.23 + 1) / hours, 9);
+    for (const size of databaseClasses.keys()) {
+      const more = { "dukaan:databaseServerType": size, "dukaan:databaseVolume": 50 };
+      expect(hourly({ ...managed, ...more })).toBeGreaterThan(machine);
+    }
+  });
+
   it("is what docs/aws.md says", () => {
     const document = readFileSync(join(projectRoot, "docs", "aws.md"), "utf8");
     const of = (stage: string, nat: string) =>
@@ -46,6 +59,12 @@ describe("what a stack on AWS costs, whatever its usage", () => {
     for (const stage of ["droplet", "split", "fleet"]) {
       const cells = ["none", "instance", "gateway"].map((nat) => of(stage, nat));
       expect(document).toContain(`| \`${stage}\` | ${cells.join(" | ")} |`);
+    }
+    for (const stage of ["split", "fleet"]) {
+      const cells = [true, false].map((multiAz) =>
+        hourly({ "dukaan:stage": stage, "dukaan:managed": true, "dukaan:multiAz": multiAz }).toFixed(3),
+      );
+      expect(document).toContain(`| \`${stage}\` | $${cells.join(" | $")} |`);
     }
     const small = hourly({ "dukaan:serverType": "t3.nano" });
     expect(document).toContain(`$${small.toFixed(3)} an hour ($${(small * hours).toFixed(2)} a month)`);

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { findPrice, parseCatalogue } from "../../src/cost/catalogue/catalogue.js";
 import { estimate, targets } from "../../src/cost/estimate.js";
 import { usages } from "../../src/cost/usage.js";
+import { databaseClasses } from "../../src/topology/aws-catalog.js";
 import { serverTypes } from "../../src/topology/catalog.js";
 import { stages } from "../../src/topology/stages.js";
 import { catalogue, pricing, withMemory } from "./cost-prices.js";
@@ -76,6 +77,11 @@ describe("the catalogue", () => {
       "network floating-ipv4",
     ];
     for (const other of others) used.add(other);
+    // Of stacks whose database AWS runs.
+    used.add("kms customer-key");
+    for (const type of databaseClasses.values()) {
+      for (const zones of ["single", "multi-az"]) used.add(`rds ${type}:postgres:${zones}`);
+    }
     const unused = catalogue.prices
       .filter(({ service, sku }) => service !== "ec2" && service !== "ebs" && !used.has(`${service} ${sku}`))
       .map(({ service, sku }) => `${service} ${sku}`);

@@ -6,14 +6,33 @@ import { ec2Items } from "../../src/cost/targets/aws.js";
 import { inRegion } from "../../src/cost/targets/scenario.js";
 
 /**
- * What regions on AWS cost whatever their usage: instances, disks, addresses, NAT. Traffic and object storage are charged as
+ * What regions on AWS cost whatever their usage: instances, disks, addresses, NAT, a database that AWS runs. Traffic and object storage are charged as
  * they are used.
  * @param hours that everything runs; the disks' price is by the month
  */
 export function awsFixedItems(topology: Topology, hours: number): Item[] {
   return topology.regions
     .filter(({ provider }) => provider === "aws")
-    .flatMap((region) => [machineItems(topology, region, hours), natItems(region, hours)].flat());
+    .flatMap((region) =>
+      [
+        machineItems(topology, region, hours),
+        databaseItems(topology, region, hours),
+        natItems(region, hours),
+      ].flat(),
+    );
+}
+
+/** Its instance, its disk and its key; a standby costs as much as the one that it stands by. */
+function databaseItems({ managedDatabase }: Topology, region: Region, hours: number): Item[] {
+  if (managedDatabase?.region !== region.name) return [];
+  const { instanceClass, storageGB, multiAz } = managedDatabase;
+  const item = inRegion("aws", region.location);
+  const zones = multiAz ? "multi-az" : "single";
+  return [
+    item("compute", "rds", `${instanceClass}:postgres:${zones}`, hours, "hour", "database"),
+    item("storage", "rds", `gp3:${zones}`, storageGB, "GB-month", "disks of databases"),
+    item("storage", "kms", "customer-key", 1, "month", "keys"),
+  ];
 }
 
 function machineItems({ machines, volumes }: Topology, region: Region, hours: number): Item[] {

@@ -42,7 +42,7 @@ function ofMachine(sizing: ReturnType<typeof databaseSizing>): Map<string, strin
 }
 
 describe("parameters of a database that AWS runs", () => {
-  const sizes = [...databaseClasses.keys()].map((name) => ({ ...serverType(name), diskGB: 100 }));
+  const sizes = [...databaseClasses.keys()].map(serverType);
 
   it.each(sizes)("say of $name what PostgreSQL on such a machine is told", (size) => {
     const sizing = databaseSizing(size, true);

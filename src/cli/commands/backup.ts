@@ -65,6 +65,8 @@ async function list(machine: DatabaseMachine, { json, stack }: BackupOptions): P
 
 /** What must be said of a stack's backups, if anything: that none are made beside another database's. */
 export async function backupWarning(access: SshAccess): Promise<string | undefined> {
+  // The provider's own, where it runs the database.
+  if (access.services["postgresql"]?.length === 0) return undefined;
   const { state } = await new DatabaseMachine(access).backupState({ repository: false });
   return state === "paused" ? `${pausedReason}.\n${pausedRemedy}` : undefined;
 }

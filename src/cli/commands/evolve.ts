@@ -45,6 +45,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const stack = await openStack(options.stack, options);
   const settings = await requireSettings(stack);
   requireSameWay(settings, options);
+  requireOwnDatabase(settings, to);
   const evolution = planEvolution({ ...settings, stage: fromOf(settings, to) }, to, options.playbook);
   if (options.plan) {
     process.stdout.write(drawPlan(evolution, settings, options));
@@ -107,6 +108,16 @@ const shopAnswers: Step<Progress> = {
     await smokeTest(context.shop, 30);
   },
 };
+
+/** A database that the provider runs stays with it. @throws CliError (refused) */
+function requireOwnDatabase({ managed }: Settings, to: Stage): void {
+  if (!managed || to !== "droplet") return;
+  throw new CliError(
+    "AWS runs this stack's database (dukaan:managed), and at stage droplet the shop's one server would",
+    "Bring up a second stack at stage droplet and load a dump into it.",
+    ExitCode.refused,
+  );
+}
 
 /** A move that is under way goes on by the way that it began with. @throws CliError (usage) */
 function requireSameWay({ joining, playbook = "standby" }: Settings, options: EvolveOptions): void {

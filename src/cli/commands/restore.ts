@@ -14,7 +14,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
-import { sshAccess, type SshAccess } from "./ssh.js";
+import { runByProvider, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RestoreOptions {
   stack: string;
@@ -51,7 +51,8 @@ export async function restore(options: RestoreOptions): Promise<void> {
   const started = Date.now();
   const at = momentOf(options);
   const timeline = timelineOf(options.timeline);
-  const { joining } = await requireSettings(await openStack(options.stack, options));
+  const { joining, managed } = await requireSettings(await openStack(options.stack, options));
+  if (managed) throw runByProvider("postgresql");
   if (joining !== undefined) {
     throw new CliError(
       `the database is on its way to stage ${joining}: its standby would not follow it back in time`,

@@ -105,6 +105,7 @@ export async function keepConnections(
 export function machinesRunning({ targets, services }: SshAccess, service: string): Record<string, string> {
   const names = services[service] ?? [];
   const found = Object.entries(targets).filter(([name]) => names.includes(name));
+  if (services[service]?.length === 0) throw runByProvider(service);
   if (found.length === 0) {
     throw new CliError(
       `no machine of the stack runs ${service}`,
@@ -175,6 +176,15 @@ export function chooseMachine(access: SshAccess, name: string | undefined): stri
     );
   }
   return target;
+}
+
+/** What commands say that look for a machine where the provider does what it would. */
+export function runByProvider(service: string): CliError {
+  return new CliError(
+    `the provider runs this stack's ${service}, and no machine of the stack does`,
+    "What is done instead is in docs/aws.md, below: A database that AWS runs.",
+    ExitCode.refused,
+  );
 }
 
 /** What commands say that need OpenSSH's client where there is none. */

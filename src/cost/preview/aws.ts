@@ -83,6 +83,8 @@ export function awsResource(kind: string, inputs: Record<string, unknown>, place
     }
     case "globalaccelerator/accelerator:Accelerator":
       return [item("network", "global-accelerator", "fixed", hours, "hour", "one address for all regions")];
+    case "kms/key:Key":
+      return [item("storage", "kms", "customer-key", 1, "month", "keys")];
     case "route53/zone:Zone":
       return [item("network", "route53", "hosted-zone", 1, "month", "DNS zone")];
     default:
