@@ -183,6 +183,7 @@ describe("a pending preview on AWS", () => {
     ["aws:eks/cluster:Cluster", {}, 73],
     ["aws:globalaccelerator/accelerator:Accelerator", {}, 18.25],
     ["aws:route53/zone:Zone", {}, 0.5],
+    ["aws:kms/key:Key", {}, 1],
     ["aws:ec2/vpc:Vpc", {}, 0],
     ["aws:iam/role:Role", {}, 0],
   ])("%s is priced", (type, inputs, expected) => {

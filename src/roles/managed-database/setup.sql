@@ -1,6 +1,7 @@
 -- Makes the shop's database, its owner and those who log in as the owner, at a PostgreSQL whose master is no superuser
 -- (RDS). The same as ../postgresql/setup.sql makes, but what a password is cannot be read there: it is set each time.
--- A verifier proves a password and does not contain it.
+-- A verifier proves a password and does not contain it: who is no superuser cannot keep a slow or failed statement, and
+-- one that is in it, out of the log.
 \set ON_ERROR_STOP on
 set client_min_messages = warning;
 
