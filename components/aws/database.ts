@@ -35,11 +35,9 @@ export interface ManagedDatabaseArgs {
 const master = "dukaan";
 /** What is logged is kept for as long; the cost model says the same. */
 const logDays = 30;
-/** Within the hours in which machines of the stack update themselves, backups first. */
+/** UTC; AWS wants them apart. A standby is updated first, and takes over meanwhile. */
 const backupWindow = "01:00-02:00";
 const maintenanceWindow = "sun:03:00-sun:04:00";
-/** AWS charges nothing for so many days of Performance Insights. */
-const insightDays = 7;
 
 /**
  * The shop's database on RDS for PostgreSQL. Costs its instance, twice with a standby in another zone, its storage, and $1
@@ -92,10 +90,9 @@ export class ManagedDatabase extends pulumi.ComponentResource implements ShopDat
     password: pulumi.Output<string>,
   ): Instance {
     const identifier = `dukaan-${this.context.stack}-${about.name}`;
-    const kmsKeyId = encryptionKey(this.context, name, `Database of ${this.context.stack}`, {
-      parent: this,
-    }).arn;
-    const logs = this.makeLogGroup(name, identifier);
+    const description = `Database of ${this.context.stack}`;
+    const key = encryptionKey(this.context, name, description, { parent: this });
+    const logs = this.makeLogGroups(name, identifier);
     return new Instance(
       name,
       {
@@ -111,7 +108,7 @@ export class ManagedDatabase extends pulumi.ComponentResource implements ShopDat
         allocatedStorage: about.storageGB,
         storageType: "gp3",
         storageEncrypted: true,
-        kmsKeyId,
+        kmsKeyId: key.arn,
 
         dbSubnetGroupName: this.makeSubnetGroup(name, region).name,
         vpcSecurityGroupIds: [region.firewallOf(about.tier).firewallId],
@@ -135,9 +132,6 @@ export class ManagedDatabase extends pulumi.ComponentResource implements ShopDat
         deletionProtection: protect,
 
         enabledCloudwatchLogsExports: ["postgresql", "upgrade"],
-        performanceInsightsEnabled: true,
-        performanceInsightsKmsKeyId: kmsKeyId,
-        performanceInsightsRetentionPeriod: insightDays,
         tags: this.tags(name),
       },
       { parent: this, protect, dependsOn: logs, additionalSecretOutputs: ["password"] },
@@ -177,7 +171,7 @@ export class ManagedDatabase extends pulumi.ComponentResource implements ShopDat
   }
 
   /** AWS makes them by itself when there are none, and keeps what is in them for ever. */
-  private makeLogGroup(name: string, identifier: string): LogGroup[] {
+  private makeLogGroups(name: string, identifier: string): LogGroup[] {
     return ["postgresql", "upgrade"].map(
       (log) =>
         new LogGroup(
