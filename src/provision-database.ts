@@ -3,6 +3,7 @@ import { Backups } from "../components/backups.js";
 import { Database, type ShopDatabase } from "../components/database.js";
 import type { Environment } from "../components/environment.js";
 import type { Machine } from "../components/machine.js";
+import { isProtected } from "./protection.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
 import type { ManagedDatabase, Topology } from "./topology/topology.js";
@@ -41,7 +42,7 @@ export async function provisionDatabase(
 /** Loads the SDK of the provider's cloud, as only a stack that is there does. */
 async function makeManaged(
   about: ManagedDatabase,
-  { databaseLogins, local }: Settings,
+  settings: Settings,
   topology: Topology,
   environment: Environment,
 ): Promise<ShopDatabase> {
@@ -52,7 +53,14 @@ async function makeManaged(
     throw new Error(`stage ${topology.stage} lacks a machine that reaches its database`);
   return new Managed(
     about.name,
-    { about, region, server, stack: topology.stack, protect: !local, logins: databaseLogins },
+    {
+      about,
+      region,
+      server,
+      stack: topology.stack,
+      protect: isProtected(settings),
+      logins: settings.databaseLogins,
+    },
     { parent: environment },
   );
 }

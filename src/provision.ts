@@ -9,6 +9,7 @@ import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { loadPlatforms } from "./platform/load.js";
+import { isProtected } from "./protection.js";
 import { provisionDatabase } from "./provision-database.js";
 import type { FailoverSettings } from "./settings/failover.js";
 import type { Settings } from "./settings/schema.js";
@@ -51,7 +52,7 @@ export interface MachineAddresses {
 /** Declares every resource of a stack. */
 export async function provision(settings: Settings, artifacts: Artifacts): Promise<StackOutputs> {
   const topology = topologyOf(settings);
-  const platforms = await loadPlatforms(topology, !settings.local);
+  const platforms = await loadPlatforms(topology, isProtected(settings));
   const environment = new Environment("shop", { settings, topology, platforms });
   const machinesFor = (service: string) =>
     topology.services

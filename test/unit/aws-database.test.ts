@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { letGoVariable } from "../../src/protection.js";
 import { databaseAuthority } from "../../src/platform/aws/database-authority.js";
 import { awsLocations } from "../../src/topology/aws-catalog.js";
 import { databaseHost, onlyAws, recordOnAws, statefulOnAws, tableOf } from "./on-aws.js";
@@ -80,6 +81,17 @@ describe("a stack whose database AWS runs", () => {
       publiclyAccessible: false,
     });
   });
+
+  it("is let go by an update when somebody has said that it may go", async () => {
+    vi.stubEnv(letGoVariable, "yes");
+    const resources = await recordOnAws({ ...managed, "dukaan:stage": "split" });
+    vi.unstubAllEnvs();
+    expect(database(resources).protect).toBe(false);
+    expect({ ...database(resources).inputs, deletionProtection: true }).toEqual(
+      database(recorded.split).inputs,
+    );
+    expect(onlyAws(resources).filter(({ protect }) => protect)).toEqual([]);
+  }, 30_000);
 
   it("is in both zones, reached by the app alone, at the port of PostgreSQL alone", () => {
     const [group] = ofType(recorded.split, "aws:rds/subnetGroup:SubnetGroup");

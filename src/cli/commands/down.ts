@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { findLocalCloud, localCloudStatus, stopLocalCloud } from "../../../local/client.js";
 import { CliError, ExitCode } from "../errors.js";
 import { listLabelled } from "../hetzner-api.js";
+import { letGo } from "../let-go.js";
 import { unprotect } from "../protection.js";
 import { runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
@@ -41,6 +42,7 @@ export async function down(options: DownOptions): Promise<void> {
           await recover(session, report);
           // Its name was given again.
           await unprotect(session, () => true);
+          await letGo(session, report);
           await runOperation(session.pulumi, "destroy", report);
         },
       },
