@@ -8,7 +8,7 @@ import {
 } from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
 import * as apiRole from "../src/roles/api/index.js";
-import { type BalancedArgs, nginx } from "../src/roles/nginx/index.js";
+import { type BalancedArgs, managedLooks, nginx } from "../src/roles/nginx/index.js";
 import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
 import type { Settings } from "../src/settings/schema.js";
 import { poolSize } from "../src/topology/connections.js";
@@ -157,7 +157,9 @@ export class AppServers extends pulumi.ComponentResource {
   ): BalancedArgs | undefined {
     const address = about.privateAddress;
     const provided = addressesOf(topology, about, [managedBalancer], ["nginx"]);
-    if (provided.length > 0) return { address, port: managedPort, balancers: provided };
+    const region = topology.regions.find(({ name }) => name === about.region);
+    if (provided.length > 0 && region)
+      return { address, port: managedPort, balancers: provided, looks: managedLooks[region.provider] };
     const balancers = addressesOf(topology, about, ["haproxy"], ["nginx"]);
     if (balancers.length === 0) return undefined;
     const tls = internalCertificate(about, "balanced", internalAuthority, this);

@@ -95,13 +95,15 @@ export class Environment extends pulumi.ComponentResource {
   /** Whoever trusts it trusts it for this stack's names alone: with its key nobody can pose as a bank. */
   private makeAuthority({ settings, topology }: EnvironmentArgs): CertificateAuthority {
     const ranges = topology.regions.map(({ range }) => range);
+    // Without a domain there are only addresses; no name at all ends in "invalid" (RFC 2606). On AWS a load balancer has a
+    // name, of which nothing but the end is known before.
+    const given = settings.provider === "aws" ? `${settings.location}.elb.amazonaws.com` : "invalid";
     return new CertificateAuthority(
       "authority",
       {
         commonName: `Dukaan ${topology.stack}`,
         validityDays: 3650,
-        // Without a domain there are only addresses; no name at all ends in "invalid" (RFC 2606).
-        permittedDnsDomains: [settings.domain ?? "invalid"],
+        permittedDnsDomains: [settings.domain ?? given],
         // Which addresses a real cloud gives is not known before.
         ...(settings.local && { permittedIpRanges: [...documentationRanges, ...ranges] }),
       },

@@ -8,7 +8,7 @@ import type {
   PublicAddress,
 } from "../src/platform/platform.js";
 import type { Tier } from "../src/topology/addresses.js";
-import type { Region as AboutRegion, Topology } from "../src/topology/topology.js";
+import { type Region as AboutRegion, type Topology, askingFrom } from "../src/topology/topology.js";
 import { Machine } from "./machine.js";
 
 export interface RegionArgs {
@@ -30,7 +30,7 @@ export class Region extends pulumi.ComponentResource {
   readonly balancer: PlatformLoadBalancer | undefined;
   /** Addresses that go from one machine to another, by name. */
   readonly floatingAddresses: Readonly<Record<string, PublicAddress>>;
-  private readonly firewalls: ReadonlyMap<Tier, PlatformFirewall>;
+  private readonly firewalls: ReadonlyMap<string, PlatformFirewall>;
 
   constructor(name: string, args: RegionArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:Region", name, {}, options);
@@ -40,7 +40,7 @@ export class Region extends pulumi.ComponentResource {
     this.firewalls = args.platform.firewalls(this.network, args.topology, { parent: this });
     this.floatingAddresses = this.makeFloatingAddresses(args);
     this.machines = this.makeMachines(args);
-    this.balancer = this.makeBalancer(args, this.network);
+    this.balancer = this.makeBalancer(args);
     this.registerOutputs({});
   }
 
@@ -55,14 +55,13 @@ export class Region extends pulumi.ComponentResource {
     return platform.network(about, { loginKey: deployKey.publicKey }, { parent: this });
   }
 
-  private makeBalancer(
-    { platform, about, topology }: RegionArgs,
-    network: PlatformNetwork,
-  ): PlatformLoadBalancer | undefined {
+  private makeBalancer({ platform, about, topology }: RegionArgs): PlatformLoadBalancer | undefined {
     const balancer = topology.loadBalancers?.find(
-      ({ region, privateAddress }) => region === about.name && privateAddress !== undefined,
+      (one) => one.region === about.name && askingFrom(one).length > 0,
     );
-    return balancer && platform.loadBalancer(balancer, network, { parent: this });
+    if (!balancer) return undefined;
+    const firewall = this.firewalls.get(balancer.name);
+    return platform.loadBalancer(balancer, { network: this.network, firewall }, { parent: this });
   }
 
   private makeFloatingAddresses({ platform, about, topology }: RegionArgs): Record<string, PublicAddress> {

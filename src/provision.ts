@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { AppServers } from "../components/app-servers.js";
 import { PublicCertificate } from "../components/public-certificate.js";
+import { PublicName } from "../components/public-name.js";
 import { Environment } from "../components/environment.js";
 import { LoadBalancer } from "../components/load-balancer.js";
 import type { Machine } from "../components/machine.js";
@@ -9,6 +10,7 @@ import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { loadPlatforms } from "./platform/load.js";
+import type { PublicFront } from "./platform/platform.js";
 import { isProtected } from "./protection.js";
 import { provisionDatabase } from "./provision-database.js";
 import type { FailoverSettings } from "./settings/failover.js";
@@ -21,6 +23,8 @@ export interface StackOutputs {
   /** Where the shop is, e.g. "https://203.0.113.10". */
   url: pulumi.Output<string>;
   stage: string;
+  /** Where the shop's name is to lead where the provider's load balancer has no addresses of its own. */
+  loadBalancer?: pulumi.Output<string>;
   /** The release of the app that serves. */
   release: pulumi.Output<string>;
   /** Digest of the bundle that the app stays at since a rollback. */
@@ -62,11 +66,10 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
   const balancers = machinesFor("haproxy");
   const [entry] = machinesFor(topology.entries[0]?.service ?? "");
   const home = environment.regions[topology.regions[0]!.name]!;
-  const wayIn = entry ?? home.balancer;
+  const front = frontOf(entry, home, environment);
   const [server] = servers;
-  if (!wayIn || !server) throw new Error(`stage ${topology.stage} lacks an entry or the app`);
-  const address = environment.floatingAddress?.address ?? wayIn.ipv4;
-  const url = pulumi.interpolate`https://${settings.domain ?? address}`;
+  if (!front || !server) throw new Error(`stage ${topology.stage} lacks an entry or the app`);
+  const url = pulumi.interpolate`https://${settings.domain ?? ("name" in front ? front.name : front.ipv4)}`;
 
   const { database, backups } = await provisionDatabase(settings, topology, environment);
   if (!settings.local && settings.sms === "log")
@@ -95,12 +98,23 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
     { parent: environment },
   );
 
-  if (balancers.length > 0) makeBalancer(balancers, servers, app, certificates, settings, environment);
-  if (home.balancer) makeManagedBalancer(settings, home, servers, app, environment);
+  const ways = [
+    app,
+    ...(balancers.length > 0
+      ? [makeBalancer(balancers, servers, app, certificates, settings, environment)]
+      : []),
+    ...(home.balancer ? [makeManagedBalancer(settings, home, servers, app, environment)] : []),
+  ];
+  const { domain, hostedZone } = settings;
+  if (domain !== undefined && hostedZone !== undefined) {
+    const args = { region: home, domain, hostedZone, front, after: ways };
+    void new PublicName("shop", args, { parent: environment });
+  }
 
   return {
     url,
     stage: topology.stage,
+    ...("name" in front && { loadBalancer: front.name }),
     release: app.releaseOn(server),
     ...(settings.release !== undefined && { held: settings.release }),
     addresses: byMachine(environment, ({ ipv4, ipv6, about }) => ({
@@ -118,6 +132,16 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
   };
 }
 
+/** Where the public comes, if it can. */
+function frontOf(
+  entry: Machine | undefined,
+  { balancer }: Region,
+  { floatingAddress }: Environment,
+): PublicFront | undefined {
+  if (floatingAddress) return { ipv4: floatingAddress.address };
+  return entry ? { ipv4: entry.ipv4, ipv6: entry.ipv6 } : balancer?.front;
+}
+
 function makeBalancer(
   machines: readonly Machine[],
   servers: readonly Machine[],
@@ -133,14 +157,14 @@ function makeBalancer(
 }
 
 function makeManagedBalancer(
-  { acme, domain }: Settings,
+  { acme, domain, hostedZone }: Settings,
   region: Region,
   servers: readonly Machine[],
   app: AppServers,
   parent: Environment,
 ): ManagedLoadBalancer {
   const { authority } = parent;
-  const args = { region, servers, app, authority, domain, trusted: acme !== undefined };
+  const args = { region, servers, app, authority, domain, hostedZone, trusted: acme !== undefined };
   return new ManagedLoadBalancer("balancer", args, { parent });
 }
 

@@ -3,6 +3,7 @@ import {
   type Tier,
   balancerAddress,
   machineAddress,
+  providerRange,
   regionRange,
   tierRange,
 } from "../src/topology/addresses.js";
@@ -10,6 +11,7 @@ import { subnetKinds } from "../src/topology/aws-catalog.js";
 import { dedicatedTypes, location, serverType } from "../src/topology/catalog.js";
 import {
   type Flow,
+  type LoadBalancer,
   type Machine,
   type Region,
   type Service,
@@ -64,11 +66,11 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
     volumes: volumesOf(machines, regions, places),
     ...managedDatabaseOf(settings, plan, places[0]),
     ...(plan.balanced !== undefined && {
-      loadBalancers: places.map(({ name, range }) => ({
-        name: plan.managed ?? `${name}-ingress`,
-        region: name,
+      loadBalancers: places.map((place) => ({
+        name: plan.managed ?? `${place.name}-ingress`,
+        region: place.name,
         service: plan.balanced!,
-        ...(plan.managed !== undefined && { privateAddress: balancerAddress(range) }),
+        ...(plan.managed !== undefined && placeOfBalancer(place)),
       })),
     }),
     ...(plan.floating !== undefined && {
@@ -81,6 +83,16 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       ),
     }),
   });
+}
+
+/** From where the provider's load balancer asks. AWS's has addresses in both zones, as many as it needs at the time. */
+function placeOfBalancer({
+  provider,
+  range,
+}: Region): Pick<LoadBalancer, "privateAddress" | "privateRanges"> {
+  return provider === "aws"
+    ? { privateRanges: [providerRange(range, 0), providerRange(range, 1)] }
+    : { privateAddress: balancerAddress(range) };
 }
 
 /** Backups are made where the database is. */

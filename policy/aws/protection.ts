@@ -5,6 +5,7 @@ import type { Rule } from "../rule.js";
 const leastDaysOfBackups = 7;
 
 const instance = "aws:ec2/instance:Instance";
+const loadBalancer = "aws:lb/loadBalancer:LoadBalancer";
 
 /** Stateful where they belong to a machine of the stack; those of NAT come and go. */
 const ofMachines = [instance, "aws:ec2/eip:Eip"];
@@ -16,6 +17,8 @@ const stateful = [
   ...ofMachines,
   "aws:ec2/vpc:Vpc",
   "aws:kms/key:Key",
+  // Its name is AWS's, and another one has another.
+  loadBalancer,
   "aws:s3/bucket:Bucket",
   "aws:s3/bucketV2:BucketV2",
   ...databases,
@@ -25,7 +28,7 @@ const isProtected: Rule = {
   name: "aws-protected",
   description: "What data or an address would be lost with is protected from deletion.",
   remedy:
-    "Set Pulumi's option protect; disableApiTermination: true on machines; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
+    "Set Pulumi's option protect; disableApiTermination: true on machines; enableDeletionProtection: true on load balancers; deletionProtection: true, and leave out skipFinalSnapshot, on databases; leave out forceDestroy on buckets.",
   types: stateful,
   check: ({ type, props, protect }) => {
     if (ofMachines.includes(type) && fields(props["tags"])["dukaan-machine"] === undefined) return [];
@@ -35,6 +38,9 @@ const isProtected: Rule = {
       ...(protect ? [] : ["it lacks protect"]),
       ...(type === instance && props["disableApiTermination"] !== true
         ? ["it lacks disableApiTermination"]
+        : []),
+      ...(type === loadBalancer && props["enableDeletionProtection"] !== true
+        ? ["it lacks enableDeletionProtection"]
         : []),
       ...(isDatabase && props["deletionProtection"] !== true ? ["it lacks deletionProtection"] : []),
       ...(isDatabase && !isCopy && props["skipFinalSnapshot"] === true

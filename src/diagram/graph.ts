@@ -2,7 +2,7 @@ import type { Tier } from "../topology/addresses.js";
 import { location, memoryText } from "../topology/catalog.js";
 import { markets } from "../topology/regions.js";
 import { isBuilt } from "../topology/stages.js";
-import type { Flow, Machine, Topology } from "../topology/topology.js";
+import { type Flow, type Machine, type Topology, askingFrom } from "../topology/topology.js";
 
 /** What a picture of a topology shows, before anybody says where: boxes in rows, and what connects them. */
 export interface Graph {
@@ -153,8 +153,8 @@ function partyBoxes(topology: Topology, machines: readonly Machine[]): BoxOf {
     if (first !== undefined) boxes.set(service.name, tierOf.get(first)!);
   }
   if (topology.managedDatabase) boxes.set(topology.managedDatabase.service, topology.managedDatabase.tier);
-  for (const { name, privateAddress } of topology.loadBalancers ?? []) {
-    if (privateAddress !== undefined) boxes.set(name, "balancer");
+  for (const balancer of topology.loadBalancers ?? []) {
+    if (askingFrom(balancer).length > 0) boxes.set(balancer.name, "balancer");
   }
   return (party) => boxes.get(party);
 }
@@ -181,14 +181,14 @@ function buyersBox({ entries, anycast }: Topology): Box {
 function balancerBoxes({ loadBalancers = [] }: Topology, region: string): Box[] {
   return loadBalancers
     .filter((balancer) => balancer.region === region)
-    .map(({ name, service, privateAddress }) => ({
+    .map((balancer) => ({
       id: "balancer",
       kind: "balancer" as const,
       title: "Provider's load balancer",
-      size: `before ${service}`,
+      size: `before ${balancer.service}`,
       volume: "",
-      services: [{ name, stateful: false }],
-      machines: privateAddress === undefined ? [] : [{ name, address: privateAddress, publicIpv4: true }],
+      services: [{ name: balancer.name, stateful: false }],
+      machines: askingFrom(balancer).map((address) => ({ name: balancer.name, address, publicIpv4: true })),
       inside: [],
     }));
 }
@@ -263,7 +263,7 @@ function edgesOf(topology: Topology, boxOf: BoxOf, home: string): Edge[] {
     const [from, to] = [boxOf(flow.from), boxOf(flow.to)];
     if (from === undefined || to === undefined || from === to || flow.to === "world") continue;
     // One in the private network stands in the flows itself.
-    if (flow.to === balancer?.service && balancer.privateAddress === undefined) {
+    if (balancer && flow.to === balancer.service && askingFrom(balancer).length === 0) {
       add(from, "balancer", labelOf({ ...flow, to: balancer.name }));
       add("balancer", to, labelOf({ ...flow, from: balancer.name }));
     } else add(from, to, labelOf(flow));

@@ -21,12 +21,15 @@ export interface Platform {
   /** A region's private network with its subnets and its ways to the internet, and the key that opens its machines. */
   network(region: Region, args: NetworkArgs, options: pulumi.CustomResourceOptions): PlatformNetwork;
 
-  /** What may pass the interfaces that the cloud filters, of each tier's machines in a region. */
+  /**
+   * What may pass the interfaces that the cloud filters: by tier, of its machines in a region; and by name, of the cloud's
+   * own load balancers, where it filters theirs too.
+   */
   firewalls(
     network: PlatformNetwork,
     topology: Topology,
     options: pulumi.CustomResourceOptions,
-  ): ReadonlyMap<Tier, PlatformFirewall>;
+  ): ReadonlyMap<string, PlatformFirewall>;
 
   /** The public addresses of a machine, which outlive it. */
   addresses(
@@ -56,50 +59,109 @@ export interface Platform {
     options: pulumi.CustomResourceOptions,
   ): PlatformVolume;
 
-  /** A load balancer with its public addresses and its place in the private network; it serves nothing yet. */
+  /** A load balancer where the public comes to, with its place in the private network; it serves nothing yet. */
   loadBalancer(
     about: LoadBalancer,
-    network: PlatformNetwork,
+    args: LoadBalancerArgs,
     options: pulumi.CustomResourceOptions,
   ): PlatformLoadBalancer;
 
-  /**
-   * Has a load balancer end TLS on port 443 and hand each request to the server with the fewest connections, and lead port
-   * 80 to HTTPS.
-   */
+  /** The servers behind a load balancer, none as yet: each request is to go to the one with the fewest under way. */
+  loadBalancerPool(
+    name: string,
+    args: LoadBalancerPoolArgs,
+    options: pulumi.CustomResourceOptions,
+  ): PlatformPool;
+
+  /** Puts a server into a pool: it gets requests over the private network. */
+  loadBalancerTarget(
+    name: string,
+    pool: PlatformPool,
+    serverId: pulumi.Input<string>,
+    options: pulumi.CustomResourceOptions,
+  ): pulumi.Resource;
+
+  /** Has a load balancer end TLS on port 443 and hand requests to its pool, and lead port 80 to HTTPS. */
   loadBalancerService(
     name: string,
     args: LoadBalancerServiceArgs,
     options: pulumi.CustomResourceOptions,
   ): pulumi.Resource;
 
-  /** Hands a load balancer's requests to a server, over the private network. */
-  loadBalancerTarget(
-    name: string,
-    balancer: PlatformLoadBalancer,
-    serverId: pulumi.Input<string>,
-    options: pulumi.CustomResourceOptions,
-  ): pulumi.Resource;
+  /** Leads a name to where the public comes. It never takes a name over that leads elsewhere. */
+  publicName(name: string, args: PublicNameArgs, options: pulumi.CustomResourceOptions): pulumi.Resource[];
+}
+
+/** Where the public comes: to addresses; or to a name of the cloud's, which leads to those of the moment. */
+export type PublicFront =
+  | { ipv4?: pulumi.Output<string> | undefined; ipv6?: pulumi.Output<string> | undefined }
+  | CloudName;
+
+/** A name that the cloud gives, e.g. "load-balancer-1234.us-east-1.elb.amazonaws.com". */
+export interface CloudName {
+  name: pulumi.Output<string>;
+  /** The zone in the cloud's DNS that it is in. */
+  zoneId: pulumi.Output<string>;
+}
+
+export interface LoadBalancerArgs {
+  network: PlatformNetwork;
+  /** Absent: the cloud does not filter what load balancers exchange. */
+  firewall?: PlatformFirewall | undefined;
 }
 
 export interface PlatformLoadBalancer {
   balancerId: pulumi.Output<string>;
-  /** The addresses that the public comes to. */
-  ipv4: pulumi.Output<string>;
-  ipv6: pulumi.Output<string>;
-  /** Its interface in the private network, over which it reaches servers. */
-  privateInterface: pulumi.Resource;
+  networkId: pulumi.Output<string>;
+  front: PublicFront;
+  /** What it reaches servers by, where that is a resource of its own. */
+  ready: readonly pulumi.Resource[];
 }
 
-export interface LoadBalancerServiceArgs {
+export interface LoadBalancerPoolArgs {
   balancer: PlatformLoadBalancer;
   region: Region;
-  /** What it shows to the public: a certificate with its key; or a name that the provider gets one for. */
-  certificate: { certificate: pulumi.Input<string>; privateKey: pulumi.Input<string> } | { domain: string };
   /** Where servers take requests, as plain HTTP. */
   port: number;
   /** What servers are asked to see whether they are to get requests: 200 says yes. */
-  check: { path: string; host: string; intervalSeconds: number; timeoutSeconds: number; failures: number };
+  check: PoolCheck;
+}
+
+/** The looks of a load balancer at its servers. */
+export interface PoolCheck {
+  path: string;
+  /** What it says in the field `Host`, where it can say something. */
+  host: string;
+  intervalSeconds: number;
+  timeoutSeconds: number;
+  /** So many looks in a row without a 200, and the server is out. */
+  failures: number;
+  /** So many with one, and it is back; where that can be said. */
+  successes: number;
+}
+
+export interface PlatformPool extends LoadBalancerPoolArgs {
+  /** Where the cloud has pools as a resource. */
+  poolId?: pulumi.Output<string>;
+}
+
+export interface LoadBalancerServiceArgs {
+  pool: PlatformPool;
+  /** What it shows to the public: a certificate with its key; or a name that the provider gets one for. */
+  certificate: { certificate: pulumi.Input<string>; privateKey: pulumi.Input<string> } | NamedCertificate;
+}
+
+export interface NamedCertificate {
+  domain: string;
+  /** The zone in the cloud's DNS that the name is in, by name or id, where the cloud wants to be told. */
+  hostedZone?: string | undefined;
+}
+
+export interface PublicNameArgs {
+  domain: string;
+  /** The zone in the cloud's DNS that the name is in, by name or id. */
+  hostedZone: string;
+  front: PublicFront;
 }
 
 export interface NetworkArgs {

@@ -1,3 +1,4 @@
+import type { Provider } from "../topology/catalog.js";
 import { checkFields } from "./object-storage.js";
 import type { Problem } from "./schema.js";
 import { fromJson, isRecord } from "./structured.js";
@@ -41,14 +42,22 @@ const fields = {
  * @param given an object; or text, as Pulumi hands structured settings over; or `none`; absent: Let's Encrypt signs for a
  *   shop with a domain on a real cloud
  * @param where.named whether dukaan:domain is set
- * @param where.managed whether the provider's load balancer is the public's way in
+ * @param where.managed whose load balancer is the public's way in, where that is the provider's
+ * @param where.zoned whether dukaan:hostedZone is set
  */
 export function parseAcme(
   given: unknown,
-  where: { local: boolean; named: boolean; managed?: boolean },
+  where: { local: boolean; named: boolean; managed?: Provider | undefined; zoned?: boolean },
 ): { acme?: AcmeSettings; problems: Problem[] } {
-  const { local, named } = where;
+  const { local, named, managed, zoned = false } = where;
   if (given === "none") return { problems: [] };
+  if (given === undefined && managed === "aws" && named && !zoned) {
+    const reason =
+      "is missing, and AWS can sign for dukaan:domain only where it is told its zone of Route 53";
+    const remedy =
+      "Set dukaan:hostedZone to the zone's name or id; or dukaan:acme to none: the stack's own authority signs, which browsers do not know.";
+    return { problems: [{ path, reason, remedy }] };
+  }
   if (given === undefined)
     return { problems: [], ...(!local && named && { acme: { directory: letsEncrypt } }) };
   const value = typeof given === "string" ? fromJson(given) : given;
@@ -57,9 +66,12 @@ export function parseAcme(
     return { problems: [{ path, reason: "is neither an object nor none", remedy }] };
   }
   const problems = checkFields(path, fields, value);
-  if (where.managed) {
-    const remedy =
-      "Remove it: Hetzner has Let's Encrypt sign for dukaan:domain, whose DNS zone must be at Hetzner then. Or say none, or use dukaan:loadBalancer: haproxy.";
+  if (managed) {
+    const instead = {
+      hetzner: "Hetzner has Let's Encrypt sign for dukaan:domain, whose DNS zone must be at Hetzner then",
+      aws: "AWS signs for dukaan:domain, whose zone of Route 53 is dukaan:hostedZone",
+    };
+    const remedy = `Remove it: ${instead[managed]}. Or say none, or use dukaan:loadBalancer: haproxy.`;
     const reason =
       "is set, and the provider's load balancer (dukaan:loadBalancer) gets its certificate itself";
     problems.push({ path, reason, remedy });

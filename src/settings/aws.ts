@@ -61,7 +61,7 @@ function serverTypeProblems(settings: Candidate["settings"]): Problem[] {
 
 /** What AWS has in another shape, or not at all. */
 function shapeProblems(
-  { loadBalancer, loadBalancers, floatingIp, publicIpv4 }: Candidate["settings"],
+  { loadBalancers, floatingIp, publicIpv4 }: Candidate["settings"],
   local: boolean,
 ): Problem[] {
   const two = loadBalancers === 2;
@@ -81,15 +81,6 @@ function shapeProblems(
             path: two ? "dukaan:loadBalancers" : "dukaan:floatingIp",
             reason: `is ${two ? "2" : "true"}, and on AWS no address goes from one load balancer to another yet`,
             remedy: two ? "Set it to 1." : "Remove it.",
-          },
-        ]
-      : []),
-    ...(loadBalancer === "managed"
-      ? [
-          {
-            path: "dukaan:loadBalancer",
-            reason: "is managed, which is not built for AWS yet",
-            remedy: "Remove it, or set it to haproxy.",
           },
         ]
       : []),

@@ -89,7 +89,8 @@ export function parseSettings(
   const { acme, problems: ofAcme } = parseAcme(raw["dukaan:acme"], {
     local: cloud.local,
     named: raw["dukaan:domain"] !== undefined,
-    managed: settings.loadBalancer === "managed",
+    managed: settings.loadBalancer === "managed" ? settings.provider : undefined,
+    zoned: raw["dukaan:hostedZone"] !== undefined,
   });
   const floatingIp = settings.floatingIp ?? (settings.loadBalancers ?? 1) > 1;
   const { failover, problems: ofFailover } = parseFailover(raw["dukaan:failover"], {
@@ -100,7 +101,8 @@ export function parseSettings(
   if (problems.length > 0 || !sms || !isComplete(settings)) return { problems };
 
   const { local } = cloud;
-  const { domain, changeToken, release, nat, managed, multiAz, backupDays, ...complete } = settings;
+  const { domain, hostedZone, changeToken, release, nat, managed, multiAz, backupDays, ...complete } =
+    settings;
   const serverType = complete.serverType ?? defaultServerType(local, complete.provider);
   return {
     settings: {
@@ -116,6 +118,7 @@ export function parseSettings(
       // Only this computer is outside of a local cloud, and no public name leads into it.
       operatorCidrs: local ? everywhere : complete.operatorCidrs,
       ...(domain === undefined || (local && !acme) ? {} : { domain }),
+      ...(hostedZone !== undefined && { hostedZone }),
       ...(acme && { acme }),
       sms,
       ...(backup && { backup }),

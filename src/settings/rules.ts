@@ -5,6 +5,7 @@ import { defaultServerType, location, serverType } from "../topology/catalog.js"
 import { mostAppServersOf } from "../topology/connections.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
 import { awsRules } from "./aws.js";
+import { domainRules } from "./domain.js";
 import { managedRules } from "./managed.js";
 import type { Problem, RawSettings } from "./schema.js";
 
@@ -153,16 +154,7 @@ export const rules: readonly Rule[] = [
           ],
     ),
 
-  ({ settings: { domain } }) =>
-    domain === undefined || isDomain(domain)
-      ? []
-      : [
-          {
-            path: "dukaan:domain",
-            reason: `${quoted(domain)} is not a domain name`,
-            remedy: "Give a lower-case name without scheme, port or path, e.g. shop.example.com.",
-          },
-        ],
+  domainRules,
 
   ({ settings: { local: wanted }, endpoint, onThisComputer }) => {
     if (wanted === undefined || wanted === onThisComputer) return [];
@@ -239,15 +231,6 @@ function isPublicKey(line: string): boolean {
     blob.length > 4 + type.length &&
     blob.readUInt32BE(0) === type.length &&
     blob.toString("latin1", 4, 4 + type.length) === type
-  );
-}
-
-function isDomain(name: string): boolean {
-  const labels = name.split(".");
-  return (
-    labels.length >= 2 &&
-    labels.every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(label)) &&
-    !/^\d+$/.test(labels.at(-1) ?? "")
   );
 }
 

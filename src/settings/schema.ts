@@ -136,6 +136,13 @@ export const settingsSchema = {
       maxLength: 253,
       examples: ["shop.example.com"],
     },
+    hostedZone: {
+      description:
+        "On AWS: the zone of Route 53 that the domain is in, by its name or its id. The domain's addresses are kept there, and with dukaan:loadBalancer: managed AWS signs the certificate.",
+      type: "string",
+      maxLength: 253,
+      examples: ["example.com"],
+    },
     acme: {
       description:
         "Who signs the public's certificate, see ./acme.ts; or none. Without it Let's Encrypt does, for a shop with a domain on a real cloud.",
@@ -296,6 +303,8 @@ export interface Settings {
   nat?: "instance" | "gateway";
   image: (typeof images)[number];
   domain?: string;
+  /** Zone of Route 53 that the domain is in, by name or id. Absent: its addresses are kept elsewhere, by hand. */
+  hostedZone?: string;
   /** Absent: the stack's own authority signs the public's certificate. */
   acme?: AcmeSettings;
   /** IPv4 and IPv6 ranges. */

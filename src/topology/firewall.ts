@@ -31,7 +31,7 @@ export interface PrivateRule {
   protocol: "tcp" | "udp" | "icmp" | "vrrp";
   /** Absent where there are no ports. */
   port?: number;
-  /** Private addresses of the machines that may. */
+  /** Private addresses of the machines that may; ranges where the provider's load balancer has such. */
   sources: readonly string[];
 }
 

@@ -158,8 +158,10 @@ export interface LoadBalancer {
   region: string;
   /** Hands connections to this service. */
   service: string;
-  /** In the private network, from where it asks; absent: it is the cluster's own affair. Its name is then a flow's party. */
+  /** In the private network, from where it asks. Absent, as are ranges: it is the cluster's own affair. */
   privateAddress?: string;
+  /** Instead: the subnets in which it has addresses that come and go. */
+  privateRanges?: readonly string[];
 }
 
 export interface Link {
@@ -199,12 +201,21 @@ export function machinesOf(topology: Topology, service: string): Machine[] {
   return found.machines.map((name) => machineNamed(topology, name));
 }
 
-/** The private addresses that a service asks from: of its machines, or of the provider's load balancer. */
+/**
+ * The addresses or ranges in the private network from which a load balancer of the provider asks. With some its name is a
+ * flow's party, and the public comes by it; with none it is a cluster's own affair.
+ */
+export function askingFrom({ privateAddress, privateRanges }: LoadBalancer): readonly string[] {
+  return privateRanges ?? (privateAddress === undefined ? [] : [privateAddress]);
+}
+
+/** What a service asks from in the private network: its machines' addresses, or what the provider's load balancer has. */
 export function privateAddressesOf(topology: Topology, service: string): string[] {
   const balancers = (topology.loadBalancers ?? []).filter(({ name }) => name === service);
-  return [...machinesOf(topology, service), ...balancers].flatMap(
-    ({ privateAddress }) => privateAddress ?? [],
-  );
+  return [
+    ...machinesOf(topology, service).map(({ privateAddress }) => privateAddress),
+    ...balancers.flatMap(askingFrom),
+  ];
 }
 
 /** Whether the public comes to a service by itself, and not only through another one. */

@@ -111,6 +111,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
     ),
     fc.string({ maxLength: 20 }).map((text) => `${text}_`),
   ),
+  hostedZone: fc.oneof(noText, fc.constantFrom("", "com", "*.com", "Example.com", "example.com.", "z012")),
   acme: fc.oneof(
     fc.integer(),
     fc.constantFrom<unknown>(

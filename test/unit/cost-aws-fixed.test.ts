@@ -52,6 +52,13 @@ describe("what a stack on AWS costs, whatever its usage", () => {
     }
   });
 
+  it("is a load balancer of AWS's with two addresses instead of the machine before the app servers", () => {
+    const fleet = { "dukaan:stage": "fleet" };
+    const one = 0.0416 + (30 * 0.08) / hours + 0.005;
+    const difference = hourly({ ...fleet, "dukaan:loadBalancer": "managed" }) - hourly(fleet);
+    expect(difference).toBeCloseTo(0.0225 + 2 * 0.005 - one, 9);
+  });
+
   it("is what docs/aws.md says", () => {
     const document = readFileSync(join(projectRoot, "docs", "aws.md"), "utf8");
     const of = (stage: string, nat: string) =>
@@ -66,6 +73,11 @@ describe("what a stack on AWS costs, whatever its usage", () => {
       );
       expect(document).toContain(`| \`${stage}\` | $${cells.join(" | $")} |`);
     }
+    const managed = { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" };
+    const balanced = ["none", "instance", "gateway"].map(
+      (nat) => `$${hourly({ ...managed, "dukaan:nat": nat }).toFixed(3)}`,
+    );
+    expect(document).toContain(`| \`fleet\`, AWS's load balancer | ${balanced.join(" | ")} |`);
     const small = hourly({ "dukaan:serverType": "t3.nano" });
     expect(document).toContain(`$${small.toFixed(3)} an hour ($${(small * hours).toFixed(2)} a month)`);
   });

@@ -6,8 +6,8 @@ import { ec2Items } from "../../src/cost/targets/aws.js";
 import { inRegion } from "../../src/cost/targets/scenario.js";
 
 /**
- * What regions on AWS cost whatever their usage: instances, disks, addresses, NAT, a database that AWS runs. Traffic and object storage are charged as
- * they are used.
+ * What regions on AWS cost whatever their usage: instances, disks, addresses, NAT, load balancers, a database that AWS
+ * runs. Traffic, object storage and requests are charged as they are used.
  * @param hours that everything runs; the disks' price is by the month
  */
 export function awsFixedItems(topology: Topology, hours: number): Item[] {
@@ -18,6 +18,7 @@ export function awsFixedItems(topology: Topology, hours: number): Item[] {
         machineItems(topology, region, hours),
         databaseItems(topology, region, hours),
         natItems(region, hours),
+        balancerItems(topology, region, hours),
       ].flat(),
     );
 }
@@ -56,4 +57,15 @@ function natItems(region: Region, hours: number): Item[] {
     item("network", "vpc", "nat-gateway", hours, "hour", "NAT gateways, one a zone"),
     item("network", "vpc", "public-ipv4", hours, "address-hour", "public IPv4 addresses"),
   ]);
+}
+
+function balancerItems({ loadBalancers = [] }: Topology, region: Region, hours: number): Item[] {
+  const item = inRegion("aws", region.location);
+  return loadBalancers
+    .filter((balancer) => balancer.region === region.name)
+    .flatMap(() => [
+      item("network", "elb", "alb", hours, "hour", "load balancers"),
+      // It has one in each zone, for which AWS charges as for any other.
+      item("network", "vpc", "public-ipv4", 2 * hours, "address-hour", "public IPv4 addresses"),
+    ]);
 }

@@ -16,10 +16,19 @@ export const statefulOnAws = [
   "aws:ebs/volume:Volume",
   "aws:rds/instance:Instance",
   "aws:kms/key:Key",
+  "aws:lb/loadBalancer:LoadBalancer",
 ];
 
 /** The name that RDS gives to a database. */
 export const databaseHost = "dukaan-test-database.abc123def456.us-east-1.rds.amazonaws.com";
+
+/** How AWS wants a name to be proven. */
+const proof = {
+  domainName: "shop.example.com",
+  resourceRecordName: "_proof.shop.example.com.",
+  resourceRecordType: "CNAME",
+  resourceRecordValue: "_proof.acm-validations.aws.",
+};
 
 /** Settings of a stack on AWS. They are good for planning alone: nothing brings such a stack up yet. */
 export function settingsOnAws(more: Record<string, unknown> = {}): Settings {
@@ -61,13 +70,31 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
         return { ...id, address: databaseHost };
       case "aws:ebs/volume:Volume":
         return { id: "vol-0123456789abcdef0" };
+      case "aws:lb/loadBalancer:LoadBalancer":
+        return {
+          ...id,
+          arn: `arn/${name}`,
+          dnsName: "balancer-1.us-east-1.elb.amazonaws.com",
+          zoneId: "ZELB",
+        };
+      case "aws:lb/targetGroup:TargetGroup":
+        return { ...id, arn: `arn/${name}` };
+      case "aws:acm/certificate:Certificate":
+        return { ...id, arn: `arn/${name}`, domainValidationOptions: [proof] };
+      case "aws:route53/record:Record":
+        return { ...id, fqdn: `${name}.example.com` };
       default:
         return { ...id, ...outputsOf(type, name) };
     }
   };
+  const answers: Readonly<Record<string, Record<string, unknown>>> = {
+    "aws:ec2/getAmi:getAmi": { id: "ami-newest" },
+    "aws:route53/getZone:getZone": { zoneId: "ZLOOKEDUP" },
+  };
   const recorded = await recordResources(program, awsOutputs, (token) => {
-    if (token !== "aws:ec2/getAmi:getAmi") throw new Error(`the program calls ${token}`);
-    return { id: "ami-newest" };
+    const answer = answers[token];
+    if (!answer) throw new Error(`the program calls ${token}`);
+    return answer;
   });
   return recorded.toSorted((one, other) => (one.urn < other.urn ? -1 : 1));
 }

@@ -167,6 +167,13 @@ describe("databases", () => {
 });
 
 describe("aws-protected", () => {
+  it("wants AWS's own protection on load balancers too", () => {
+    const balancer = (props: object, protect: boolean) =>
+      findings("aws-protected", subject("aws:lb/loadBalancer:LoadBalancer", { ...props }, { protect }));
+    expect(balancer({ enableDeletionProtection: true }, true)).toEqual([]);
+    expect(balancer({}, false)).toEqual(["it lacks protect", "it lacks enableDeletionProtection"]);
+  });
+
   it.each(["aws:ebs/volume:Volume", "aws:s3/bucket:Bucket", "aws:kms/key:Key", "aws:ec2/vpc:Vpc"])(
     "keeps %s",
     (type) => {

@@ -105,6 +105,16 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     ["droplet with a domain", { "dukaan:domain": "shop.example.com" }],
     ["split with a database that AWS runs", { "dukaan:stage": "split", "dukaan:managed": true }],
     ["fleet with a database that AWS runs", { "dukaan:stage": "fleet", "dukaan:managed": true }],
+    ["fleet behind AWS's load balancer", { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" }],
+    [
+      "fleet behind AWS's, with a domain",
+      {
+        "dukaan:stage": "fleet",
+        "dukaan:loadBalancer": "managed",
+        "dukaan:domain": "shop.example.com",
+        "dukaan:hostedZone": "example.com",
+      },
+    ],
   ])("%s on AWS", async (_, raw) => {
     const operators = { "dukaan:operatorCidrs": ["198.51.100.7/32"] };
     const subjects = subjectsOf(await recordOnAws({ ...operators, ...raw }), undefined);

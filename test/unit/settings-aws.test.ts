@@ -50,7 +50,6 @@ describe("settings of a stack on AWS", () => {
     [{ "dukaan:serverType": "t4g.medium" }, "dukaan:serverType", /an ARM server.*t3\.medium/],
     [{ "dukaan:loadBalancers": 2 }, "dukaan:loadBalancers", /on AWS no address goes.*Set it to 1/],
     [{ "dukaan:floatingIp": true }, "dukaan:floatingIp", /on AWS no address goes.*Remove it/],
-    [{ "dukaan:loadBalancer": "managed" }, "dukaan:loadBalancer", /not built for AWS yet.*haproxy/],
     [{ "dukaan:publicIpv4": "entries" }, "dukaan:publicIpv4", /for Hetzner.*dukaan:nat/],
     [{ "dukaan:nat": "yes" }, "dukaan:nat", /allowed are none, instance, gateway/],
     [{ "dukaan:stage": "replicas" }, "dukaan:stage", /not built yet/],

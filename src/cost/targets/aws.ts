@@ -1,5 +1,5 @@
 import type { Geography } from "../../topology/regions.js";
-import type { Machine } from "../../topology/topology.js";
+import { type Machine, askingFrom } from "../../topology/topology.js";
 import type { Item } from "../item.js";
 import { ec2Type } from "./equivalents.js";
 import { type Place, type Scenario, inRegion, placesOf, storedGB } from "./scenario.js";
@@ -117,16 +117,21 @@ export function internetItems(
   ];
 }
 
-/** A network load balancer where the topology has the provider's. Its capacity unit holds 1 GB an hour. */
+/**
+ * The provider's load balancer where the topology has one: a network load balancer before a cluster; before app servers
+ * one for HTTP. A capacity unit of either holds 1 GB an hour.
+ */
 function balancerItems({ topology, usage, hours }: Scenario, { region, aws, volumes }: Place): Item[] {
-  if (!topology.loadBalancers?.some((balancer) => balancer.region === region.name)) return [];
+  const balancer = topology.loadBalancers?.find((one) => one.region === region.name);
+  if (!balancer) return [];
+  const sku = askingFrom(balancer).length > 0 ? "alb" : "nlb";
   const item = inRegion(provider, aws);
   return [
-    item("network", "elb", "nlb", hours, "hour", "load balancers"),
+    item("network", "elb", sku, hours, "hour", "load balancers"),
     item(
       "network",
       "elb",
-      "nlb-lcu",
+      `${sku}-lcu`,
       volumes.egressGB * (1 - usage.edgeHitRate),
       "LCU-hour",
       "capacity of load balancers",

@@ -2,7 +2,6 @@ import { SecurityGroup } from "@pulumi/aws/ec2/securityGroup.js";
 import { SecurityGroupEgressRule } from "@pulumi/aws/vpc/securityGroupEgressRule.js";
 import { SecurityGroupIngressRule } from "@pulumi/aws/vpc/securityGroupIngressRule.js";
 import type * as pulumi from "@pulumi/pulumi";
-import type { Tier } from "../../topology/addresses.js";
 import {
   type SecurityGroupRule,
   nameOfRule,
@@ -23,7 +22,7 @@ export function firewalls(
   network: PlatformNetwork,
   topology: Topology,
   options: pulumi.CustomResourceOptions,
-): Map<Tier, PlatformFirewall> {
+): Map<string, PlatformFirewall> {
   const { region } = network;
   const described = securityGroups(topology, region.name);
   const groups = new Map(
@@ -55,7 +54,7 @@ export function firewalls(
   );
   const door = connectEndpoint(context, network, idOf(operatorsGroup), options);
   const ready = [...rules, door];
-  return new Map(region.subnets.map(({ tier }) => [tier, { firewallId: idOf(tier), ready }]));
+  return new Map([...groups].map(([name, group]) => [name, { firewallId: group.id, ready }]));
 }
 
 function makeRule(

@@ -2,12 +2,14 @@ import type { Platform } from "../platform.js";
 import { addresses } from "./addresses.js";
 import type { AwsContext } from "./context.js";
 import { firewalls } from "./firewall.js";
+import { loadBalancer, loadBalancerPool, loadBalancerService, loadBalancerTarget } from "./load-balancer.js";
 import { machine } from "./machine.js";
+import { publicName } from "./names.js";
 import { network } from "./network.js";
 import { awsProvider } from "./provider.js";
 import { volume } from "./volume.js";
 
-/** AWS: machines on EC2 in a network of their own. */
+/** AWS: machines on EC2 in a network of their own, its load balancer and its DNS. */
 export function aws(context: AwsContext): Platform {
   return {
     provider: () => awsProvider(context),
@@ -16,14 +18,14 @@ export function aws(context: AwsContext): Platform {
     addresses: (...args) => addresses(context, ...args),
     machine: (...args) => machine(context, ...args),
     volume: (...args) => volume(context, ...args),
-    // Settings refuse them before anything is made.
-    floatingAddress: () => notBuilt("an address that goes from one machine to another"),
-    loadBalancer: () => notBuilt("the provider's load balancer"),
-    loadBalancerService: () => notBuilt("the provider's load balancer"),
-    loadBalancerTarget: () => notBuilt("the provider's load balancer"),
+    // Settings refuse it before anything is made.
+    floatingAddress: () => {
+      throw new Error("an address that goes from one machine to another is not built for AWS yet");
+    },
+    loadBalancer: (...args) => loadBalancer(context, ...args),
+    loadBalancerPool: (...args) => loadBalancerPool(context, ...args),
+    loadBalancerTarget,
+    loadBalancerService: (...args) => loadBalancerService(context, ...args),
+    publicName,
   };
-}
-
-function notBuilt(what: string): never {
-  throw new Error(`${what} is not built for AWS yet`);
 }

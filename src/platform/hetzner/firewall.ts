@@ -12,7 +12,7 @@ export function firewalls(
   { region }: PlatformNetwork,
   topology: Topology,
   options: pulumi.CustomResourceOptions,
-): Map<Tier, PlatformFirewall> {
+): Map<string, PlatformFirewall> {
   return new Map(
     region.subnets.map(({ tier }) => [
       tier,

@@ -20,7 +20,12 @@ export function hetzner(context: HetznerContext): Platform {
     machine: (...args) => machine(context, ...args),
     volume: (...args) => volume(context, ...args),
     loadBalancer: (...args) => loadBalancer(context, ...args),
+    loadBalancerPool: (_name, args) => args,
     loadBalancerService: (...args) => loadBalancerService(context, ...args),
     loadBalancerTarget,
+    // Settings refuse it before anything is made.
+    publicName: () => {
+      throw new Error("names in Hetzner's DNS are not built yet");
+    },
   };
 }

@@ -7,7 +7,12 @@ import { ManagedCertificate } from "@pulumi/hcloud/managedCertificate.js";
 import { UploadedCertificate } from "@pulumi/hcloud/uploadedCertificate.js";
 import * as pulumi from "@pulumi/pulumi";
 import type { LoadBalancer as AboutLoadBalancer, Region } from "../../topology/topology.js";
-import type { LoadBalancerServiceArgs, PlatformLoadBalancer, PlatformNetwork } from "../platform.js";
+import type {
+  LoadBalancerArgs,
+  LoadBalancerServiceArgs,
+  PlatformLoadBalancer,
+  PlatformPool,
+} from "../platform.js";
 import { type HetznerContext, labels } from "./context.js";
 
 /** The smallest: 10,000 connections and 25 servers (docs.hetzner.com, "Load Balancers", overview). */
@@ -17,7 +22,7 @@ const size = "lb11";
 export function loadBalancer(
   context: HetznerContext,
   about: AboutLoadBalancer,
-  network: PlatformNetwork,
+  { network }: LoadBalancerArgs,
   options: pulumi.CustomResourceOptions,
 ): PlatformLoadBalancer {
   const subnet = network.subnet("app");
@@ -42,16 +47,18 @@ export function loadBalancer(
     },
     { ...options, deletedWith: balancer },
   );
-  return { balancerId: balancer.id, ipv4: balancer.ipv4, ipv6: balancer.ipv6, privateInterface };
+  const { id: balancerId, ipv4, ipv6 } = balancer;
+  return { balancerId, networkId: network.networkId, front: { ipv4, ipv6 }, ready: [privateInterface] };
 }
 
 /** HTTPS on port 443, and the way there from port 80. */
 export function loadBalancerService(
   context: HetznerContext,
   name: string,
-  { balancer, region, certificate, port, check }: LoadBalancerServiceArgs,
+  { pool, certificate }: LoadBalancerServiceArgs,
   options: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
+  const { balancer, region, port, check } = pool;
   const shown =
     "domain" in certificate
       ? managedCertificate(context, name, region, certificate.domain, options)
@@ -113,10 +120,10 @@ function uploadedCertificate(
   );
 }
 
-/** A server behind a load balancer. */
+/** A server behind a load balancer. Hetzner asks it, and hands requests to it, as the service says. */
 export function loadBalancerTarget(
   name: string,
-  { balancerId, privateInterface }: PlatformLoadBalancer,
+  { balancer: { balancerId, ready } }: PlatformPool,
   serverId: pulumi.Input<string>,
   options: pulumi.CustomResourceOptions,
 ): pulumi.Resource {
@@ -129,6 +136,6 @@ export function loadBalancerTarget(
       usePrivateIp: true,
     },
     // Without its place in the private network it cannot reach private addresses.
-    pulumi.mergeOptions(options, { dependsOn: privateInterface }),
+    pulumi.mergeOptions(options, { dependsOn: [...ready] }),
   );
 }

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
+import type { Provider } from "../../topology/catalog.js";
 import { firstCertificate, type IssuedCertificate, publicCertificate } from "../acme/index.js";
 import { pausePage } from "./pause-page.js";
 import type { RoleDefinition } from "../role.js";
@@ -17,14 +18,23 @@ export interface ServerCertificate {
 }
 
 /** The way in for balancers, over the private network. */
-export interface BalancedArgs {
+export type BalancedArgs = {
   /** Private address to listen on. */
   address: string;
   port: number;
-  /** @default plain HTTP, to the provider's load balancer */
-  tls?: ServerCertificate | undefined;
-  /** Private addresses of the balancers, which are believed about who a visitor is. */
+  /** Private addresses or ranges of the balancers, which are believed about who a visitor is. */
   balancers: readonly string[];
+} & (
+  | { /** HAProxy of the stack's own. */ tls: ServerCertificate; looks?: undefined }
+  | { /** The provider's load balancer, which speaks plain HTTP. */ looks: Looks; tls?: undefined }
+);
+
+/** How often balancers look at a server, and how many looks in a row they believe. */
+export interface Looks {
+  intervalSeconds: number;
+  timeoutSeconds: number;
+  failures: number;
+  successes: number;
 }
 
 export interface NginxArgs {
@@ -108,21 +118,26 @@ export function nginx(args: NginxArgs): RoleDefinition {
 /** Who looks at a server says so in the field `Host`. */
 export const balancerHost = "balancer";
 
-/** How the provider's load balancer looks at a server: as often as it can, and twice before it believes the worst. */
-export const managedLooks = { intervalSeconds: 3, timeoutSeconds: 2, failures: 2 };
+/**
+ * How the provider's load balancer looks at a server: as often as it can, and twice before it believes the worst. AWS's
+ * wants two good looks as well, and no fewer than five seconds between them
+ * (docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html).
+ */
+export const managedLooks: Readonly<Record<Provider, Looks>> = {
+  hetzner: { intervalSeconds: 3, timeoutSeconds: 2, failures: 2, successes: 1 },
+  aws: { intervalSeconds: 5, timeoutSeconds: 2, failures: 2, successes: 2 },
+};
 
 /**
  * Until balancers have seen: that a server leaves, that one is back which left by itself, and that one is back which was
  * lost. HAProxy as it is set in src/roles/haproxy/haproxy.cfg; the provider's load balancer as above, and a second more.
  */
 const seenByHaproxy = { leaveSeconds: 0.8, joinSeconds: 0.5, returnSeconds: 7 };
-const { intervalSeconds, timeoutSeconds, failures } = managedLooks;
-const back = intervalSeconds + timeoutSeconds + 1;
-const seenByManaged = {
-  leaveSeconds: failures * intervalSeconds + timeoutSeconds + 1,
-  joinSeconds: back,
-  returnSeconds: back,
-};
+
+function seenBy({ intervalSeconds, timeoutSeconds, failures, successes }: Looks): typeof seenByHaproxy {
+  const after = (looks: number) => looks * intervalSeconds + timeoutSeconds + 1;
+  return { leaveSeconds: after(failures), joinSeconds: after(successes), returnSeconds: after(successes) };
+}
 
 function originOf({ address, port, tls }: BalancedArgs): string {
   return `${tls ? "https" : "http"}://${address}:${port}`;
@@ -153,7 +168,7 @@ function publicFiles(
 }
 
 function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]> {
-  const { address, port, balancers, tls } = args;
+  const { address, port, balancers, tls, looks } = args;
   const listen = tls
     ? [
         `listen ${address}:${port} ssl default_server;`,
@@ -174,7 +189,7 @@ function balancedFiles(args: BalancedArgs): NonNullable<RoleDefinition["files"]>
     {
       path: "/usr/local/lib/dukaan/rotation",
       content: renderTemplate(`${here}/rotation.sh`, {
-        ...(tls ? seenByHaproxy : seenByManaged),
+        ...(looks ? seenBy(looks) : seenByHaproxy),
         host: balancerHost,
         url: `${originOf(args)}/rotation`,
       }),
