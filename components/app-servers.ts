@@ -7,6 +7,7 @@ import {
   ReleaseCandidate,
 } from "../providers/dukaan/sdk.js";
 import type { Artifacts } from "../src/artifacts.js";
+import type { BucketAccess } from "../src/platform/platform.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { type BalancedArgs, managedLooks, nginx } from "../src/roles/nginx/index.js";
 import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
@@ -53,7 +54,7 @@ export interface AppServersArgs {
   /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
   publicUrl: pulumi.Input<string>;
   /** Where pictures are; absent: there are none. */
-  images: Settings["images"];
+  images: BucketAccess | undefined;
   /** How sign-in codes reach merchants. */
   sms: Settings["sms"];
   /** One machine after the other, or all of them at once when it is good on all. */
@@ -274,7 +275,7 @@ function releaseName({ about }: Machine): string {
   return `${about.name}-api`;
 }
 
-function imageBucket(images: Settings["images"]): Record<string, string> {
+function imageBucket(images: BucketAccess | undefined): Record<string, pulumi.Input<string>> {
   if (!images) return {};
   return {
     IMAGES_ENDPOINT: images.endpoint,

@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random/randomPassword.js";
 import { backup } from "../src/roles/backup/index.js";
-import type { BackupSettings } from "../src/settings/backup.js";
+import type { BucketAccess } from "../src/platform/platform.js";
+import type { BackupPlan } from "../src/settings/backup.js";
 import type { Machine } from "./machine.js";
 
 export interface BackupsArgs {
   /** Where the database is. */
   machine: Machine;
-  settings: BackupSettings;
+  plan: BackupPlan;
+  bucket: BucketAccess;
   /** Digest of the database, which must run. */
   database: pulumi.Input<string>;
   /** Refuse to forget the passphrase, without which the backups are worthless. */
@@ -20,7 +22,7 @@ export interface BackupsArgs {
  * up to a fifth of it; what is lost with the machine then is what waited.
  *
  * @example
- * new Backups("backups", { machine, settings: settings.backup, database: database.ready, protect }, { parent: environment });
+ * new Backups("backups", { machine, plan: settings.backup, bucket, database: database.ready, protect }, { parent: environment });
  */
 export class Backups extends pulumi.ComponentResource {
   /** Opens the backups. Keep it where the stack's state is not: with it they can be read by any pgBackRest; secret. */
@@ -33,16 +35,16 @@ export class Backups extends pulumi.ComponentResource {
     this.registerOutputs({});
   }
 
-  private makePassphrase(name: string, { settings, protect }: BackupsArgs): pulumi.Output<string> {
+  private makePassphrase(name: string, { plan, protect }: BackupsArgs): pulumi.Output<string> {
     // Made in any case: whoever gives one of his own may go back to it.
     const made = new RandomPassword(name, { length: 48, special: false }, { parent: this, protect });
-    return settings.passphrase === undefined ? made.result : pulumi.secret(settings.passphrase);
+    return plan.passphrase === undefined ? made.result : pulumi.secret(plan.passphrase);
   }
 
-  private makeBackups({ machine, settings, database }: BackupsArgs): void {
+  private makeBackups({ machine, plan, bucket, database }: BackupsArgs): void {
     // WAL that cannot be sent waits where the database is.
     const where = { diskGB: machine.dataDiskGB };
-    const definition = backup({ settings, passphrase: this.passphrase, machine: where });
+    const definition = backup({ plan, bucket, passphrase: this.passphrase, machine: where });
     machine.role(this, definition, [database]);
   }
 }

@@ -3,6 +3,7 @@ import { Backups } from "../components/backups.js";
 import { Database, type ShopDatabase } from "../components/database.js";
 import type { Environment } from "../components/environment.js";
 import type { Machine } from "../components/machine.js";
+import { type ObjectStorage, isOwn } from "../components/object-storage.js";
 import { isProtected } from "./protection.js";
 import { archiveCommand } from "./roles/backup/index.js";
 import type { Settings } from "./settings/schema.js";
@@ -16,6 +17,7 @@ export async function provisionDatabase(
   settings: Settings,
   topology: Topology,
   environment: Environment,
+  storage: ObjectStorage | undefined,
 ): Promise<{ database: ShopDatabase; backups?: Backups | undefined }> {
   const { managedDatabase } = topology;
   if (managedDatabase)
@@ -36,7 +38,7 @@ export async function provisionDatabase(
     },
     { parent: environment },
   );
-  return { database, backups: makeBackups(settings, machine, database, environment) };
+  return { database, backups: makeBackups(settings, machine, database, storage, environment) };
 }
 
 /** Loads the SDK of the provider's cloud, as only a stack that is there does. */
@@ -75,6 +77,7 @@ function makeBackups(
   { backup, local }: Settings,
   machine: Machine,
   { ready }: Database,
+  storage: ObjectStorage | undefined,
   parent: pulumi.Resource,
 ): Backups | undefined {
   if (!backup) {
@@ -83,5 +86,8 @@ function makeBackups(
     if (!local) void pulumi.log.warn(warning);
     return undefined;
   }
-  return new Backups("backups", { machine, settings: backup, database: ready, protect: !local }, { parent });
+  const bucket = isOwn(backup) ? storage?.bucket("backups") : backup;
+  if (!bucket) throw new Error("the stack has no bucket for its backups");
+  const args = { machine, plan: backup, bucket, database: ready, protect: !local };
+  return new Backups("backups", args, { parent });
 }

@@ -5,6 +5,7 @@ import { PublicName } from "../components/public-name.js";
 import { Environment } from "../components/environment.js";
 import { LoadBalancer } from "../components/load-balancer.js";
 import type { Machine } from "../components/machine.js";
+import { ObjectStorage, isOwn } from "../components/object-storage.js";
 import { ManagedLoadBalancer } from "../components/managed-load-balancer.js";
 import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
@@ -71,7 +72,8 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
   if (!front || !server) throw new Error(`stage ${topology.stage} lacks an entry or the app`);
   const url = pulumi.interpolate`https://${settings.domain ?? ("name" in front ? front.name : front.ipv4)}`;
 
-  const { database, backups } = await provisionDatabase(settings, topology, environment);
+  const storage = makeStorage(settings, home, environment);
+  const { database, backups } = await provisionDatabase(settings, topology, environment, storage);
   if (!settings.local && settings.sms === "log")
     void pulumi.log.warn(
       "sign-in codes go to the app's log (dukaan:sms): whoever can read it can sign in as anybody",
@@ -90,7 +92,7 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
       certificates,
       strictTransport: settings.acme !== undefined,
       publicUrl: url,
-      images: settings.images,
+      images: isOwn(settings.images) ? storage?.bucket("images") : settings.images,
       sms: settings.sms,
       rollout: settings.rollout,
       artifacts,
@@ -184,6 +186,19 @@ function makeCertificates(
   return acme && domain !== undefined
     ? new PublicCertificate("public", { settings: acme, domain }, { parent })
     : undefined;
+}
+
+/** The buckets that the stack is to make itself. */
+function makeStorage(
+  { backup, images }: Settings,
+  region: Region,
+  parent: pulumi.Resource,
+): ObjectStorage | undefined {
+  const buckets = [
+    ...(isOwn(backup) ? [{ name: "backups" as const, path: backup.path }] : []),
+    ...(isOwn(images) ? [{ name: "images" as const }] : []),
+  ];
+  return buckets.length > 0 ? new ObjectStorage("storage", { region, buckets }, { parent }) : undefined;
 }
 
 function byMachine<Value>(

@@ -61,7 +61,7 @@ function sketchSettings(
     "dukaan:operatorCidrs": operators = [],
     ...given
   } = config;
-  const withoutBackups = backup === "none" || (backup === undefined && given["dukaan:managed"] === true);
+  const backups = backup === undefined && given["dukaan:managed"] === true ? "none" : backup;
   const nobody = Array.isArray(operators) && operators.length === 0;
   const standIns = {
     ...given,
@@ -70,8 +70,8 @@ function sketchSettings(
     "hcloud:token": "0".repeat(64),
     "dukaan:sms": "log",
     ...(local && { "dukaan:local": true, "hcloud:endpoint": "http://127.0.0.1/v1" }),
-    "dukaan:backup": withoutBackups ? "none" : anyBucket(backup, "any-backups"),
-    "dukaan:images": images === "none" ? images : anyBucket(images, "any-images"),
+    "dukaan:backup": isWord(backups) ? backups : anyBucket(backups, "any-backups"),
+    "dukaan:images": isWord(images) ? images : anyBucket(images, "any-images"),
   };
   const { settings, problems } = parseSettings(name, standIns, { onlyPlanned: true });
   if (settings) return nobody && !local ? { ...settings, operatorCidrs: [] } : settings;
@@ -80,6 +80,11 @@ function sketchSettings(
     "Correct them all, then run the same command again.",
     ExitCode.usage,
   );
+}
+
+/** Whether no bucket is named: there is none, or the stack makes it. */
+function isWord(given: unknown): boolean {
+  return given === "none" || given === "own";
 }
 
 /** Whether there is a bucket, and on which port, is part of the picture; the keys are not. */

@@ -88,6 +88,17 @@ export interface Platform {
     options: pulumi.CustomResourceOptions,
   ): pulumi.Resource;
 
+  /**
+   * Buckets of the stack's own: private, encrypted with a key of the stack's, reached over TLS alone; each with access for
+   * one program, to that bucket alone and from the region's network alone. What is deleted or overwritten in a bucket of
+   * backups can be had back for a month, and not be removed for good with its access.
+   */
+  objectStorage(
+    buckets: readonly PlannedBucket[],
+    network: PlatformNetwork,
+    options: pulumi.CustomResourceOptions,
+  ): ReadonlyMap<string, BucketAccess>;
+
   /** Leads a name to where the public comes. It never takes a name over that leads elsewhere. */
   publicName(name: string, args: PublicNameArgs, options: pulumi.CustomResourceOptions): pulumi.Resource[];
 }
@@ -157,6 +168,26 @@ export interface NamedCertificate {
   hostedZone?: string | undefined;
 }
 
+/** A bucket that the stack makes. */
+export interface PlannedBucket {
+  /** Part of its name, and of URNs. */
+  name: "backups" | "images";
+  /** The folder that is reached in it, e.g. "/prod"; absent: all of it. */
+  path?: string;
+}
+
+/** How a bucket is reached: an object storage with the S3 API. */
+export interface BucketAccess {
+  /** Origin of the S3 API, e.g. "https://s3.us-east-1.amazonaws.com". */
+  endpoint: string;
+  region: string;
+  bucket: pulumi.Input<string>;
+  accessKey: pulumi.Input<string>;
+  secretKey: pulumi.Input<string>;
+  /** PEM of the endpoint's authority, where it is none that servers know. */
+  caCertificate?: string;
+}
+
 export interface PublicNameArgs {
   domain: string;
   /** The zone in the cloud's DNS that the name is in, by name or id. */
@@ -178,6 +209,8 @@ export interface PlatformNetwork {
   loginKeyId?: pulumi.Output<string>;
   /** Routes and gateways: machines are made after them, and gone before them. */
   ways: readonly pulumi.Resource[];
+  /** What its routes are in, where these are resources. */
+  routeTableIds?: readonly pulumi.Output<string>[];
   /** One in each zone for what the cloud itself runs there, where it takes addresses of the network. */
   providerSubnets: readonly pulumi.CustomResource[];
 }

@@ -1,9 +1,20 @@
-import { bucketFields, checkFields, type BucketSettings, type Field } from "./object-storage.js";
+import {
+  type BucketSettings,
+  type Field,
+  type OwnBucket,
+  bucketFields,
+  checkFields,
+  ownWord,
+  parseOwn,
+} from "./object-storage.js";
 import type { Problem } from "./schema.js";
 import { fromJson, isRecord } from "./structured.js";
 
 /** Where backups go and how often. Absent in the settings: there are none. */
-export interface BackupSettings extends BucketSettings {
+export type BackupSettings = BackupPlan & (BucketSettings | OwnBucket);
+
+/** How often backups are made, and where in their bucket they are. */
+export interface BackupPlan {
   /** Folder in the bucket, e.g. "/prod"; another one is another, empty history. */
   path: string;
   /** Encrypts the backups. Absent: the stack makes its own and keeps it in its state. */
@@ -18,7 +29,7 @@ export interface BackupSettings extends BucketSettings {
 const calendar = { allowed: /^[A-Za-z0-9*,.:/~ -]{3,80}$/, what: "a time in systemd's OnCalendar notation" };
 
 /** Every part of `dukaan:backup`. */
-const fields: Readonly<Record<keyof BackupSettings, Field>> = {
+const fields: Readonly<Record<keyof BackupPlan | keyof BucketSettings, Field>> = {
   ...bucketFields("dukaan:backup", "DUKAAN_BACKUP", "my-shop-backups"),
   path: {
     allowed: /^(\/[A-Za-z0-9_-]{1,60}){1,5}$/,
@@ -50,13 +61,18 @@ export const secretBackupSettings = Object.entries(fields).flatMap(([name, { sec
 
 /**
  * Checks `dukaan:backup`. Its values are never repeated where they could be secret.
- * @param given an object; or text, as Pulumi hands structured settings over; or `none`
+ * @param given an object; or text, as Pulumi hands structured settings over; or `none`; or `own`
  * @param local on the local cloud, whose storage the command line fills in, nothing needs to be said
  * @param managed the provider runs the database and makes its backups: there can be none beside them
  */
 export function parseBackup(
   given: unknown,
-  { stack, local, managed = false }: { stack: string; local: boolean; managed?: boolean },
+  {
+    stack,
+    local,
+    awsRegion,
+    managed = false,
+  }: { stack: string; local: boolean; awsRegion?: string | undefined; managed?: boolean },
 ): { backup?: BackupSettings; problems: Problem[] } {
   const path = "dukaan:backup";
   if (given === "none" || (given === undefined && (local || managed))) return { problems: [] };
@@ -64,31 +80,36 @@ export function parseBackup(
     const reason = "is a bucket for backups that the stack makes, and dukaan:managed has AWS make them";
     return { problems: [{ path, reason, remedy: "Remove it. How long they are kept: dukaan:backupDays." }] };
   }
+  const usual = usualPlan(stack);
+  if (given === ownWord) {
+    const { bucket, problems } = parseOwn(path, awsRegion);
+    return { problems, ...(bucket && { backup: { ...usual, ...bucket } }) };
+  }
   const value = typeof given === "string" ? fromJson(given) : given;
   if (!isRecord(value)) {
     const reason =
       given === undefined ? "is missing: the shop's data would be on one disk alone" : "is no object";
-    const remedy = `Set it to an S3 bucket, e.g. ${JSON.stringify(backupExample)}; or say "none" to go without backups.`;
+    const own = awsRegion === undefined ? "" : ` say "${ownWord}" for one that the stack makes;`;
+    const remedy = `Set it to an S3 bucket, e.g. ${JSON.stringify(backupExample)};${own} or say "none" to go without backups.`;
     return { problems: [{ path, reason, remedy }] };
   }
   const problems = checkFields(path, fields, value);
   if (problems.length > 0 || !isComplete(value)) return { problems };
+  return { backup: { ...usual, ...value }, problems };
+}
+
+function usualPlan(stack: string): BackupPlan {
   return {
-    backup: {
-      path: `/${stack}`,
-      fullSchedule: "Sun 02:00 UTC",
-      differentialSchedule: "Mon..Sat 02:00 UTC",
-      keepFull: 4,
-      ...value,
-    },
-    problems,
+    path: `/${stack}`,
+    fullSchedule: "Sun 02:00 UTC",
+    differentialSchedule: "Mon..Sat 02:00 UTC",
+    keepFull: 4,
   };
 }
 
 /** The checks have passed for all of its fields. */
 function isComplete(
   value: Record<string, unknown>,
-): value is Record<string, unknown> &
-  Omit<BackupSettings, "path" | "fullSchedule" | "differentialSchedule" | "keepFull"> {
+): value is Record<string, unknown> & BucketSettings & Pick<BackupPlan, "passphrase"> {
   return Object.entries(fields).every(([name, { required }]) => !required || value[name] !== undefined);
 }

@@ -1,4 +1,11 @@
-import { bucketFields, checkFields, type BucketSettings } from "./object-storage.js";
+import {
+  type BucketSettings,
+  type OwnBucket,
+  bucketFields,
+  checkFields,
+  ownWord,
+  parseOwn,
+} from "./object-storage.js";
 import type { Problem } from "./schema.js";
 import { fromJson, isRecord } from "./structured.js";
 
@@ -11,22 +18,27 @@ const example = { endpoint: fields.endpoint.example, region: "fsn1", bucket: fie
 
 /**
  * Checks `dukaan:images`, the bucket of the shops' pictures. Its keys are never repeated.
- * @param given an object; or text, as Pulumi hands structured settings over; or `none`
+ * @param given an object; or text, as Pulumi hands structured settings over; or `none`; or `own`
  * @param local on the local cloud, whose storage the command line fills in, nothing needs to be said
  * @param backup what is given as `dukaan:backup`, right or wrong: all that is wrong is told at once
  */
 export function parseImages(
   given: unknown,
-  { local, backup }: { local: boolean; backup: unknown },
-): { images?: BucketSettings; problems: Problem[] } {
+  { local, backup, awsRegion }: { local: boolean; backup: unknown; awsRegion?: string | undefined },
+): { images?: BucketSettings | OwnBucket; problems: Problem[] } {
   if (given === "none" || (given === undefined && local)) return { problems: [] };
+  if (given === ownWord) {
+    const { bucket, problems } = parseOwn(path, awsRegion);
+    return { problems, ...(bucket && { images: bucket }) };
+  }
   const value = typeof given === "string" ? fromJson(given) : given;
   if (!isRecord(value)) {
     const reason =
       given === undefined
         ? "is missing: merchants could not show pictures of what they sell"
         : "is no object";
-    const remedy = `Set it to an S3 bucket of its own, e.g. ${JSON.stringify(example)}; or say "none" to go without pictures.`;
+    const own = awsRegion === undefined ? "" : ` say "${ownWord}" for one that the stack makes;`;
+    const remedy = `Set it to an S3 bucket of its own, e.g. ${JSON.stringify(example)};${own} or say "none" to go without pictures.`;
     return { problems: [{ path, reason, remedy }] };
   }
   const problems = checkFields(path, fields, value);

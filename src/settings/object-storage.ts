@@ -13,6 +13,35 @@ export interface BucketSettings {
   caCertificate?: string;
 }
 
+/** A bucket that the stack makes at the cloud that it is on, with its name and its keys. */
+export interface OwnBucket {
+  own: true;
+  /** As in {@link BucketSettings}. */
+  endpoint: string;
+  region: string;
+}
+
+/** What says so in place of a bucket. */
+export const ownWord = "own";
+
+/**
+ * Checks a setting that is {@link ownWord}.
+ * @param path e.g. "dukaan:backup"
+ * @param awsRegion the region of AWS that the stack is in; undefined: it is on another cloud
+ */
+export function parseOwn(
+  path: string,
+  awsRegion: string | undefined,
+): { bucket?: OwnBucket; problems: Problem[] } {
+  if (awsRegion !== undefined) {
+    const endpoint = `https://s3.${awsRegion}.amazonaws.com`;
+    return { bucket: { own: true, endpoint, region: awsRegion }, problems: [] };
+  }
+  const reason = `is ${ownWord}, and only on AWS a stack makes buckets of its own`;
+  const remedy = "Set it to an S3 bucket with its keys, or to none.";
+  return { problems: [{ path, reason, remedy }] };
+}
+
 /** One part of a setting that has parts. */
 export interface Field {
   allowed: RegExp;

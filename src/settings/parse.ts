@@ -75,14 +75,17 @@ export function parseSettings(
 
   const cloud = cloudOf(raw, settings);
   problems.push(...rules.flatMap((rule) => rule({ stack, settings, onlyPlanned, ...cloud })));
+  // A location that is none is told by itself.
+  const awsRegion = settings.provider === "aws" ? (settings.location ?? "") : undefined;
+  const where = { local: cloud.local, awsRegion };
   const { backup, problems: ofBackup } = parseBackup(raw["dukaan:backup"], {
     stack,
-    local: cloud.local,
+    ...where,
     managed: settings.managed === true && settings.provider === "aws",
   });
   const { capacity, problems: ofCapacity } = parseCapacity(raw["dukaan:capacity"]);
   const { images, problems: ofImages } = parseImages(raw["dukaan:images"], {
-    local: cloud.local,
+    ...where,
     backup: raw["dukaan:backup"],
   });
   const { sms, problems: ofSms } = parseSms(raw["dukaan:sms"], { local: cloud.local });

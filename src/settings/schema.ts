@@ -4,7 +4,7 @@ import { type Provider, images, locations, providers, serverTypes } from "../top
 import { stages } from "../topology/stages.js";
 import type { AcmeSettings } from "./acme.js";
 import type { BackupSettings } from "./backup.js";
-import type { BucketSettings } from "./object-storage.js";
+import type { BucketSettings, OwnBucket } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
 import type { FailoverSettings } from "./failover.js";
 import type { SmsSettings } from "./sms.js";
@@ -189,11 +189,11 @@ export const settingsSchema = {
     },
     backup: {
       description:
-        "Where backups go: an S3 bucket, see ./backup.ts; or none. On the local cloud `./dukaan` sets it.",
+        "Where backups go: an S3 bucket, see ./backup.ts; own, one that the stack makes on AWS; or none. On the local cloud `./dukaan` sets it.",
     },
     images: {
       description:
-        "Where the shops' pictures are: an S3 bucket, see ./images.ts; or none. On the local cloud `./dukaan` sets it.",
+        "Where the shops' pictures are: an S3 bucket, see ./images.ts; own, one that the stack makes on AWS; or none. On the local cloud `./dukaan` sets it.",
     },
     sms: {
       description:
@@ -319,7 +319,7 @@ export interface Settings {
   backup?: BackupSettings;
   /** How sign-in codes reach merchants. */
   /** Absent: there are no pictures, and that was said. */
-  images?: BucketSettings;
+  images?: BucketSettings | OwnBucket;
   sms: SmsSettings;
   /** Absent: the defaults. */
   capacity?: Capacity;

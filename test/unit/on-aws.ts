@@ -17,6 +17,8 @@ export const statefulOnAws = [
   "aws:rds/instance:Instance",
   "aws:kms/key:Key",
   "aws:lb/loadBalancer:LoadBalancer",
+  "aws:s3/bucket:Bucket",
+  "aws:kms/key:Key",
 ];
 
 /** The name that RDS gives to a database. */
@@ -77,6 +79,12 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
           dnsName: "balancer-1.us-east-1.elb.amazonaws.com",
           zoneId: "ZELB",
         };
+      case "aws:s3/bucket:Bucket":
+        return { ...id, arn: `arn:aws:s3:::${name}`, bucket: name };
+      case "aws:kms/key:Key":
+        return { ...id, arn: `arn/${name}` };
+      case "aws:iam/accessKey:AccessKey":
+        return { id: `SENTINEL-KEY-OF-${name}`, secret: `SENTINEL-SECRET-OF-${name}` };
       case "aws:lb/targetGroup:TargetGroup":
         return { ...id, arn: `arn/${name}` };
       case "aws:acm/certificate:Certificate":
@@ -101,6 +109,20 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
 
 export function onlyAws(resources: readonly RecordedResource[]): RecordedResource[] {
   return resources.filter(({ type }) => type.startsWith("aws:"));
+}
+
+/** Statements of policies as a table for people: whose, what for, what may be done, to what, and when. */
+export function statementsOf(resources: readonly RecordedResource[]): string {
+  const rows = resources.flatMap(({ type, name, inputs }) => {
+    if (!["UserPolicy", "RolePolicy", "BucketPolicy"].includes(short(type))) return [];
+    const document = JSON.parse(inputs["policy"] as string) as { Statement: Record<string, unknown>[] };
+    return document.Statement.map(({ Sid, Effect, Action, Resource, Condition }) =>
+      [`${short(type)} ${name}`, `${Effect as string} ${Sid as string}`, Action, Resource, Condition].map(
+        textOf,
+      ),
+    );
+  });
+  return `${rows.map((row) => row.join("\n  ")).join("\n\n")}\n`;
 }
 
 /** Resources as a table for people: type, name, and what of their inputs matters. */

@@ -52,14 +52,15 @@ const variants: Record<string, Record<string, unknown>> = {
 
 /** As the policy pack gets it: secrets in the clear. */
 function subjectsOf(resources: RecordedResource[], endpoint: unknown): StackSubject[] {
-  return resources.map(({ type, name, urn, inputs, protect }) => ({
+  return resources.map(({ type, name, urn, inputs, protect, dependencies }) => ({
     type,
     name,
     urn,
     props: plain(inputs) as Record<string, unknown>,
     protect,
     provider: { endpoint },
-    origins: {},
+    // Which property they come by is not recorded; all that depend on a bucket are about it.
+    origins: { bucket: dependencies.filter((one) => one.includes("$aws:s3/bucket:Bucket::")) },
   }));
 }
 
@@ -105,6 +106,7 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     ["droplet with a domain", { "dukaan:domain": "shop.example.com" }],
     ["split with a database that AWS runs", { "dukaan:stage": "split", "dukaan:managed": true }],
     ["fleet with a database that AWS runs", { "dukaan:stage": "fleet", "dukaan:managed": true }],
+    ["droplet with buckets of its own", { "dukaan:backup": "own", "dukaan:images": "own" }],
     ["fleet behind AWS's load balancer", { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" }],
     [
       "fleet behind AWS's, with a domain",

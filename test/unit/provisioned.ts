@@ -68,3 +68,10 @@ export const stateful = [
 export function short(type: string): string {
   return type.split(":").at(-1) ?? type;
 }
+
+/** What an input is, also where it comes from resources. */
+export function resolved(input: pulumi.Input<string>): Promise<string> {
+  return new Promise((resolve) => {
+    pulumi.output(input).apply(resolve);
+  });
+}

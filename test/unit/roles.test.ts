@@ -3,6 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { describe, expect, it } from "vitest";
+import { backup as bucket, resolved } from "./provisioned.js";
 import { acme } from "../../src/roles/acme/index.js";
 import { projectRoot } from "../../src/project.js";
 import { archiveCommand, backup } from "../../src/roles/backup/index.js";
@@ -91,14 +92,9 @@ const roles: RoleDefinition[] = [
   }),
   api(machine),
   backup({
-    settings: {
-      endpoint: "https://203.0.113.2",
-      region: "local",
-      bucket: "lab-backups",
+    bucket: { ...bucket, caCertificate: "PEM" },
+    plan: {
       path: "/lab",
-      accessKey: "ACCESS",
-      secretKey: "SECRET",
-      caCertificate: "PEM",
       fullSchedule: "Sun 02:00 UTC",
       differentialSchedule: "Mon..Sat 02:00 UTC",
       keepFull: 4,
@@ -120,12 +116,12 @@ describe("roles", () => {
     expect(new Set(paths).size).toBe(paths.length);
   });
 
-  it("have files with octal modes, absolute paths and no placeholder left", () => {
+  it("have files with octal modes, absolute paths and no placeholder left", async () => {
     for (const { files = [] } of roles) {
       for (const { path, mode, content } of files) {
         expect(path).toMatch(/^\/[\w./@-]+$/);
         expect(mode).toMatch(/^0[0-7]{3}$/);
-        expect(typeof content === "string" ? content : "").not.toMatch(/\{\{|undefined|NaN/);
+        expect(await resolved(content)).not.toMatch(/\{\{|undefined|NaN/);
       }
     }
   });
@@ -147,12 +143,10 @@ describe("roles", () => {
     expect(unit(512)).toMatch(/^OOMPolicy=continue$/m);
   });
 
-  it("have shell scripts that a shell can read", () => {
-    const scripts = roles
-      .flatMap(({ files = [] }) => files)
-      .flatMap(({ path, content }) =>
-        typeof content === "string" && content.startsWith("#!/bin/sh") ? [{ path, content }] : [],
-      );
+  it("have shell scripts that a shell can read", async () => {
+    const files = roles.flatMap(({ files: own = [] }) => own);
+    const read = files.map(async ({ path, content }) => ({ path, content: await resolved(content) }));
+    const scripts = (await Promise.all(read)).filter(({ content }) => content.startsWith("#!/bin/sh"));
     expect(scripts.map(({ path }) => path).toSorted()).toEqual([
       "/usr/local/lib/dukaan/backup-state",
       "/usr/local/lib/dukaan/certificate",

@@ -10,6 +10,7 @@ const freeOrByUse = [
   /^(lb|alb)\/(listener|listenerRule|listenerCertificate|targetGroup|targetGroupAttachment):/,
   /^(rds|elasticache)\/(subnetGroup|parameterGroup):/,
   /^(s3|cloudfront)\//,
+  /^kms\/alias:/,
   /^cloudwatch\/logGroup:/,
   /^route53\/record:/,
   /^acm\//,
@@ -36,6 +37,9 @@ export function awsResource(kind: string, inputs: Record<string, unknown>, place
       return [disk(textOf(inputs, "type") ?? "gp2", number("size", 8))];
     case "ec2/eip:Eip":
       return [item("network", "vpc", "public-ipv4", hours, "address-hour", "public IPv4 addresses")];
+    case "ec2/vpcEndpoint:VpcEndpoint":
+      // One for S3 is free; the others have interfaces that cost by the hour.
+      return textOf(inputs, "vpcEndpointType") === "Gateway" ? [] : undefined;
     case "ec2/natGateway:NatGateway":
       return [item("network", "vpc", "nat-gateway", hours, "hour", "NAT gateways")];
     case "lb/loadBalancer:LoadBalancer":

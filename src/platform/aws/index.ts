@@ -6,6 +6,7 @@ import { loadBalancer, loadBalancerPool, loadBalancerService, loadBalancerTarget
 import { machine } from "./machine.js";
 import { publicName } from "./names.js";
 import { network } from "./network.js";
+import { objectStorage } from "./object-storage.js";
 import { awsProvider } from "./provider.js";
 import { volume } from "./volume.js";
 
@@ -26,6 +27,7 @@ export function aws(context: AwsContext): Platform {
     loadBalancerPool: (...args) => loadBalancerPool(context, ...args),
     loadBalancerTarget,
     loadBalancerService: (...args) => loadBalancerService(context, ...args),
+    objectStorage: (...args) => objectStorage(context, ...args),
     publicName,
   };
 }

@@ -76,7 +76,8 @@ export function network(
     region,
     networkId: vpc.id,
     subnet: (tier, zone) => subnetOf(region, tierSubnets, tier, zone),
-    ways: [closed, gateway, ...ways],
+    ways: [closed, gateway, ...ways.ready],
+    routeTableIds: ways.tableIds,
     providerSubnets: providerSubnets.map(({ resource }) => resource),
   };
 }

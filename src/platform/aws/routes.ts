@@ -37,20 +37,36 @@ export function routes(
   context: AwsContext,
   { region, vpc, gateway, providerSubnets, tierSubnets }: RoutesArgs,
   options: pulumi.CustomResourceOptions,
-): pulumi.Resource[] {
+): Routes {
   const open: Way = { gatewayId: gateway.id };
   const subnets = [...providerSubnets, ...tierSubnets];
   const inside = subnets.filter(({ kind }) => kind !== "public");
   const outside = subnets.filter(({ kind }) => kind === "public");
   const make = (some: readonly RoutedSubnet[], ways: (zone: string) => Ways) =>
-    tables(some).flatMap((table) => makeTable(context, region, vpc, table, ways(table.zone), options));
+    tables(some).map((table) => makeTable(context, region, vpc, table, ways(table.zone), options));
 
   const toInternet = make(outside, () => ({ ipv4: open, ipv6: open }));
-  const outward = nat(context, region, vpc, providerSubnets, { ...options, dependsOn: toInternet });
-  if (!outward) return [...toInternet, ...make(inside, () => ({ ipv4: open, ipv6: open }))];
+  const after = toInternet.flatMap(({ ready }) => ready);
+  const outward = nat(context, region, vpc, providerSubnets, { ...options, dependsOn: after });
+  if (!outward) return together([...toInternet, ...make(inside, () => ({ ipv4: open, ipv6: open }))]);
   const outwardIpv6 = onlyOutward(context, region, vpc, options);
   const byNat = make(inside, (zone) => ({ ipv4: outward.from(zone), ipv6: outwardIpv6 }));
-  return [...toInternet, ...outward.ready, ...byNat];
+  const { ready, tableIds } = together([...toInternet, ...byNat]);
+  return { ready: [...ready, ...outward.ready], tableIds };
+}
+
+export interface Routes {
+  ready: readonly pulumi.Resource[];
+  tableIds: readonly pulumi.Output<string>[];
+}
+
+interface MadeTable {
+  id: pulumi.Output<string>;
+  ready: readonly pulumi.Resource[];
+}
+
+function together(made: readonly MadeTable[]): Routes {
+  return { ready: made.flatMap(({ ready }) => ready), tableIds: made.map(({ id }) => id) };
 }
 
 interface Ways {
@@ -76,13 +92,13 @@ function makeTable(
   { kind, zone, subnets }: Table,
   { ipv4, ipv6 }: Ways,
   options: pulumi.CustomResourceOptions,
-): pulumi.Resource[] {
+): MadeTable {
   const name = `${region.name}-${kind}-${zone.at(-1)}`;
   const about = tags(context, name, { region: region.name });
   const routeTableId = new RouteTable(name, { vpcId: vpc.id, tags: about }, options).id;
   const toIpv4 = { routeTableId, destinationCidrBlock: "0.0.0.0/0", ...ipv4 };
   const toIpv6 = { routeTableId, destinationIpv6CidrBlock: "::/0", ...ipv6 };
-  return [
+  const ready = [
     new Route(`${name}-ipv4`, toIpv4, options),
     new Route(`${name}-ipv6`, toIpv6, options),
     ...subnets.map((subnet) => {
@@ -90,6 +106,7 @@ function makeTable(
       return new RouteTableAssociation(subnet.name, args, options);
     }),
   ];
+  return { id: routeTableId, ready };
 }
 
 function onlyOutward(

@@ -23,7 +23,10 @@ export function hetzner(context: HetznerContext): Platform {
     loadBalancerPool: (_name, args) => args,
     loadBalancerService: (...args) => loadBalancerService(context, ...args),
     loadBalancerTarget,
-    // Settings refuse it before anything is made.
+    // Settings refuse them before anything is made.
+    objectStorage: () => {
+      throw new Error("Hetzner makes buckets for people alone: its API has none");
+    },
     publicName: () => {
       throw new Error("names in Hetzner's DNS are not built yet");
     },

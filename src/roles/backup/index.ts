@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import type { BackupSettings } from "../../settings/backup.js";
+import type { BackupPlan } from "../../settings/backup.js";
+import type { BucketAccess } from "../../platform/platform.js";
 import { renderTemplate } from "../../template.js";
 import type { Machine } from "../../topology/topology.js";
 import type { RoleDefinition } from "../role.js";
@@ -13,7 +14,8 @@ export const packages = ["pgbackrest"];
 export const archiveCommand = `${library}/pgbackrest-archive %p`;
 
 export interface BackupArgs {
-  settings: BackupSettings;
+  plan: BackupPlan;
+  bucket: BucketAccess;
   /** Encrypts the repository. */
   passphrase: pulumi.Input<string>;
   machine: Pick<Machine, "diskGB">;
@@ -23,9 +25,9 @@ export interface BackupArgs {
  * pgBackRest: full and differential backups by a schedule, and every piece of WAL within a minute, encrypted, to an
  * object storage with the S3 API.
  */
-export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefinition {
+export function backup({ plan, bucket, passphrase, machine }: BackupArgs): RoleDefinition {
   const root = { owner: "root", group: "root", mode: "0644" };
-  const program = (name: string, content: string) => ({
+  const program = (name: string, content: pulumi.Input<string>) => ({
     path: `${library}/${name}`,
     content,
     ...root,
@@ -36,7 +38,8 @@ export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefin
     content: renderTemplate(`${here}/dukaan-backup.timer`, { type, schedule }),
     ...root,
   });
-  const { fullSchedule, differentialSchedule, caCertificate } = settings;
+  const { fullSchedule, differentialSchedule } = plan;
+  const { caCertificate } = bucket;
   return {
     name: "backup",
     packages,
@@ -49,7 +52,7 @@ export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefin
     files: [
       {
         path: "/etc/pgbackrest/pgbackrest.conf",
-        content: configuration({ settings, passphrase, machine }),
+        content: configuration({ plan, bucket, passphrase, machine }),
         owner: "root",
         group: "postgres",
         mode: "0640",
@@ -58,12 +61,14 @@ export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefin
       {
         path: "/etc/dukaan/backup/s3.curl",
         content: pulumi.secret(
-          renderTemplate(`${here}/s3.curl`, {
-            accessKey: settings.accessKey,
-            secretKey: settings.secretKey,
-            region: settings.region,
-            authority: caCertificate === undefined ? "" : `cacert = "${authorityFile}"`,
-          }),
+          pulumi.all([bucket.accessKey, bucket.secretKey]).apply(([accessKey, secretKey]) =>
+            renderTemplate(`${here}/s3.curl`, {
+              accessKey,
+              secretKey,
+              region: bucket.region,
+              authority: caCertificate === undefined ? "" : `cacert = "${authorityFile}"`,
+            }),
+          ),
         ),
         ...root,
         mode: "0600",
@@ -73,9 +78,11 @@ export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefin
       program("pgbackrest-archive", renderTemplate(`${here}/pgbackrest-archive.sh`)),
       program(
         "prepare-backups",
-        renderTemplate(`${here}/prepare-backups.sh`, {
-          bucketUrl: `${settings.endpoint}/${settings.bucket}`,
-        }),
+        pulumi
+          .output(bucket.bucket)
+          .apply((name) =>
+            renderTemplate(`${here}/prepare-backups.sh`, { bucketUrl: `${bucket.endpoint}/${name}` }),
+          ),
       ),
       program("backup-state", renderTemplate(`${here}/backup-state.sh`)),
       program("restore-database", renderTemplate(`${here}/restore-database.sh`)),
@@ -112,24 +119,25 @@ export function backup({ settings, passphrase, machine }: BackupArgs): RoleDefin
 
 const authorityFile = "/etc/dukaan/backup/ca.pem";
 
-function configuration({ settings, passphrase, machine }: BackupArgs): pulumi.Output<string> {
-  const { hostname, port } = new URL(settings.endpoint);
+function configuration({ plan, bucket, passphrase, machine }: BackupArgs): pulumi.Output<string> {
+  const { hostname, port } = new URL(bucket.endpoint);
+  const given = pulumi.all([passphrase, bucket.bucket, bucket.accessKey, bucket.secretKey]);
   return pulumi.secret(
-    pulumi.output(passphrase).apply((secret) =>
+    given.apply(([secret, name, accessKey, secretKey]) =>
       renderTemplate(`${here}/pgbackrest.conf`, {
         host: hostname,
         port: port === "" ? 443 : port,
         authority:
-          settings.caCertificate === undefined
+          bucket.caCertificate === undefined
             ? "# Its certificate is signed by an authority that this machine knows."
             : `repo1-storage-ca-file=${authorityFile}`,
-        region: settings.region,
-        bucket: settings.bucket,
-        accessKey: settings.accessKey,
-        secretKey: settings.secretKey,
-        path: settings.path,
+        region: bucket.region,
+        bucket: name,
+        accessKey,
+        secretKey,
+        path: plan.path,
         passphrase: secret,
-        keepFull: settings.keepFull,
+        keepFull: plan.keepFull,
         // A fifth of the disk; a quiet shop fills 16 MiB a minute, since each minute's WAL is sent as a file of its own.
         queueMaxMiB: machine.diskGB * 200,
       }),
