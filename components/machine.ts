@@ -6,6 +6,7 @@ import type {
   PlatformFirewall,
   PlatformMachine,
   PlatformNetwork,
+  PlatformTunnel,
   PlatformVolume,
 } from "../src/platform/platform.js";
 import { base } from "../src/roles/base/index.js";
@@ -42,6 +43,8 @@ export class Machine extends pulumi.ComponentResource {
   /** Its SSH host key: `ssh-ed25519 AAAA… comment`. */
   readonly hostKey: pulumi.Output<string>;
   readonly connection: ConnectionArgs;
+  /** Leads to its private address where SSH from outside does not reach it. */
+  readonly tunnel: PlatformTunnel | undefined;
   /** Room where the database's files are, in GB: its volume's, else its own disk's. */
   readonly dataDiskGB: number;
   /** Digest of the role `base`, or of the volume's after it, for what must follow. */
@@ -62,6 +65,7 @@ export class Machine extends pulumi.ComponentResource {
     this.hostKey = hostKey.publicKey;
     this.server = this.makeServer(args, hostKey, addresses);
     this.serverId = this.server.serverId;
+    this.tunnel = args.firewall.tunnel;
     this.connection = this.connectionTo(args);
     this.volume = this.makeVolume(args);
     const configured = this.makeBase(args);
@@ -118,9 +122,10 @@ export class Machine extends pulumi.ComponentResource {
   }
 
   private connectionTo({ about, deployKey }: MachineArgs): ConnectionArgs {
-    const host = this.ipv4 ?? this.ipv6;
+    const host = this.tunnel ? about.privateAddress : (this.ipv4 ?? this.ipv6);
     if (!host) throw new Error(`${about.name} has no public address to configure it over`);
-    return { host, user: "root", hostKey: this.hostKey, privateKey: deployKey.privateKey };
+    const { hostKey, tunnel } = this;
+    return { host, user: "root", hostKey, privateKey: deployKey.privateKey, ...(tunnel && { tunnel }) };
   }
 
   private makeBase({ about, topology, deployKey, operatorKeys }: MachineArgs): pulumi.Output<string> {

@@ -11,7 +11,7 @@ import type { Region } from "../components/region.js";
 import { topologyOf } from "../stacks/index.js";
 import type { Artifacts } from "./artifacts.js";
 import { loadPlatforms } from "./platform/load.js";
-import type { PublicFront } from "./platform/platform.js";
+import type { PlatformTunnel, PublicFront } from "./platform/platform.js";
 import { isProtected } from "./protection.js";
 import { provisionDatabase } from "./provision-database.js";
 import type { FailoverSettings } from "./settings/failover.js";
@@ -36,6 +36,8 @@ export interface StackOutputs {
   services: Record<string, readonly string[]>;
   /** Targets for ssh by machine, e.g. `{ "app-1": "root@203.0.113.10" }`; they want the deploy key. */
   ssh: Record<string, pulumi.Output<string>>;
+  /** By machine: the doors through which those targets are reached. Absent: they are reached from everywhere. */
+  tunnels?: Record<string, PlatformTunnel>;
   /** Opens every machine; OpenSSH PEM, secret. */
   deployKey: pulumi.Output<string>;
   /** Lines for ssh's known_hosts: the machines' own keys by address. */
@@ -125,7 +127,8 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
       private: about.privateAddress,
     })),
     services: Object.fromEntries(topology.services.map(({ name, machines }) => [name, machines])),
-    ssh: byMachine(environment, ({ ipv4, ipv6 }) => pulumi.interpolate`root@${ipv4 ?? ipv6}`),
+    ssh: byMachine(environment, ({ connection }) => pulumi.interpolate`root@${connection.host}`),
+    ...tunnels(environment),
     deployKey: environment.deployKey.privateKey,
     knownHosts: knownHosts(environment.machines),
     caCertificate: environment.authority.certificate,
@@ -208,9 +211,14 @@ function byMachine<Value>(
   return Object.fromEntries(machines.map((machine) => [machine.about.name, valueOf(machine)]));
 }
 
+function tunnels({ machines }: Environment): Pick<StackOutputs, "tunnels"> {
+  const found = machines.flatMap(({ about, tunnel }) => (tunnel ? [[about.name, tunnel] as const] : []));
+  return found.length > 0 ? { tunnels: Object.fromEntries(found) } : {};
+}
+
 function knownHosts(machines: readonly Machine[]): pulumi.Output<string> {
-  const lines = machines.flatMap(({ ipv4, ipv6, hostKey }) =>
-    [ipv4, ipv6]
+  const lines = machines.flatMap(({ about, tunnel, ipv4, ipv6, hostKey }) =>
+    (tunnel ? [about.privateAddress] : [ipv4, ipv6])
       .filter((address) => address !== undefined)
       .map((address) => pulumi.interpolate`${address} ${hostKey}\n`),
   );

@@ -48,9 +48,17 @@ const object = (properties: Record<string, PropertySpec>, optional: string[] = [
 
 export const schemaTypes: SchemaTypes = {
   "dukaan:index:Connection": object(
-    { host: string, port: integer, user: string, hostKey: string, privateKey: secretString },
-    ["port"],
+    {
+      host: string,
+      port: integer,
+      user: string,
+      hostKey: string,
+      privateKey: secretString,
+      tunnel: ref("Tunnel"),
+    },
+    ["port", "tunnel"],
   ),
+  "dukaan:index:Tunnel": object({ endpointId: string, dnsName: string, region: string }),
   "dukaan:index:User": object(
     { name: string, system: boolean, home: string, shell: string, groups: listOf(string) },
     ["system", "home", "shell", "groups"],

@@ -12,6 +12,15 @@ export class Provider extends pulumi.ProviderResource {
   }
 }
 
+/** An EC2 Instance Connect Endpoint, through which machines without SSH from the internet are reached. */
+export interface TunnelArgs {
+  /** e.g. `eice-0123456789abcdef0` */
+  endpointId: pulumi.Input<string>;
+  dnsName: pulumi.Input<string>;
+  /** e.g. `us-east-1` */
+  region: pulumi.Input<string>;
+}
+
 /** How to reach a machine over SSH. The host key is pinned: a machine that shows another one is refused. */
 export interface ConnectionArgs {
   /** IPv4 or IPv6 address, or a name. */
@@ -23,6 +32,8 @@ export interface ConnectionArgs {
   hostKey: pulumi.Input<string>;
   /** The private key to log in with, OpenSSH PEM. */
   privateKey: pulumi.Input<string>;
+  /** Leads to `host`, which is a private address then. @default none: `host` is dialled */
+  tunnel?: TunnelArgs;
 }
 
 /** What cannot change without moving data. The preview fails when it does, unless `token` allows it. */

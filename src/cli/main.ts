@@ -4,6 +4,7 @@ import { addDrillCommands } from "./drill-commands.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
 import { addLocalCommands } from "./local-commands.js";
+import { addSshCommands } from "./ssh-commands.js";
 
 // Commands are imported when they run: `--help` must not load Pulumi, the local cloud or a test runner.
 const program = new Command("dukaan")
@@ -132,18 +133,6 @@ program
   .addOption(localOption())
   .addOption(jsonOption())
   .action(async (options) => (await import("./commands/login-code.js")).loginCode(options));
-
-program
-  .command("ssh")
-  .description("a shell on a machine of the stack, or one command there")
-  .argument("[machine]", "name of the machine; needed when there are several")
-  .argument("[command...]", "the command, after --")
-  .addOption(stackOption())
-  .addOption(localOption())
-  .action(async (_machine, _command, options, command) => {
-    const [machine, ...words] = beforeAndAfterDashes(command.args);
-    await (await import("./commands/ssh.js")).ssh(machine, words, options);
-  });
 
 program
   .command("flag")
@@ -279,13 +268,7 @@ program
 
 addDrillCommands(program);
 addLocalCommands(program);
-
-/** `ssh -- uptime` names no machine: what stands after the dashes is the command, whatever stands before them. */
-function beforeAndAfterDashes(args: string[]): [string | undefined, ...string[]] {
-  const dashes = process.argv.indexOf("--");
-  const named = dashes === -1 ? args.length : args.length - (process.argv.length - dashes - 1);
-  return named === 0 ? [undefined, ...args] : [args[0], ...args.slice(1)];
-}
+addSshCommands(program);
 
 // `./dukaan … | head` has read enough when it goes.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

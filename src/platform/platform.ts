@@ -219,6 +219,15 @@ export interface PlatformFirewall {
   firewallId: pulumi.Output<string>;
   /** Its rules and doors, where they are resources of their own: machines are made after them, and gone before them. */
   ready: readonly pulumi.Resource[];
+  /** The door to the private addresses of machines, where none of them takes SSH from outside. */
+  tunnel?: PlatformTunnel;
+}
+
+/** An EC2 Instance Connect Endpoint. */
+export interface PlatformTunnel {
+  endpointId: pulumi.Output<string>;
+  dnsName: pulumi.Output<string>;
+  region: string;
 }
 
 export interface PublicAddress {

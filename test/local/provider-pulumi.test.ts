@@ -2,9 +2,12 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { askMachine, keepConnections, sshAccess, type SshAccess } from "../../src/cli/commands/ssh.js";
+import type { Session } from "../../src/cli/session.js";
 import { projectRoot } from "../../src/project.js";
 import { ensureToolchain } from "../../toolchain/index.js";
+import { startEndpoint, type TestEndpoint } from "../unit/instance-connect.js";
 import { startTestMachine, type TestMachine } from "./provider-machine.js";
 
 /** The real engine and the real provider process, as `pulumi` starts it, with a program over the compiled SDK. */
@@ -69,7 +72,10 @@ async function pulumi(...command: string[]): Promise<string> {
 }
 
 /** Runs Pulumi; what it printed. @throws Error with what it printed, when it fails */
-async function pulumiWith(change: Partial<typeof wish>, ...command: string[]): Promise<string> {
+async function pulumiWith(
+  change: Partial<typeof wish> & { connection?: object },
+  ...command: string[]
+): Promise<string> {
   const WISH = JSON.stringify({ ...wish, connection: machine.connection, ...change });
   const { all, exitCode } = await execa("pulumi", [...command, "--non-interactive", "--color=never"], {
     cwd: folder,
@@ -124,6 +130,90 @@ test("an import is refused with a reason", async () => {
   await expect(
     pulumi("import", "--stack=test", "--yes", "dukaan:index:Role", "other", "1/other"),
   ).rejects.toThrow(/cannot be imported: only the program knows its inputs/);
+});
+
+describe("a machine that is reached through an EC2 Instance Connect Endpoint alone", () => {
+  const address = "10.10.2.10";
+  let door: TestEndpoint;
+  let access: SshAccess;
+
+  beforeAll(async () => {
+    door = await startEndpoint();
+    Object.assign(process.env, door.env);
+    const { host, hostKey, privateKey } = machine.connection;
+    door.leads.set(`${address}:22`, { host, port: 22 });
+    access = await sshAccess({ stack: { directory: folder } } as unknown as Session, {
+      ssh: { "web-1": `root@${address}` },
+      services: {},
+      tunnels: { "web-1": door.endpoint },
+      deployKey: privateKey,
+      knownHosts: `${address} ${hostKey}\n`,
+    });
+  });
+  afterAll(() => {
+    for (const name of Object.keys(door.env)) Reflect.deleteProperty(process.env, name);
+    door.close();
+  });
+
+  const target = `root@${address}`;
+
+  test("gets its role by the provider, as another machine does", async () => {
+    const connection = { ...machine.connection, host: address, tunnel: door.endpoint };
+    const change = { connection, motd: "through the door\n" };
+    await pulumiWith(change, "up", "--stack=test", "--yes", "--skip-preview");
+    expect(await machine.sh("cat /etc/motd")).toBe("through the door");
+    expect(door.asked.length).toBeGreaterThan(0);
+    const state = await readFile(join(folder, ".pulumi/stacks/test/test.json"), "utf8");
+    expect(state).toContain(door.endpoint.endpointId);
+    expect(state).not.toMatch(/wJalrXUtnFEMI|IQoJb3JpZ2lu|X-Amz-/);
+    await pulumi("up", "--stack=test", "--yes", "--skip-preview");
+    // Another way to the same machine is no change.
+    await pulumiWith({ connection }, "preview", "--stack=test", "--expect-no-changes");
+  });
+
+  test("takes OpenSSH's commands with their input, output and exit code, and much of both", async () => {
+    expect(await askMachine(access, target, ["sh", "-c", "cat /etc/hostname; exit 7"])).toMatchObject({
+      exitCode: 7,
+      stdout: "web-1",
+    });
+    const sums =
+      "head -c 50000000 /dev/zero | ssh \"$@\" 'tee /root/zeros | sha256sum; cat /root/zeros' | sha256sum";
+    const { stdout } = await execa("bash", ["-o", "pipefail", "-c", sums, "sh", ...access.options, target]);
+    // Its own sum of what it got, and what it got, as we have got it back.
+    const again = "{ head -c 50000000 /dev/zero | sha256sum; head -c 50000000 /dev/zero; } | sha256sum";
+    expect(stdout).toBe((await execa("bash", ["-c", again])).stdout);
+    await expect.poll(() => door.open.size).toBe(0);
+  }, 120_000);
+
+  test("keeps a connection open for several commands, in one tunnel", async () => {
+    const before = door.asked.length;
+    const kept = await keepConnections(access);
+    for (const word of ["one", "two", "three"])
+      expect(await askMachine(kept, target, ["echo", word])).toMatchObject({ exitCode: 0, stdout: word });
+    await kept.close();
+    expect(door.asked.length).toBe(before + 1);
+    await expect.poll(() => door.open.size).toBe(0);
+  });
+
+  test("is lost when the tunnel is cut, and answers the next command", async () => {
+    const running = askMachine(access, target, ["sh", "-c", "echo started >/root/started; sleep 60"]);
+    await expect.poll(() => machine.sh("cat /root/started 2>/dev/null || true")).toBe("started");
+    for (const socket of door.open) socket.terminate();
+    expect(await running).toMatchObject({ exitCode: 255, stderr: expect.stringContaining("was cut") });
+    expect(await askMachine(access, target, ["true"])).toMatchObject({ exitCode: 0 });
+  });
+
+  test("says why when there is no permission", async () => {
+    door.refuse = { status: 403, body: "not authorized" };
+    const { exitCode, stderr } = await askMachine(access, target, ["true"]);
+    expect(exitCode).toBe(255);
+    expect(stderr).toMatch(/HTTP 403, not authorized\n.*ec2-instance-connect:OpenTunnel/);
+    const connection = { ...machine.connection, host: address, tunnel: door.endpoint };
+    await expect(
+      pulumiWith({ connection, motd: "no\n" }, "up", "--stack=test", "--yes", "--skip-preview"),
+    ).rejects.toThrow(/HTTP 403, not authorized/);
+    door.refuse = undefined;
+  });
 });
 
 test("a destroy forgets the role", async () => {

@@ -66,10 +66,10 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
         return { ...id, ipv6Addresses: ["2001:db8:0:ab02::7"] };
       case "aws:ec2/eip:Eip":
         return { ...id, publicIp: "203.0.113.10" };
-      case "aws:kms/key:Key":
-        return { ...id, arn: `arn of ${name}` };
       case "aws:rds/instance:Instance":
         return { ...id, address: databaseHost };
+      case "aws:ec2transitgateway/instanceConnectEndpoint:InstanceConnectEndpoint":
+        return { id: "eice-0123456789abcdef0", dnsName: "eice-0123456789abcdef0.test" };
       case "aws:ebs/volume:Volume":
         return { id: "vol-0123456789abcdef0" };
       case "aws:lb/loadBalancer:LoadBalancer":

@@ -55,12 +55,28 @@ describe("check", () => {
     expect(failure).toEqual([
       expect.stringMatching(/^colour: is not known; allowed are connection, serverId, name/),
       "connection.port: must be a whole number",
-      "connection.usr: is not known; allowed are host, port, user, hostKey, privateKey",
+      "connection.usr: is not known; allowed are host, port, user, hostKey, privateKey, tunnel",
       'files["/etc/motd"].mode: is required',
       "name: is required",
       "packages[1]: must be a string",
       "serverId: must be a string",
       "services: must be a list",
+    ]);
+  });
+
+  test("wants of a tunnel what an address for AWS is made of, and a private address at its end", async () => {
+    const tunnel = { endpointId: "eice-1&x", dnsName: "no name/", region: "US" };
+    const inputs = {
+      serverId: "1",
+      name: "nginx",
+      connection: { ...connection, host: "2001:db8::1", tunnel },
+    };
+    const failure = await engine.check(role, inputs).catch((error: Error) => error.message.split("\n"));
+    expect(failure).toEqual([
+      'connection.tunnel.endpointId: "eice-1&x" is not the id of an endpoint, eice-…',
+      'connection.tunnel.dnsName: "no name/" is not a name',
+      'connection.tunnel.region: "US" is not a region of AWS',
+      'connection.host: "2001:db8::1" is not an IPv4 address, as a tunnel needs one',
     ]);
   });
 

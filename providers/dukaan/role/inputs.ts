@@ -1,6 +1,7 @@
+import { isIPv4 } from "node:net";
 import { posix } from "node:path";
 import type { CheckFailure } from "../resource.js";
-import { holdsSecret, isKnown, type Properties } from "../values.js";
+import { holdsSecret, isKnown, isObject, type Properties } from "../values.js";
 import type { Connection } from "../ssh/machine.js";
 
 /** Inputs of a role as the schema has made sure of them; in a preview, any value may be `unknown`. */
@@ -96,7 +97,7 @@ function checkCommand(property: string, command: string[]): CheckFailure[] {
   return command.some((word) => word.includes("\0")) ? [{ property, reason: "must not hold a NUL" }] : [];
 }
 
-export function checkConnection({ port, user, hostKey }: Connection): CheckFailure[] {
+export function checkConnection({ host, port, user, hostKey, tunnel }: Connection): CheckFailure[] {
   const failures: CheckFailure[] = [];
   if (typeof port === "number" && !(port >= 1 && port <= 65535))
     failures.push({ property: "connection.port", reason: "must be 1 to 65535" });
@@ -110,6 +111,25 @@ export function checkConnection({ port, user, hostKey }: Connection): CheckFailu
       property: "connection.hostKey",
       reason: "must be a public key such as ssh-ed25519 AAAA…",
     });
+  if (isObject(tunnel)) failures.push(...checkTunnel(tunnel, host));
+  return failures;
+}
+
+/** What goes into an address that is signed for AWS. */
+function checkTunnel(tunnel: NonNullable<Connection["tunnel"]>, host: string): CheckFailure[] {
+  const failures: CheckFailure[] = [];
+  const expect = (property: string, value: string, ok: boolean, wanted: string) => {
+    if (isKnown(value) && !ok)
+      failures.push({
+        property: `connection.${property}`,
+        reason: `${JSON.stringify(value)} is not ${wanted}`,
+      });
+  };
+  const { endpointId, dnsName, region } = tunnel;
+  expect("tunnel.endpointId", endpointId, /^eice-\w+$/.test(endpointId), "the id of an endpoint, eice-…");
+  expect("tunnel.dnsName", dnsName, /^[\w.-]+(:\d+)?$/.test(dnsName), "a name");
+  expect("tunnel.region", region, /^[a-z0-9-]+$/.test(region), "a region of AWS");
+  expect("host", host, isIPv4(host), "an IPv4 address, as a tunnel needs one");
   return failures;
 }
 

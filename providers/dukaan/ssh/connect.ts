@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Duplex } from "node:stream";
 import ssh2, { type Client, type ServerHostKeyAlgorithm } from "ssh2";
+import { AwsError } from "../../../src/aws/error.js";
+import type { InstanceConnectEndpoint } from "../../../src/aws/tunnel.js";
 import { ProviderError } from "../resource.js";
 
 /** Where a machine answers and how both sides prove who they are. */
@@ -12,6 +15,8 @@ export interface Endpoint {
   hostKey: string;
   /** OpenSSH PEM. */
   privateKey: string;
+  /** The door through which `host` is reached; absent: directly. */
+  tunnel?: InstanceConnectEndpoint;
 }
 
 export interface Patience {
@@ -46,7 +51,7 @@ export async function connect(endpoint: Endpoint, patience: Patience): Promise<C
     } catch (error) {
       const reason = classify(error);
       const limit = reason === "login refused" ? loginPatience : patience.seconds;
-      if (reason === "other host key" || elapsed() >= limit)
+      if (reason === "other host key" || reason === "no way in" || elapsed() >= limit)
         throw explain(endpoint, error, elapsed(), patience.booting);
       if (attempt === 0) patience.onWait(error instanceof Error ? error.message : String(error));
       await sleep(Math.min(250 * 1.3 ** attempt, 2000), undefined, { signal: patience.signal }).catch(
@@ -62,12 +67,13 @@ class HostKeyError extends Error {
   }
 }
 
-function attemptLogin(endpoint: Endpoint, signal: AbortSignal): Promise<Client> {
+async function attemptLogin(endpoint: Endpoint, signal: AbortSignal): Promise<Client> {
+  const sock = await openWay(endpoint, signal);
   const [keyType = "", keyText = ""] = endpoint.hostKey.trim().split(/\s+/);
   const expected = Buffer.from(keyText, "base64");
   const client = new ssh2.Client();
   let shown: Buffer | undefined;
-  return new Promise<Client>((resolve, reject) => {
+  const login = new Promise<Client>((resolve, reject) => {
     const onAbort = () => {
       client.destroy();
       reject(signal.reason);
@@ -88,8 +94,7 @@ function attemptLogin(endpoint: Endpoint, signal: AbortSignal): Promise<Client> 
       reject((shown && !shown.equals(expected)) || otherType ? new HostKeyError(shown) : error);
     });
     client.connect({
-      host: endpoint.host,
-      port: endpoint.port,
+      ...(sock ? { sock } : { host: endpoint.host, port: endpoint.port }),
       username: endpoint.user,
       privateKey: endpoint.privateKey,
       hostVerifier: (key: Buffer) => {
@@ -106,6 +111,15 @@ function attemptLogin(endpoint: Endpoint, signal: AbortSignal): Promise<Client> 
       keepaliveCountMax: 3,
     });
   });
+  login.catch(() => sock?.destroy());
+  return login;
+}
+
+/** What leads to a machine behind a door; undefined: nothing is in between. */
+async function openWay({ host, port, tunnel }: Endpoint, signal: AbortSignal): Promise<Duplex | undefined> {
+  if (!tunnel) return undefined;
+  const { openTunnel } = await import("../../../src/aws/tunnel.js");
+  return openTunnel(tunnel, { address: host, port }, signal);
 }
 
 /** The signatures that prove a key of a type. An RSA key signs with SHA-2 today; its type still says `ssh-rsa`. */
@@ -117,8 +131,9 @@ const hostKeyAlgorithms: Record<string, ServerHostKeyAlgorithm[]> = {
   "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
 };
 
-function classify(error: unknown): "other host key" | "login refused" | "no answer" {
+function classify(error: unknown): "other host key" | "login refused" | "no way in" | "no answer" {
   if (error instanceof HostKeyError) return "other host key";
+  if (error instanceof AwsError && error.final) return "no way in";
   const level = error instanceof Error && "level" in error ? error.level : undefined;
   return level === "client-authentication" ? "login refused" : "no answer";
 }
@@ -144,8 +159,16 @@ function explain(endpoint: Endpoint, error: unknown, seconds: number, booting: b
       `${host} port ${port} refuses the deploy key for ${user} (${message}). ` +
         `Check /root/.ssh/authorized_keys and PermitRootLogin on the machine, and that its cloud-init finished.`,
     );
+  const tried = `(tried for ${Math.round(seconds)} s)`;
+  if (error instanceof AwsError)
+    return new NoAccessError(`cannot reach ${host} port ${port}: ${message} ${tried}. ${error.remedy}`);
+  if (endpoint.tunnel)
+    return new NoAccessError(
+      `cannot reach ${host} port ${port} through ${endpoint.tunnel.endpointId}: ${message} ${tried}. ` +
+        "Check that the instance runs, that this is its private address, and that its security group and its own firewall let the endpoint in on that port.",
+    );
   return new NoAccessError(
-    `cannot reach ${host} port ${port}: ${message} (tried for ${Math.round(seconds)} s). ` +
+    `cannot reach ${host} port ${port}: ${message} ${tried}. ` +
       "Check that the server exists and runs, that this is its address, and that its firewall lets this computer in on that port.",
   );
 }

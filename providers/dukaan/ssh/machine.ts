@@ -30,7 +30,14 @@ export interface CommandResult {
 }
 
 /** A resource's input `connection`. */
-export type Connection = { host: string; port?: number; user: string; hostKey: string; privateKey: string };
+export type Connection = {
+  host: string;
+  port?: number;
+  user: string;
+  hostKey: string;
+  privateKey: string;
+  tunnel?: { endpointId: string; dnsName: string; region: string };
+};
 
 /** A machine to run commands on. Commands are public (argv); what must stay secret goes through `input`. */
 export interface Machine {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { CliError, ExitCode } from "../errors.js";
+import type { InstanceConnectEndpoint } from "../../aws/tunnel.js";
+import { projectRoot } from "../../project.js";
 import { readOutputs } from "../pulumi.js";
 import { openSession, type Session } from "../session.js";
 
@@ -42,6 +44,7 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
   const found = (outputs ?? (await readOutputs(session.pulumi, { secrets: true }))) as {
     ssh?: Record<string, string>;
     services?: Record<string, string[]>;
+    tunnels?: Record<string, InstanceConnectEndpoint>;
     deployKey?: string;
     knownHosts?: string;
   };
@@ -70,9 +73,36 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
         "ServerAliveInterval=15",
         "ServerAliveCountMax=3",
         "LogLevel=ERROR",
+        ...throughTunnel(found.ssh, found.tunnels),
       ].flatMap((option) => ["-o", option]),
     ],
   };
+}
+
+/**
+ * The option by which ssh reaches machines behind a door: a command of ours.
+ * @throws CliError when machines are behind several doors, or only some of them behind one
+ */
+function throughTunnel(
+  targets: Readonly<Record<string, string>>,
+  tunnels: Readonly<Record<string, InstanceConnectEndpoint>> = {},
+): string[] {
+  const commands = new Set(Object.keys(targets).map((name) => tunnels[name] && proxyCommand(tunnels[name])));
+  if (commands.size > 1) {
+    throw new CliError(
+      "the stack's machines are reached in different ways, which is not built yet",
+      "Use a stack with one region.",
+      ExitCode.precondition,
+    );
+  }
+  return [...commands].flatMap((command) => (command === undefined ? [] : [`ProxyCommand=${command}`]));
+}
+
+/** For the caller's shell; ssh puts in address and port, and reads two percent signs as one. */
+function proxyCommand({ endpointId, dnsName, region }: InstanceConnectEndpoint): string {
+  const main = join(projectRoot, "dist/src/cli/main.js");
+  const words = [process.execPath, main, "ssh-proxy", "--endpoint", endpointId, "--dns-name", dnsName];
+  return `${commandLine([...words, "--region", region]).replaceAll("%", "%%")} %h %p`;
 }
 
 /** The same access over connections that stay open, so that no command waits for one. Close it at the end. */

@@ -13,7 +13,7 @@ export function connectEndpoint(
   { region, providerSubnets }: PlatformNetwork,
   operators: pulumi.Input<string>,
   options: pulumi.CustomResourceOptions,
-): pulumi.Resource {
+): InstanceConnectEndpoint {
   const [subnet] = providerSubnets;
   if (!subnet) throw new Error(`${region.name} has no subnet for the way in`);
   return new InstanceConnectEndpoint(

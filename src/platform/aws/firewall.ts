@@ -54,7 +54,8 @@ export function firewalls(
   );
   const door = connectEndpoint(context, network, idOf(operatorsGroup), options);
   const ready = [...rules, door];
-  return new Map([...groups].map(([name, group]) => [name, { firewallId: group.id, ready }]));
+  const tunnel = { endpointId: door.id, dnsName: door.dnsName, region: region.location };
+  return new Map([...groups].map(([name, group]) => [name, { firewallId: group.id, ready, tunnel }]));
 }
 
 function makeRule(
