@@ -115,10 +115,10 @@ export class Machine extends pulumi.ComponentResource {
 
   /** All of PostgreSQL's own folder, so that a copy of the data can stand beside it while a backup is restored. */
   private mountVolume(
-    { device, sizeGB }: PlatformVolume,
+    { device, sizeGB, blank }: PlatformVolume,
     after: pulumi.Output<string>,
   ): pulumi.Output<string> {
-    return this.role(this, volume({ device, sizeGB, path: "/var/lib/postgresql" }), [after]).digest;
+    return this.role(this, volume({ device, sizeGB, path: "/var/lib/postgresql", blank }), [after]).digest;
   }
 
   private connectionTo({ about, deployKey }: MachineArgs): ConnectionArgs {

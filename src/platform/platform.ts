@@ -49,8 +49,8 @@ export interface Platform {
   machine(machine: Machine, args: MachineArgs, options: pulumi.CustomResourceOptions): PlatformMachine;
 
   /**
-   * A disk with an ext4 file system that outlives the machine it is attached to. It grows while it is used; it never
-   * shrinks and is never formatted again.
+   * A disk with an ext4 file system, or blank, that outlives the machine it is attached to. It grows while it is used; it
+   * never shrinks and is never formatted again.
    */
   volume(
     volume: Volume,
@@ -266,6 +266,8 @@ export interface PlatformVolume {
   /** Where the machine finds it, e.g. "/dev/disk/by-id/scsi-0HC_Volume_4711". */
   device: pulumi.Output<string>;
   sizeGB: pulumi.Output<number>;
+  /** It comes without a file system: the machine makes it, once. */
+  blank?: true;
 }
 
 export interface PlatformMachine {

@@ -1,4 +1,4 @@
-import type { Tier } from "./addresses.js";
+import { type Tier, providerRange } from "./addresses.js";
 import {
   type Machine,
   type NetworkFlow,
@@ -31,8 +31,16 @@ export interface PrivateRule {
   protocol: "tcp" | "udp" | "icmp" | "vrrp";
   /** Absent where there are no ports. */
   port?: number;
-  /** Private addresses of the machines that may; ranges where the provider's load balancer has such. */
+  /** Private addresses of the machines that may; ranges for the provider's load balancer and for {@link arrivalRules}. */
   sources: readonly string[];
+}
+
+/** For machines at whose private address everything arrives, whoever sends it. */
+export interface ArrivalRules {
+  /** For what comes from the stack's networks. */
+  inside: readonly PrivateRule[];
+  /** For what comes from anywhere else. */
+  outside: readonly PrivateRule[];
 }
 
 type PublicFlow = Exclude<NetworkFlow, { protocol: "vrrp" }>;
@@ -72,6 +80,36 @@ export function privateRules(topology: Topology, machine: Machine): PrivateRule[
     if (sources.length === 0) return [];
     return [{ protocol: flow.protocol, ...("port" in flow && { port: flow.port }), sources }];
   });
+}
+
+/**
+ * What may reach a machine on AWS, whose public addresses are translated into its private one before anything gets to it:
+ * flows between services as everywhere, operators out of the subnet where their door is, and the public from outside.
+ * IPv6, which nothing translates and no flow between machines uses, is the security groups' alone.
+ * @throws Error when the machine's region is not in the topology
+ */
+export function arrivalRules(topology: Topology, machine: Machine): ArrivalRules {
+  const region = topology.regions.find(({ name }) => name === machine.region);
+  if (!region) throw new Error(`no region ${machine.region} in the topology`);
+  const here = new Set(servicesOn(topology, machine.name));
+  const from = (party: Outside, sources: readonly string[]) =>
+    topology.flows
+      .filter(isNetworkFlow)
+      .filter((flow) => flow.from === party && here.has(flow.to))
+      .map((flow): PrivateRule => ({
+        protocol: flow.protocol,
+        ...("port" in flow && { port: flow.port }),
+        sources,
+      }));
+  const world = topology.outside.world.filter((range) => !range.includes(":"));
+  return {
+    inside: [
+      ...privateRules(topology, machine),
+      // It takes any free address there.
+      ...from("operators", [providerRange(region.range, 0)]),
+    ],
+    outside: from("world", world),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cloudRules, privateRules } from "../../src/topology/firewall.js";
+import { contains, providerRange } from "../../src/topology/addresses.js";
+import { type PrivateRule, arrivalRules, cloudRules, privateRules } from "../../src/topology/firewall.js";
 import {
   type SecurityGroupRule,
   nameOfRule,
@@ -79,6 +80,58 @@ describe("firewalls", () => {
               expect(passes("in")).toBe(declared(value, other, name, kind));
               expect(passes("out")).toBe(declared(value, name, other, kind));
             }
+          }
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe("a machine's own firewall where everything arrives at its private address", () => {
+  const range = "10.10.0.0/16";
+  const onAws = anyTopology.map((value): Topology => {
+    const region = {
+      name: "fsn1",
+      provider: "aws" as const,
+      location: "us-east-1",
+      zone: "us-east-1",
+      range,
+      subnets: [],
+    };
+    return { ...value, regions: [region] };
+  });
+  type Kind = (typeof kinds)[number];
+  const lets = (rules: readonly PrivateRule[], kind: Kind, source: string) =>
+    rules.some(
+      (rule) =>
+        rule.protocol === kind.protocol &&
+        rule.port === kind.port &&
+        rule.sources.some((one) => (one.includes("/") ? contains(one, source) : one === source)),
+    );
+  /** As nftables has it: whoever is inside is judged by the one list, the others by the other. */
+  const passes = (value: Topology, to: Machine, kind: Kind, source: string) => {
+    const { inside, outside } = arrivalRules(value, to);
+    return lets(contains(range, source) ? inside : outside, kind, source);
+  };
+
+  it("lets in machines, the operators' door and the public as declared, and nobody else", () => {
+    fc.assert(
+      fc.property(onAws, fc.integer({ min: 1, max: 254 }), (value, host) => {
+        const door = providerRange(range, 0).replace(".0/24", `.${host}`);
+        const otherDoor = providerRange(range, 1).replace(".0/24", `.${host}`);
+        for (const to of value.machines) {
+          for (const kind of kinds) {
+            for (const from of value.machines.filter(({ name }) => name !== to.name)) {
+              expect(passes(value, to, kind, from.privateAddress)).toBe(
+                declared(value, from.name, to.name, kind),
+              );
+            }
+            expect(passes(value, to, kind, door)).toBe(declared(value, "operators", to.name, kind));
+            expect(passes(value, to, kind, "203.0.113.7")).toBe(declared(value, "world", to.name, kind));
+            // What AWS runs in the other zone, and an address of a machine's subnet that no machine has.
+            expect(passes(value, to, kind, otherDoor)).toBe(false);
+            expect(passes(value, to, kind, "10.10.2.252")).toBe(false);
           }
         }
       }),

@@ -86,3 +86,22 @@ describe("machines on AWS", () => {
     await expect(sshAccess(session, some)).rejects.toThrow("are reached in different ways");
   });
 });
+
+test("the role of every machine knows the public by where it comes from, lets in the operators' door, and asks AWS for the time", () => {
+  const role = resources.find(({ name }) => name === "app-1-base");
+  const files = role?.inputs["files"] as Record<string, { content: string }>;
+  const rules = files["/etc/nftables.conf"]!.content.replaceAll(/\{ ([^}\n]*) \}/g, "($1)");
+  const chain = (name: string) =>
+    new RegExp(`chain ${name} \\{\\n([^}]*)\\}`).exec(rules)?.[1]?.trim().split(/\n\s*/);
+  expect(chain("inside")).toEqual([
+    "ip saddr (10.10.0.0/24) tcp dport 22 accept",
+    "reject with icmpx type admin-prohibited",
+  ]);
+  expect(chain("outside")).toEqual([
+    "ip saddr (0.0.0.0/0) tcp dport 443 accept",
+    "ip saddr (0.0.0.0/0) tcp dport 80 accept",
+    "ip saddr (0.0.0.0/0) meta l4proto icmp accept",
+    "reject with icmpx type admin-prohibited",
+  ]);
+  expect(files["/etc/chrony/sources.d/amazon.sources"]?.content).toMatch(/^server 169\.254\.169\.123 /m);
+});

@@ -151,6 +151,12 @@ describe("a stack on AWS", () => {
     expect(JSON.stringify(role?.inputs)).toContain(
       "/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_vol0123456789abcdef0",
     );
+    // Its file system is made before anything is looked at, by the machine: AWS makes none.
+    const validate = (role?.inputs["validate"] ?? []) as string[][];
+    expect(validate.map(([, program]) => program)).toEqual([
+      "{root}/usr/local/lib/dukaan/make-file-system",
+      "{root}/usr/local/lib/dukaan/volume",
+    ]);
   }, 30_000);
 });
 

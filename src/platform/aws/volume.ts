@@ -5,7 +5,7 @@ import type { Machine, Volume as AboutVolume } from "../../topology/topology.js"
 import type { PlatformVolume, VolumeArgs } from "../platform.js";
 import { type AwsContext, tags } from "./context.js";
 
-/** An encrypted volume, attached to an instance of its zone. AWS makes no file system on it. */
+/** An encrypted volume, attached to an instance of its zone; blank when it is new. */
 export function volume(
   context: AwsContext,
   about: AboutVolume,
@@ -43,6 +43,7 @@ export function volume(
     // Not before it is attached.
     device: pulumi.all([resource.id, attachment.id]).apply(([id]) => deviceOf(id)),
     sizeGB: resource.size,
+    blank: true,
   };
 }
 

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
-import { privateRules } from "../../topology/firewall.js";
+import { type PrivateRule, arrivalRules, privateRules } from "../../topology/firewall.js";
 import { type Machine, type Topology, servicesOn } from "../../topology/topology.js";
 import { packages as backupPackages } from "../backup/index.js";
 import { packages as haproxyPackages } from "../haproxy/index.js";
@@ -78,6 +78,15 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
         ...root,
       },
       { path: "/etc/nftables.conf", content: nftables(topology, machine), ...root, mode: "0640" },
+      ...(isOnAws(topology, machine)
+        ? [
+            {
+              path: "/etc/chrony/sources.d/amazon.sources",
+              content: renderTemplate(`${here}/amazon.sources`),
+              ...root,
+            },
+          ]
+        : []),
       { path: "/etc/sysctl.d/60-dukaan.conf", content: renderTemplate(`${here}/sysctl.conf`), ...root },
       {
         path: "/usr/local/lib/dukaan/tune-memory",
@@ -113,6 +122,8 @@ export function base({ topology, machine, authorizedKeys }: BaseArgs): RoleDefin
       ["/usr/local/lib/dukaan/tune-memory"],
       // Not among the services: in a container, which has its host's clock, systemd starts it without an error and it does not run.
       ["systemctl", "start", "chrony.service"],
+      // It may have been started before, with the image's own.
+      ...(isOnAws(topology, machine) ? [["chronyc", "reload", "sources"]] : []),
     ],
   };
 }
@@ -127,14 +138,29 @@ function journalSize(diskGB: number): { totalMiB: number; fileMiB: number } {
 const ipProtocols: Readonly<Record<string, number>> = { vrrp: 112 };
 
 function nftables(topology: Topology, machine: Machine): string {
-  const rules = privateRules(topology, machine).map(({ protocol, port, sources }) => {
+  const networks = topology.regions.map(({ range }) => range).join(", ");
+  if (isOnAws(topology, machine)) {
+    const { inside, outside } = arrivalRules(topology, machine);
+    return renderTemplate(`${here}/nftables-aws.conf`, {
+      networks,
+      inside: linesOf(inside, "# no flow leads here from the stack's networks"),
+      outside: linesOf(outside, "# no flow leads here from outside"),
+    });
+  }
+  const rules = linesOf(privateRules(topology, machine), "# no flow leads here over the private network");
+  return renderTemplate(`${here}/nftables.conf`, { networks, rules });
+}
+
+function linesOf(rules: readonly PrivateRule[], none: string): string {
+  const lines = rules.map(({ protocol, port, sources }) => {
     const from = `ip saddr { ${sources.join(", ")} }`;
     return port === undefined
       ? `${from} meta l4proto ${ipProtocols[protocol] ?? protocol} accept`
       : `${from} ${protocol} dport ${port} accept`;
   });
-  return renderTemplate(`${here}/nftables.conf`, {
-    networks: topology.regions.map(({ range }) => range).join(", "),
-    rules: rules.length === 0 ? "# no flow leads here over the private network" : rules.join("\n    "),
-  });
+  return lines.length === 0 ? none : lines.join("\n    ");
+}
+
+function isOnAws({ regions }: Topology, { region }: Machine): boolean {
+  return regions.some(({ name, provider }) => name === region && provider === "aws");
 }

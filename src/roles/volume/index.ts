@@ -4,6 +4,7 @@ import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/volume";
 const program = "/usr/local/lib/dukaan/volume";
+const maker = "/usr/local/lib/dukaan/make-file-system";
 const configuration = "/etc/dukaan/volume";
 
 export interface VolumeRoleArgs {
@@ -13,10 +14,12 @@ export interface VolumeRoleArgs {
   sizeGB: pulumi.Input<number>;
   /** Where it is mounted, e.g. "/var/lib/postgresql". */
   path: string;
+  /** The cloud makes no file system on it. @default false */
+  blank?: boolean | undefined;
 }
 
-/** Mounts a machine's volume. What is on it is never touched. */
-export function volume({ device, sizeGB, path }: VolumeRoleArgs): RoleDefinition {
+/** Mounts a machine's volume. What is on it is never touched; an empty one gets its file system where the cloud makes none. */
+export function volume({ device, sizeGB, path, blank }: VolumeRoleArgs): RoleDefinition {
   // systemd.mount(5): a unit of this kind is named after its path.
   const unit = `${path.slice(1).replaceAll("/", "-")}.mount`;
   const root = { owner: "root", group: "root", mode: "0644" };
@@ -36,8 +39,15 @@ export function volume({ device, sizeGB, path }: VolumeRoleArgs): RoleDefinition
         ...root,
       },
       { path: program, content: renderTemplate(`${here}/volume.sh`), ...root, mode: "0755" },
+      ...(blank
+        ? [{ path: maker, content: renderTemplate(`${here}/make-file-system.sh`), ...root, mode: "0755" }]
+        : []),
     ],
-    validate: [["sh", `{root}${program}`, "check", `{root}${configuration}`]],
+    validate: [
+      // Here, because the unit that mounts it is started next; never again at a boot.
+      ...(blank ? [["sh", `{root}${maker}`, `{root}${configuration}`]] : []),
+      ["sh", `{root}${program}`, "check", `{root}${configuration}`],
+    ],
     services: [{ name: unit, enabled: true, onChange: "none" }],
     activate: [[program, "grow"]],
     checks: [{ command: ["mountpoint", "--quiet", path], timeoutSeconds: 10 }],
