@@ -33,6 +33,7 @@ export const {
   addresses,
   services,
   ssh,
+  tunnels,
   deployKey,
   knownHosts,
   caCertificate,

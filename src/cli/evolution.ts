@@ -11,7 +11,7 @@ import { unprotect } from "./protection.js";
 import { runOperation } from "./pulumi.js";
 import { removeStaleLocks } from "./recovery/lock.js";
 import { recover } from "./recovery/recover.js";
-import { exportState, type StateResource } from "./recovery/state.js";
+import { exportState, isServer, type StateResource } from "./recovery/state.js";
 import type { Session } from "./session.js";
 import { requireSettings } from "./settings.js";
 import { configInTree } from "./stack.js";
@@ -97,7 +97,7 @@ export async function hasDatabaseBeside(session: Session, settings: Settings): P
 /** Whether the cloud had a machine's server when the state was last compared with it. */
 export async function hasServer(session: Session, machine: string): Promise<boolean> {
   const { resources = [] } = (await exportState(session.pulumi)).deployment;
-  return resources.some(({ type, urn }) => type === serverType && nameOf(urn) === machine);
+  return resources.some((resource) => isServer(resource) && nameOf(resource.urn) === machine);
 }
 
 /**
@@ -138,7 +138,7 @@ function serversNotIn(
 ): string[] {
   const kept = new Set(topology.machines.map(({ name }) => name));
   return resources
-    .filter(({ type, urn }) => type === serverType && !kept.has(nameOf(urn)))
+    .filter((resource) => isServer(resource) && !kept.has(nameOf(resource.urn)))
     .map(({ urn }) => nameOf(urn));
 }
 
@@ -148,7 +148,6 @@ function guardedNow(resources: readonly StateResource[]): Guarded | undefined {
     | undefined;
 }
 
-const serverType = "hcloud:index/server:Server";
 const balancerType = "hcloud:index/loadBalancer:LoadBalancer";
 const floatingType = "hcloud:index/floatingIp:FloatingIp";
 

@@ -28,8 +28,11 @@ export async function unprotect(
   if (shielded.length > 0) {
     await query(session.pulumi, ["state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn)]);
   }
+  const kinds = chosen.filter(({ type }) => type in protectedKinds);
+  // EC2's own protection is lifted by Pulumi's provider, which ends instances.
+  if (kinds.length === 0) return;
   const access = await cloudAccess(session);
-  for (const { type, id } of chosen) {
+  for (const { type, id } of kinds) {
     const kind = protectedKinds[type];
     if (kind && id !== undefined) await liftProtection(access, kind, id);
   }

@@ -3,7 +3,7 @@ import type { Settings } from "../settings/schema.js";
 import type { Tier } from "../topology/addresses.js";
 import { type Guarded, guarded, stageChange } from "../topology/guard.js";
 import type { Topology } from "../topology/topology.js";
-import { exportState, type StateResource } from "./recovery/state.js";
+import { exportState, isServer, serverSize, type StateResource } from "./recovery/state.js";
 import { awaitInRotation, joinRotation, leaveRotation } from "./rotation.js";
 import type { Session } from "./session.js";
 
@@ -57,16 +57,14 @@ export function resizes(
   const token = settings.changeToken;
   if (!before || stageChange(before, { ...guarded(settings, topology), token })) return [];
   const servers = new Map(
-    resources
-      .filter(({ type }) => type === "hcloud:index/server:Server")
-      .map((server) => [server.urn.split("::").at(-1), server]),
+    resources.filter(isServer).map((server) => [server.urn.split("::").at(-1), server]),
   );
   return [...tiers].flatMap((tier) => {
     const there = topology.machines.filter((machine) => machine.tier === tier && servers.has(machine.name));
     if (there.length < 2) return [];
     return there.flatMap(({ name, serverType }) => {
-      const { urn, inputs } = servers.get(name)!;
-      return inputs?.["serverType"] === serverType ? [] : [{ machine: name, urn }];
+      const server = servers.get(name)!;
+      return serverSize(server) === serverType ? [] : [{ machine: name, urn: server.urn }];
     });
   });
 }

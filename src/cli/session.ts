@@ -3,6 +3,7 @@ import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/
 import { ensureImageLibrary, ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
 import { overBudgetVariable } from "../budget.js";
 import { projectRoot } from "../project.js";
+import { isOnAws } from "./aws-stack.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
 import { policyPackVariable, type Pulumi } from "./pulumi.js";
@@ -28,7 +29,7 @@ export async function openSession(
   const stack = await openStack(options.stack, options);
   // First: it ends at once where root is missing, before anything is downloaded or built.
   const cloud = stack.local ? await openCloud(stack, options.startCloud ?? false, report) : undefined;
-  if (!stack.local) requireToken(stack);
+  if (!stack.local && !(await isOnAws(stack))) requireToken(stack);
   const tools = await ensureToolchain({ onProgress: report });
   const runtime = await ensureNodeRuntime({ onProgress: report });
   const modules = await ensureImageLibrary({ onProgress: report });

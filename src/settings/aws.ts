@@ -4,19 +4,9 @@ import type { Candidate } from "./rules.js";
 import type { Problem } from "./schema.js";
 
 /** What can be set where the home region is on AWS, and what only there. */
-export function awsRules({ settings, local, onlyPlanned }: Candidate): Problem[] {
+export function awsRules({ settings, local }: Candidate): Problem[] {
   const { provider, nat } = settings;
   if (provider === undefined) return [];
-  if (provider === "aws" && !onlyPlanned) {
-    return [
-      {
-        path: "dukaan:provider",
-        reason:
-          "is aws, which can be planned and drawn (./dukaan plan, ./dukaan diagram); bringing it up is not built yet: nothing reaches a machine on EC2 to configure it",
-        remedy: "Use hetzner. What is there and what is missing: docs/aws.md.",
-      },
-    ];
-  }
   const placed = [...locationProblems(settings), ...serverTypeProblems(settings)];
   if (provider === "aws") return [...placed, ...shapeProblems(settings, local)];
   if (nat === undefined || nat === "none") return placed;

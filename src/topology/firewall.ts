@@ -93,14 +93,10 @@ export function arrivalRules(topology: Topology, machine: Machine): ArrivalRules
   if (!region) throw new Error(`no region ${machine.region} in the topology`);
   const here = new Set(servicesOn(topology, machine.name));
   const from = (party: Outside, sources: readonly string[]) =>
-    topology.flows
-      .filter(isNetworkFlow)
-      .filter((flow) => flow.from === party && here.has(flow.to))
-      .map((flow): PrivateRule => ({
-        protocol: flow.protocol,
-        ...("port" in flow && { port: flow.port }),
-        sources,
-      }));
+    topology.flows.filter(isNetworkFlow).flatMap((flow): PrivateRule[] => {
+      if (flow.from !== party || !here.has(flow.to)) return [];
+      return [{ protocol: flow.protocol, ...("port" in flow && { port: flow.port }), sources }];
+    });
   const world = topology.outside.world.filter((range) => !range.includes(":"));
   return {
     inside: [

@@ -31,16 +31,13 @@ describe("settings of a stack on AWS", () => {
     expect(planned({ "dukaan:nat": "none" }).settings).not.toHaveProperty("nat");
   });
 
-  it("are refused when the stack is to be brought up, with what is missing", () => {
-    expect(parseSettings("shop", aws).problems).toEqual([
-      {
-        path: "dukaan:provider",
-        reason: expect.stringMatching(
-          /aws.*\.\/dukaan plan.*not built yet.*reaches a machine on EC2/,
-        ) as string,
-        remedy: expect.stringContaining("docs/aws.md") as string,
-      },
-    ]);
+  it("are good for bringing a stack up, at each stage that is built", () => {
+    for (const stage of ["droplet", "split", "fleet"]) {
+      expect(parseSettings("shop", { ...aws, "dukaan:stage": stage }).settings).toMatchObject({
+        provider: "aws",
+        stage,
+      });
+    }
   });
 
   it.each([

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { descriptions, type Loss, losses, parseLosses } from "../../drill/losses.js";
 import { type DrillReport, reportData, reportHtml, summary } from "../../drill/report.js";
 import { brokenFor, loseAppServer, type Stage } from "../app-loss.js";
+import { refuseOnAws } from "../aws-stack.js";
 import { BalancerWatch } from "../balancer-watch.js";
 import { serverOf } from "../cloud-access.js";
 import { DrilledServer } from "../drilled-server.js";
@@ -45,6 +46,7 @@ export async function drillAppLoss(options: DrillOptions): Promise<void> {
     seconds: numberIn("--seconds", options.seconds, 1, 300),
   };
   const stack = await openStack(options.stack, options);
+  await refuseOnAws(stack, "drill", "Run it on a stack like it on the local cloud.");
   requireConsent(stack, asked, options);
   const startedAt = new Date();
   const folder = join(

@@ -5,6 +5,7 @@ import { describeEvolution, type Evolution, planEvolution, type Playbook } from 
 import type { Settings } from "../../settings/schema.js";
 import { machineNamed } from "../../topology/topology.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
+import { refuseOnAws } from "../aws-stack.js";
 import { requireBudgetToEvolve } from "../budget.js";
 import type { Carried } from "../database-copy.js";
 import type { Switched } from "../database-switch.js";
@@ -43,6 +44,8 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const started = Date.now();
   const to = stageNamed(name);
   const stack = await openStack(options.stack, options);
+  if (options.acceptDataLoss)
+    await refuseOnAws(stack, "evolve --accept-data-loss", "Restore a backup: ./dukaan restore.");
   const settings = await requireSettings(stack);
   requireSameWay(settings, options);
   requireOwnDatabase(settings, to);

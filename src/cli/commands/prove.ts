@@ -6,10 +6,12 @@ import { Prober, ProberError } from "../../prove/prober.js";
 import { type NetworkProof, proveNetwork } from "../../prove/prove.js";
 import { reachTable } from "../../prove/table.js";
 import { topologyOf } from "../../../stacks/index.js";
+import { refuseOnAws } from "../aws-stack.js";
 import { CliError, ExitCode } from "../errors.js";
 import { readOutputs } from "../pulumi.js";
 import { openSession } from "../session.js";
 import { requireSettings } from "../settings.js";
+import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
 import { sshAccess } from "./ssh.js";
 
@@ -30,6 +32,11 @@ export async function prove(options: ProveOptions): Promise<void> {
   const seed =
     options.seed === undefined ? randomInt(2 ** 31) : wholeNumber("--seed", options.seed, 2 ** 31 - 1);
   const started = Date.now();
+  await refuseOnAws(
+    await openStack(options.stack, options),
+    "prove network",
+    "Compare the security groups with ./dukaan plan.",
+  );
   const session = await openSession(options);
   const outputs = await readOutputs(session.pulumi, { secrets: true });
   const { targets, options: sshOptions } = await sshAccess(session, outputs);

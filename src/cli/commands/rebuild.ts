@@ -1,5 +1,6 @@
 import { changeToken, type Guarded, guarded } from "../../topology/guard.js";
 import { topologyOf } from "../../../stacks/index.js";
+import { refuseOnAws } from "../aws-stack.js";
 import { CliError, ExitCode } from "../errors.js";
 import { unprotect } from "../protection.js";
 import { readOutputs, runOperation } from "../pulumi.js";
@@ -31,6 +32,11 @@ const serverType = "hcloud:index/server:Server";
 export async function rebuild(machine: string, options: RebuildOptions): Promise<void> {
   const started = Date.now();
   const stack = await openStack(options.stack, options);
+  await refuseOnAws(
+    stack,
+    "rebuild",
+    "Replace the instance with Pulumi: pulumi state unprotect URN, then pulumi up --replace URN.",
+  );
   requireConsent(stack, machine, options);
   const settings = await requireSettings(stack);
   const moving = settings.joining ?? settings.leaving;

@@ -8,7 +8,7 @@ import { parseMoment } from "../moment.js";
 import { ensureStack, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { recover as mend } from "../recovery/recover.js";
-import { exportState, refresh } from "../recovery/state.js";
+import { exportState, isServer, refresh } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
@@ -229,9 +229,7 @@ async function areComplete(access: SshAccess): Promise<boolean> {
 
 async function serversOf({ pulumi }: Session): Promise<string[]> {
   const { deployment } = await exportState(pulumi);
-  return (deployment.resources ?? [])
-    .filter(({ type }) => type === "hcloud:index/server:Server")
-    .map(({ urn }) => urn);
+  return (deployment.resources ?? []).filter(isServer).map(({ urn }) => urn);
 }
 
 /** "2026-01-31 12:00:00.000+00" */

@@ -2,6 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { projectRoot } from "../../project.js";
+import { neverRunOnAws, requireAwsAccess } from "../aws-stack.js";
 import { requireBudget } from "../budget.js";
 import { CliError, ExitCode } from "../errors.js";
 import { goToStage, refuseMidway } from "../evolution.js";
@@ -50,10 +51,14 @@ export async function up(options: UpOptions): Promise<void> {
   await requireConfirmation(options);
   const settings = await requireSettings(await openStack(options.stack, options), options.stage);
   if (!options.overBudget) requireBudget(settings);
+  const onAws = settings.provider === "aws";
+  if (onAws) process.stderr.write(`${neverRunOnAws}\n`);
   const progress = await runSteps<Progress>({}, [
     {
       title: "Tools and cloud",
       run: async (context, report, retitle) => {
+        const aws = onAws ? await requireAwsAccess(settings.location) : undefined;
+        if (aws) retitle(`AWS account ${aws.account} in ${settings.location}, as ${aws.arn}`);
         context.session = await openSession({ ...options, startCloud: true }, report);
         const { cloud } = context.session;
         if (cloud) retitle(`Local cloud "${cloud.instance}" at ${cloud.endpoint}`);
@@ -65,7 +70,7 @@ export async function up(options: UpOptions): Promise<void> {
         const { pulumi, stack } = context.session!;
         if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
         // Before the stack is made, which writes its salt into the settings. A token that is in there needs the stack.
-        if (!stack.local && process.env["HCLOUD_TOKEN"]) {
+        if (!stack.local && !onAws && process.env["HCLOUD_TOKEN"]) {
           await requireAccess(await cloudAccess(context.session!));
         }
         await ensureStack(pulumi);

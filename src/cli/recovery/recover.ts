@@ -1,10 +1,11 @@
 import { CliError, ExitCode } from "../errors.js";
+import { isOnAws } from "../aws-stack.js";
 import { cloudAccess } from "../cloud-access.js";
 import { powerOn, untilRunning } from "../hetzner-api.js";
 import type { Session } from "../session.js";
 import { adopt } from "./adopt.js";
 import { compareWithCloud, type Orphan } from "./orphans.js";
-import { exportState, importState, type PendingOperation, refresh } from "./state.js";
+import { exportState, importState, isOfCloud, type PendingOperation, refresh } from "./state.js";
 
 /** Each round may reveal more: a subnet is only comparable once its network is known. Network, subnet, server, interface. */
 const mostRounds = 5;
@@ -16,7 +17,9 @@ const mostRounds = 5;
  */
 export async function recover(session: Session, report: (message: string) => void): Promise<string[]> {
   const { pulumi, stack } = session;
-  const access = await cloudAccess(session);
+  const onAws = await isOnAws(stack);
+  // Before anything is written: a token that is missing.
+  const access = onAws ? undefined : await cloudAccess(session);
   const done: string[] = [];
   const note = (line: string) => {
     done.push(line);
@@ -31,7 +34,9 @@ export async function recover(session: Session, report: (message: string) => voi
     await lookAgain(session, pending);
     state = await exportState(pulumi);
     note(`settled ${pending.length} interrupted ${pending.length === 1 ? "operation" : "operations"}`);
+    if (onAws) for (const line of maybeTwice(pending, stack.name)) note(line);
   }
+  if (!access) return done;
 
   for (let round = 0; round < mostRounds; round++) {
     const { orphans, servers, known, missing } = await compareWithCloud(
@@ -80,9 +85,19 @@ function shortName(name: string): string {
 /** What was being changed or deleted in the cloud may be so or so: the cloud knows. */
 async function lookAgain(session: Session, pending: readonly PendingOperation[]): Promise<void> {
   const urns = pending
-    .filter(({ type, resource }) => type !== "creating" && resource.type.startsWith("hcloud:"))
+    .filter(({ type, resource }) => type !== "creating" && isOfCloud(resource.type))
     .map(({ resource }) => resource.urn);
   if (urns.length > 0) await refresh(session.pulumi, urns);
+}
+
+/** Orphans are looked for at Hetzner alone. */
+function maybeTwice(pending: readonly PendingOperation[], stack: string): string[] {
+  const making = pending.filter(({ type, resource }) => type === "creating" && isOfCloud(resource.type));
+  if (making.length === 0) return [];
+  const names = making.map(({ resource }) => shortName(resource.urn.split("::").slice(-2).join(" ")));
+  return [
+    `being made when the run was cut off, and perhaps there without the stack's knowing: ${names.join(", ")}. See: aws resourcegroupstaggingapi get-resources --tag-filters Key=dukaan-stack,Values=${stack}`,
+  ];
 }
 
 /** Nothing in the cloud is known to the state: they were made with another one, and may well hold data. */

@@ -28,6 +28,29 @@ export interface PendingOperation {
   resource: StateResource;
 }
 
+/** Whether a cloud knows of resources of a type. */
+export function isOfCloud(type: string): boolean {
+  return type.startsWith("hcloud:") || type.startsWith("aws:");
+}
+
+/** Machines as the clouds' providers name them, and what of their inputs is the size. */
+const sizeOf = {
+  "hcloud:index/server:Server": "serverType",
+  "aws:ec2/instance:Instance": "instanceType",
+} as const;
+
+/** Whether a resource is one of the stack's machines. On AWS the stack also has an instance for its network. */
+export function isServer({ type, urn }: Pick<StateResource, "type" | "urn">): boolean {
+  return type.startsWith("hcloud:")
+    ? type in sizeOf
+    : type in sizeOf && urn.includes("dukaan:index:Machine$");
+}
+
+/** A machine's size as it was recorded, e.g. "cx23". */
+export function serverSize({ type, inputs }: StateResource): unknown {
+  return inputs?.[sizeOf[type as keyof typeof sizeOf]];
+}
+
 /** The state with secrets as they are stored: encrypted. */
 export async function exportState(pulumi: Pulumi): Promise<ExportedState> {
   return JSON.parse(await query(pulumi, ["stack", "export"])) as ExportedState;
