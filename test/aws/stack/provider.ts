@@ -1,0 +1,32 @@
+import { serve } from "../../../providers/dukaan/protocol.js";
+import type { ResourceType } from "../../../providers/dukaan/resource.js";
+import { resourceType } from "../../../providers/dukaan/types.js";
+
+// The provider of the project for clouds whose machines do not boot: keys, certificates and the stage's guard are the real
+// ones; roles and releases are checked, compared and recorded as ever, and applied nowhere.
+
+const onMachines = new Set(["dukaan:index:Role", "dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
+
+async function withoutMachines(token: string): Promise<ResourceType> {
+  const type = await resourceType(token);
+  if (!onMachines.has(token)) return type;
+  const { read: _read, delete: _delete, ...others } = type;
+  return {
+    ...others,
+    // A preview tells what would come of it, without a machine.
+    create: (news, context) => type.create(news, { ...context, preview: true }),
+    update: (request, context) => type.update!(request, { ...context, preview: true }),
+  };
+}
+
+const { port } = await serve({
+  resourceType: withoutMachines,
+  engineAddress: process.argv.slice(2).find((argument) => /^[^-].*:\d+$/.test(argument)),
+});
+process.stdout.write(`${port}\n`);
+
+// As the real one: an engine that is killed cannot tell us to end.
+const engine = process.ppid;
+setInterval(() => {
+  if (process.ppid !== engine) process.exit(1);
+}, 2000).unref();

@@ -1,0 +1,119 @@
+import { expect, test } from "vitest";
+import { planEvolution } from "../../src/evolve/plan.js";
+import { expectAsDeclared } from "./declared.js";
+import { startEmulator } from "./emulator.js";
+import { Account, type Inventory } from "./inventory.js";
+import { type Config, Stack } from "./stack.js";
+
+// Stacks on AWS by Pulumi's engine and the plugin, against an emulator of AWS. What that cannot show is in docs/aws.md.
+
+const region = "us-east-1";
+
+const common: Config = {
+  "dukaan:provider": "aws",
+  "dukaan:location": region,
+  "dukaan:backup": "none",
+  "dukaan:images": "none",
+  "dukaan:sms": "log",
+};
+
+/** A stack, and a change of its settings. A line more for another way to build a stage. */
+interface Variant {
+  title: string;
+  settings: Config;
+  change: Config;
+  /** What that does at AWS. */
+  does: readonly string[];
+}
+
+const variants: readonly Variant[] = [
+  {
+    title: "droplet",
+    settings: { "dukaan:stage": "droplet" },
+    change: { "dukaan:serverType": "t3.large" },
+    does: ["update aws:ec2/instance:Instance app-1: instanceType"],
+  },
+  {
+    title: "split with a NAT instance and a volume",
+    settings: { "dukaan:stage": "split", "dukaan:nat": "instance", "dukaan:databaseVolume": 20 },
+    change: { "dukaan:databaseVolume": 30 },
+    does: ["update aws:ebs/volume:Volume database-1: size"],
+  },
+  {
+    title: "fleet with NAT gateways",
+    settings: { "dukaan:stage": "fleet", "dukaan:nat": "gateway" },
+    change: { "dukaan:appServers": 3 },
+    does: [
+      "create aws:ec2/eip:Eip app-3-ipv4",
+      "create aws:ec2/eipAssociation:EipAssociation app-3-ipv4",
+      "create aws:ec2/instance:Instance app-3",
+      "create aws:ec2/networkInterface:NetworkInterface app-3",
+    ],
+  },
+];
+
+test.concurrent.each(variants)(
+  "$title: up, the same again, a change, down",
+  async ({ settings, change, does }) => {
+    await withStack(async (stack, account) => {
+      await stack.up(settings);
+      expect(await stack.preview(settings, { refresh: true })).toEqual([]);
+      await expectAsDeclared(stack, account, settings);
+
+      const changed = { ...settings, ...change };
+      const steps = await stack.preview(changed);
+      expect(steps.filter((step) => step.includes(" aws:"))).toEqual(does);
+      await stack.up(changed);
+      expect(await stack.preview(changed)).toEqual([]);
+      await expectAsDeclared(stack, account, changed);
+    });
+  },
+);
+
+test.concurrent("what evolve does to resources, from droplet to fleet and back, replaces nothing", async () => {
+  await withStack(async (stack, account) => {
+    await stack.up({ "dukaan:stage": "droplet" });
+    const kept = new Map<string, string>();
+    for (const [from, to] of [
+      ["droplet", "split"],
+      ["split", "fleet"],
+      ["fleet", "split"],
+      ["split", "droplet"],
+    ] as const) {
+      const plan = planEvolution(stack.settings({ "dukaan:stage": from }), to);
+      const { during, after, finished } = plan.settings;
+      for (const stage of plan.moves ? [during, after, finished] : [after, finished]) {
+        const config = Object.fromEntries(
+          Object.entries(stage).map(([key, value]) => [`dukaan:${key}`, value]),
+        );
+        const replaced = (await stack.up(config)).replaced ?? 0;
+        expect(replaced, `replaced by ${JSON.stringify(stage)}`).toBe(0);
+        await expectAsDeclared(stack, account, config);
+        for (const instance of await account.instances()) kept.set(instance.InstanceId!, "seen");
+      }
+    }
+    // app-1 is the one instance that was there all the time.
+    expect(kept.size).toBe(4);
+    expect(await account.instances()).toHaveLength(1);
+    expect(await stack.preview({ "dukaan:stage": "droplet" })).toEqual([]);
+  });
+});
+
+/** Runs with a stack in an account of AWS of its own, which is as empty afterwards as it was before. */
+async function withStack(run: (stack: Stack, account: Account) => Promise<void>): Promise<void> {
+  const emulator = await startEmulator(region);
+  try {
+    const account = new Account(emulator);
+    const before: Inventory = await account.inventory();
+    const stack = await Stack.make(emulator, common);
+    try {
+      await run(stack, account);
+      await stack.destroy();
+    } finally {
+      await stack.remove();
+    }
+    expect(await account.inventory()).toEqual(before);
+  } finally {
+    await emulator.stop();
+  }
+}
