@@ -25,7 +25,7 @@ export default defineConfig({
       project("app", { serial: true, timeout: 120_000 }),
       project("local", { serial: true, timeout: 300_000 }),
       project("alone", { serial: true, timeout: 600_000 }),
-      project("aws", { workers: 2, timeout: 600_000 }),
+      project("aws", { workers: 2, timeout: 1_200_000 }),
       project("e2e", { workers: 2, timeout: 600_000 }),
     ],
   },

@@ -210,7 +210,13 @@ program
 program
   .command("test")
   .description("run every test, fast to slow; boots real machines, so it needs root")
-  .option("--only <projects>", "comma-separated: unit, property, toolchain, app, local, alone, e2e")
+  .option("--only <projects>", "comma-separated: unit, property, toolchain, app, aws, local, alone, e2e")
+  .addOption(
+    new Option(
+      "--aws",
+      "stacks on AWS against an emulator, and nothing else; without internet it builds their plugin once: about 10 minutes of two cores and 5 GB of memory",
+    ).conflicts("only"),
+  )
   .option("--drills", "drills in their long form: every loss, at 200 visits a second")
   .option("--long", "the long form of tests that have one: hours instead of minutes")
   .action(async (options) => (await import("./commands/test.js")).test(options));

@@ -1,13 +1,24 @@
 import { join } from "node:path";
 import { localCloudStatus, startLocalCloud, type LocalCloud } from "../../local/client.js";
-import { ensureImageLibrary, ensureNodeRuntime, ensureToolchain } from "../../toolchain/index.js";
+import {
+  ensureAwsPlugin,
+  ensureImageLibrary,
+  ensureNodeRuntime,
+  ensureToolchain,
+} from "../../toolchain/index.js";
 import { overBudgetVariable } from "../budget.js";
 import { projectRoot } from "../project.js";
 import { isOnAws } from "./aws-stack.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
 import { policyPackVariable, type Pulumi } from "./pulumi.js";
-import { openStack, stackEnvironment, writeLocalConfig, type StackContext } from "./stack.js";
+import {
+  openStack,
+  stackEnvironment,
+  type StackContext,
+  writeLocalConfig,
+  writtenSettings,
+} from "./stack.js";
 
 /** What a command needs before it can talk to Pulumi about a stack. */
 export interface Session {
@@ -31,6 +42,9 @@ export async function openSession(
   const cloud = stack.local ? await openCloud(stack, options.startCloud ?? false, report) : undefined;
   if (!stack.local && !(await isOnAws(stack))) requireToken(stack);
   const tools = await ensureToolchain({ onProgress: report });
+  if ((await writtenSettings(stack))["dukaan:provider"] === "aws") {
+    await ensureAwsPlugin(tools, { onProgress: report });
+  }
   const runtime = await ensureNodeRuntime({ onProgress: report });
   const modules = await ensureImageLibrary({ onProgress: report });
   const env: Record<string, string> = {

@@ -14,9 +14,14 @@ export interface Emulator {
 
 const folder = join(import.meta.dirname, "moto");
 
+/** Installs it, unless it is there; not to be done by two at the same time. @returns a Python that has it */
+export function prepareEmulator(): Promise<string> {
+  return pythonWith(join(folder, "requirements.txt"));
+}
+
 /** Starts one that has nothing but what every account of AWS has from the start. */
 export async function startEmulator(region: string): Promise<Emulator> {
-  const python = await pythonWith(join(folder, "requirements.txt"));
+  const python = await prepareEmulator();
   const server = execa(python, [join(folder, "server.py")], {
     env: { MOTO_AMIS_PATH: join(folder, "images.json") },
     stdout: "pipe",

@@ -6,6 +6,7 @@ import { stringify } from "yaml";
 import type { Settings } from "../../src/settings/schema.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { type Guarded, changeToken, guarded } from "../../src/topology/guard.js";
+import type { Topology } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { projectRoot } from "../../toolchain/cache.js";
 import {
@@ -92,6 +93,7 @@ export class Stack {
   /** `pulumi up`, as a command may do it that has moved the data: the stage's guard lets the change pass. */
   async up(config: Config): Promise<Changes> {
     const settings = this.settings(config);
+    await this.unprotect(goneIn(topologyOf(settings)));
     const guard = (await this.state()).find(({ type }) => type === "dukaan:index:Stage");
     const token = guard
       ? changeToken(guard.inputs as unknown as Guarded, guarded(settings, topologyOf(settings)))
@@ -122,8 +124,15 @@ export class Stack {
 
   /** Removes everything, as somebody may who has said that its data may go. */
   async destroy(): Promise<void> {
-    await this.pulumi("state", "unprotect", "--all", "--yes");
+    await this.unprotect(() => true);
     await this.pulumi("destroy", "--yes", "--skip-preview");
+  }
+
+  /** Lifts Pulumi's protection from what a change removes, as `evolve` does and `down`. */
+  private async unprotect(gone: (resource: StateResource) => boolean): Promise<void> {
+    const shielded = (await this.state()).filter((resource) => resource.protect === true && gone(resource));
+    if (shielded.length === 0) return;
+    await this.pulumi("state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn));
   }
 
   async state(): Promise<StateResource[]> {
@@ -165,6 +174,20 @@ export class Stack {
     }
     return stdout;
   }
+}
+
+/** Whether a machine, with its addresses, or a subnet has no place in a topology. */
+function goneIn({ machines, regions }: Topology): (resource: StateResource) => boolean {
+  const names = machines.map(({ name }) => name);
+  const subnets = regions.flatMap(({ name, subnets: own }) => own.map(({ tier }) => `${name}-${tier}`));
+  const tiers = regions.flatMap(({ name }) => [`${name}-public`]).concat(subnets);
+  return ({ urn, type }) => {
+    const name = urn.split("::").at(-1) ?? "";
+    if (urn.includes("dukaan:index:Machine$")) {
+      return !names.some((machine) => name === machine || name.startsWith(`${machine}-`));
+    }
+    return type === "aws:ec2/subnet:Subnet" && !tiers.some((tier) => name.startsWith(`${tier}-`));
+  };
 }
 
 interface PreviewStep {

@@ -7,6 +7,9 @@ import { execa } from "execa";
 import { ensureHostPackages } from "../../../local/image/host-packages.js";
 import { ensureImage } from "../../../local/image/image.js";
 import {
+  awsPluginState,
+  ensureAwsPlugin,
+  ensureImageLibrary,
   ensureNodeRuntime,
   ensurePebble,
   ensureToolchain,
@@ -16,14 +19,14 @@ import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 
 /** The projects of vitest.config.ts, fast to slow. */
-const projects = ["unit", "property", "toolchain", "app", "local", "alone", "e2e"] as const;
+const projects = ["unit", "property", "toolchain", "app", "aws", "local", "alone", "e2e"] as const;
 type Project = (typeof projects)[number];
 
 /** Projects that start database servers as another user or boot machines. */
 const needRoot: ReadonlySet<Project> = new Set(["app", "local", "alone", "e2e"]);
 
 /** Projects that run Pulumi. */
-const needTools: ReadonlySet<Project> = new Set(["toolchain", "local", "alone", "e2e"]);
+const needTools: ReadonlySet<Project> = new Set(["toolchain", "aws", "local", "alone", "e2e"]);
 
 /** Projects that boot machines. */
 const needMachines: ReadonlySet<Project> = new Set(["local", "alone", "e2e"]);
@@ -67,9 +70,15 @@ interface Outcome {
  * Runs types, lint, format and every Vitest project, and prints one line of sums from their own reports. A failure
  * does not stop the rest, so that one run shows all there is to mend. `long`: tests that have a long form take it
  * (DUKAAN_LONG=1); `drills`: drills do (DUKAAN_DRILLS=1).
+ * `aws`: the project `aws` alone, and its plugin is built if it is not there; without it the project is left out then.
  */
-export async function test(options: { only?: string; long?: boolean; drills?: boolean }): Promise<void> {
-  const chosen = choose(options.only);
+export async function test(options: {
+  only?: string;
+  aws?: boolean;
+  long?: boolean;
+  drills?: boolean;
+}): Promise<void> {
+  const chosen = await withoutAwsPlugin(choose(options.aws ? "aws" : options.only), options);
   if (chosen.some((project) => needRoot.has(project)) && process.getuid?.() !== 0) {
     throw new CliError(
       `the test projects ${[...needRoot].join(", ")} start servers and machines, and need root`,
@@ -110,6 +119,25 @@ function choose(only: string | undefined): Project[] {
     );
   }
   return projects.filter((project) => names.includes(project));
+}
+
+/** The plugin for AWS costs more than a run of all tests should; who names the project wants it nevertheless. */
+async function withoutAwsPlugin(
+  chosen: Project[],
+  { aws, only }: { aws?: boolean; only?: string },
+): Promise<Project[]> {
+  if (!chosen.includes("aws")) return chosen;
+  const plugin = await awsPluginState();
+  if (plugin.there) return chosen;
+  const takes = `${plugin.takes}, once`;
+  if (aws || only !== undefined) {
+    note(`aws: Pulumi's plugin is not there; it is downloaded, or built: usually ${takes}`);
+    return chosen;
+  }
+  note(
+    `aws: LEFT OUT, and not counted: Pulumi's plugin for AWS is not there. ./dukaan test --aws has it built (${takes})`,
+  );
+  return chosen.filter((project) => project !== "aws");
 }
 
 /** A tool that only says yes or no counts as one test. */
@@ -205,8 +233,12 @@ function count(report: VitestReport, endedWell: boolean): Counts {
 async function prepare(chosen: Project[]): Promise<void> {
   if (chosen.some((project) => needRoot.has(project))) await installTestPackages();
   if (chosen.some((project) => needTools.has(project))) {
-    await ensureToolchain({ onProgress: note });
+    const toolchain = await ensureToolchain({ onProgress: note });
     await ensureNodeRuntime({ onProgress: note });
+    if (chosen.includes("aws")) {
+      await ensureAwsPlugin(toolchain, { onProgress: note });
+      await ensureImageLibrary({ onProgress: note });
+    }
   }
   if (chosen.some((project) => needMachines.has(project))) {
     await ensureHostPackages(note);

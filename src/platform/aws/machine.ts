@@ -27,6 +27,8 @@ export function machine(
     primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
     userData: userData(described, args),
     disableApiTermination: context.protect,
+    // EC2 would refuse the provider, too: it lifts that protection when Pulumi's own lets it delete the instance at all.
+    forceDestroy: context.protect,
   };
   const instance = new Instance(
     name,

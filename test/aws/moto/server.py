@@ -10,7 +10,7 @@ import threading
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import ec2_backends  # noqa: F401  makes the backends before a request does
+from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import EC2Response
@@ -115,6 +115,19 @@ def run_protected_instances(self):
 
 
 EC2Response.run_instances = run_protected_instances
+
+
+delete_nat_gateway = EC2Backend.delete_nat_gateway
+
+
+def delete_nat_gateway_and_interface(self, nat_gateway_id):
+    """moto's own forgets the interface that it has made for it."""
+    gateway = delete_nat_gateway(self, nat_gateway_id)
+    self.delete_network_interface(gateway._eni.id)
+    return gateway
+
+
+EC2Backend.delete_nat_gateway = delete_nat_gateway_and_interface
 
 
 def end_with_input():

@@ -10,10 +10,11 @@ const onMachines = new Set(["dukaan:index:Role", "dukaan:index:Release", "dukaan
 async function withoutMachines(token: string): Promise<ResourceType> {
   const type = await resourceType(token);
   if (!onMachines.has(token)) return type;
-  const { read: _read, delete: _delete, ...others } = type;
   return {
-    ...others,
-    // A preview tells what would come of it, without a machine.
+    ...(type.check && { check: (...request) => type.check!(...request) }),
+    ...(type.store && { store: (wrapped) => type.store!(wrapped) }),
+    diff: (request) => type.diff(request),
+    // A preview tells what would come of it, without a machine. What is recorded is then all there is.
     create: (news, context) => type.create(news, { ...context, preview: true }),
     update: (request, context) => type.update!(request, { ...context, preview: true }),
   };
