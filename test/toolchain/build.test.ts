@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { cacheDirectory, projectRoot } from "../../toolchain/cache.js";
 import { rmSync } from "node:fs";
+import type { GoBuild } from "../../toolchain/tools.js";
 import { temporaryFolder, writeFiles } from "./files.js";
 
 // What runs in other processes is compiled for them, next to the rest of the compiled code so that it finds the packages.
@@ -79,8 +80,9 @@ func main() {
   }
 
   /** Builds it in another process. */
-  build() {
-    return execa(process.execPath, [worker, JSON.stringify(this.tool)], {
+  build(more: Partial<GoBuild> = {}) {
+    const tool = { ...this.tool, build: { ...this.tool.build, ...more } };
+    return execa(process.execPath, [worker, JSON.stringify(tool)], {
       env: { DUKAAN_CACHE: join(this.root, "cache"), DUKAAN_OFFLINE: "1" },
       reject: false,
     });
@@ -142,6 +144,41 @@ test("a build that fails says what the compiler said and where the rest is", asy
   expect(stderr).toContain("undefined: missing");
   expect(stderr).toContain(join(example.root, "cache", "toolchain", "logs", "example.log"));
   expect(example.kept).toEqual(["lock", "logs"]);
+});
+
+test("a build for which the memory does not suffice is refused before it begins", async () => {
+  const example = new Example();
+  const { stderr, exitCode } = await example.build({ memoryGiB: 1_000_000 });
+  expect(exitCode).not.toBe(0);
+  expect(stderr).toMatch(
+    /The build of the example 1\.2\.3 takes 1000000 GB of memory, and [\d.]+ GB are free/,
+  );
+  expect(example.starts).toBe(0);
+  expect(example.kept).toEqual(["lock"]);
+});
+
+test("files of a pinned module can be replaced, and only they", async () => {
+  const example = new Example();
+  example.letGo();
+  const sums = readFileSync(join(projectRoot, "toolchain/go/hcloud/go.sum"), "utf8").split("\n");
+  const { module } = example.tool.build;
+  writeFiles(module, {
+    "go.mod": "module example\n\ngo 1.24\n\nrequire github.com/mitchellh/go-homedir v1.1.0\n",
+    "go.sum": `${sums.filter((line) => line.startsWith("github.com/mitchellh/go-homedir v1.1.0")).join("\n")}\n`,
+    "cmd/example/main.go": `package main
+import "github.com/mitchellh/go-homedir"
+func main() { home, _ := homedir.Dir(); print(home) }
+`,
+    "overlay/homedir.go": `package homedir
+func Dir() (string, error) { return "patched", nil }
+`,
+  });
+  const patch = { module: "github.com/mitchellh/go-homedir", files: "overlay" };
+  const { stdout } = await example.build({ patch });
+  expect((await execa(stdout)).stderr).toBe("patched");
+  // Go's own copy, which other builds use, is as it was.
+  const original = join(cacheDirectory(), "go/mod/github.com/mitchellh/go-homedir@v1.1.0/homedir.go");
+  expect(readFileSync(original, "utf8")).not.toContain("patched");
 });
 
 test("another source is another result, the same source in another folder is not", async () => {

@@ -5,7 +5,7 @@ import { execa } from "execa";
 import { list } from "tar";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { imageLibrary } from "../../toolchain/image-library.js";
-import { isIntact, makeHome } from "../../toolchain/home.js";
+import { addPlugin, hasPlugin, isIntact, makeHome } from "../../toolchain/home.js";
 import {
   ensureImageLibrary,
   ensureNodeRuntime,
@@ -14,7 +14,7 @@ import {
   inspectToolchain,
 } from "../../toolchain/index.js";
 import { findInstalled, versionOf } from "../../toolchain/installed.js";
-import { plugins, pulumi, type Tool, versitygw } from "../../toolchain/tools.js";
+import { awsPlugin, plugins, pulumi, type Tool, toolDirectory, versitygw } from "../../toolchain/tools.js";
 import { temporaryFolder, writeFiles } from "./files.js";
 
 afterEach(() => void vi.unstubAllEnvs());
@@ -91,10 +91,12 @@ test("inspectToolchain says of each missing tool what to do, and makes nothing",
       "Pulumi CLI",
       "Pulumi plugin hcloud",
       "Pulumi plugin random",
+      "Pulumi plugin aws",
       "Pulumi language host",
       "Go",
     ]),
   );
+  expect(missing.filter(({ optional }) => optional).map(({ tool }) => tool)).toEqual(["Pulumi plugin aws"]);
   for (const { remedy, path } of missing) {
     expect(remedy).toMatch(/\.\/dukaan up/);
     expect(path).toBeUndefined();
@@ -140,6 +142,28 @@ test("a home is made anew when a tool in it was changed or removed", async () =>
   expect(isIntact(home)).toBe(true);
   writeFileSync(path, "#!/bin/sh\necho v9.9.9 # upgraded in place\n");
   expect(isIntact(home)).toBe(false);
+});
+
+test("a plugin that only some stacks need is added to a home that is there, in place of an older build of it", async () => {
+  const folder = temporaryFolder();
+  vi.stubEnv("DUKAAN_CACHE", join(folder, "cache"));
+  const home = join(folder, "cache", "toolchain", "home");
+  expect(hasPlugin(home, awsPlugin)).toBe(false);
+  const old = pretend(
+    join(folder, "cache", "toolchain", "aws-7.48.0-0123456789ab"),
+    awsPlugin,
+    awsPlugin.version,
+  );
+  await addPlugin(home, { tool: awsPlugin, path: old });
+  expect(hasPlugin(home, awsPlugin)).toBe(false);
+  const built = pretend(toolDirectory(awsPlugin), awsPlugin, awsPlugin.version);
+  await addPlugin(home, { tool: awsPlugin, path: built });
+  expect(hasPlugin(home, awsPlugin)).toBe(true);
+  const installed = pretend(join(folder, "opt"), awsPlugin, awsPlugin.version);
+  await addPlugin(home, { tool: awsPlugin, path: installed });
+  expect(hasPlugin(home, awsPlugin)).toBe(true);
+  const name = `plugins/resource-aws-v${awsPlugin.version}`;
+  expect(realpathSync(join(home, name, awsPlugin.executable))).toBe(realpathSync(installed));
 });
 
 test("the Node.js for servers is one file with the pinned digest, which runs", async () => {
