@@ -20,9 +20,7 @@ const jsonOption = () => new Option("--json", "print JSON on standard output, pr
 
 program
   .command("up")
-  .description(
-    "bring the stack up (starts the local cloud when the stack runs on it) and print the shop's URL",
-  )
+  .description("bring the stack up, with its local cloud if it runs on one, and print the shop's URL")
   .addOption(stackOption())
   .option("--stage <stage>", "bring up another stage than the settings name")
   .addOption(localOption())
@@ -211,12 +209,7 @@ program
   .command("test")
   .description("run every test, fast to slow; boots real machines, so it needs root")
   .option("--only <projects>", "comma-separated: unit, property, toolchain, app, aws, local, alone, e2e")
-  .addOption(
-    new Option(
-      "--aws",
-      "stacks on AWS against an emulator, and nothing else; without internet it builds their plugin once: about 10 minutes of two cores and 5 GB of memory",
-    ).conflicts("only"),
-  )
+  .option("--aws", "only stacks on AWS, against an emulator; builds Pulumi's plugin once (10 minutes, 5 GB)")
   .option("--drills", "drills in their long form: every loss, at 200 visits a second")
   .option("--long", "the long form of tests that have one: hours instead of minutes")
   .action(async (options) => (await import("./commands/test.js")).test(options));

@@ -24,15 +24,12 @@ export async function startEmulator(region: string): Promise<Emulator> {
   const python = await prepareEmulator();
   const server = execa(python, [join(folder, "server.py")], {
     env: { MOTO_AMIS_PATH: join(folder, "images.json") },
-    stdout: "pipe",
-    // A line a request.
-    stderr: "ignore",
     reject: false,
   });
   const lines = createInterface(server.stdout);
   const [port] = (await Promise.race([
     once(lines, "line"),
-    server.then(({ exitCode }) => Promise.reject(new Error(`moto ended with ${exitCode}`))),
+    server.then(({ stderr }) => Promise.reject(new Error(`moto has ended:\n${stderr}`))),
   ])) as [string];
   const endpoint = `http://127.0.0.1:${port}`;
   return {

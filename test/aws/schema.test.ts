@@ -65,7 +65,7 @@ test("it has the functions of its list with the package's arguments", () => {
   for (const token of Object.values(functions)) {
     const code = read(`${token.split(":")[1]!.replace(/^index\//, "")}.js`);
     const [, body = ""] = /runtime\.invoke(?:Single)?\(".+", \{([^}]*)\}/.exec(code) ?? [];
-    const wanted = [...body.matchAll(/"(\w+)":/g)].map((match) => match[1]);
+    const wanted = [...body.matchAll(/"(\w+)":/g)].map(([, key = ""]) => key);
     expect(Object.keys(schema.functions[token]?.inputs?.properties ?? {}).toSorted(), token).toEqual(
       wanted.toSorted(),
     );

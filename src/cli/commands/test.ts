@@ -78,6 +78,9 @@ export async function test(options: {
   long?: boolean;
   drills?: boolean;
 }): Promise<void> {
+  if (options.aws && options.only !== undefined) {
+    throw new CliError("--aws and --only are both given", "--aws is the same as --only aws.", ExitCode.usage);
+  }
   const chosen = await withoutAwsPlugin(choose(options.aws ? "aws" : options.only), options);
   if (chosen.some((project) => needRoot.has(project)) && process.getuid?.() !== 0) {
     throw new CliError(

@@ -4,6 +4,7 @@ moto does not know EC2 Instance Connect Endpoints; what the provider asks of the
 right here. It has no images of Debian's: MOTO_AMIS_PATH names a list that has one.
 """
 
+import logging
 import os
 import sys
 import threading
@@ -136,6 +137,7 @@ def end_with_input():
     os._exit(0)
 
 
+logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line a request
 server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
 print(server.server_port, flush=True)
 threading.Thread(target=end_with_input, daemon=True).start()
