@@ -41,15 +41,16 @@ beforeAll(async () => {
   schema = JSON.parse(stdout);
 });
 
-test("it has the resources of its list and no others, with the package's inputs, outputs, types and secrets", () => {
+test("it has the resources of its list with the package's inputs, outputs, types and secrets", () => {
   const wanted = Object.values(resources).map((token) => {
     const resource = readResource(`${token.split(":")[1]}.js`, read);
     for (const key of newer[token] ?? []) expect(resource.inputs, token).toHaveProperty(key);
     return [token, asOld(token, resource)];
   });
-  const found = Object.entries(schema.resources).map(([token, resource]) => [
+  // The published plugin, which may be the one that is there, has all the others, too.
+  const found = Object.values(resources).map((token) => [
     token,
-    asOld(token, describeResource(resource)),
+    asOld(token, describeResource(schema.resources[token]!)),
   ]);
   expect(Object.fromEntries(found)).toEqual(Object.fromEntries(wanted));
 });
