@@ -180,8 +180,8 @@ function refusal(
   return new AwsError(
     what,
     "See that the endpoint is there and ready (aws ec2 describe-instance-connect-endpoints) and that the instance runs. An endpoint has 20 tunnels at a time. ./dukaan up makes anew what is gone.",
-    // Not found, or asked in a way that it does not know. Anything else may pass: an endpoint that is being made, too many at a time.
-    status === 400 || status === 404,
+    // It may pass: an endpoint or a machine that is being made, too many tunnels at a time.
+    false,
   );
 }
 

@@ -1,16 +1,14 @@
 import { topologyOf } from "../../stacks/index.js";
 import { machineNamed } from "../topology/topology.js";
-import { refuseOnAws } from "./aws-stack.js";
 import { CliError, ExitCode } from "./errors.js";
 import { type CloudServer, type HetznerAccess, listLabelled } from "./hetzner-api.js";
 import { query } from "./pulumi.js";
 import type { Session } from "./session.js";
 import { requireSettings } from "./settings.js";
 
-/** How to ask the stack's Hetzner Cloud. @throws CliError (usage) when there is no token, (refused) on AWS */
+/** How to ask the stack's Hetzner Cloud. @throws CliError (usage) when there is no token */
 export async function cloudAccess({ cloud, pulumi, stack }: Session): Promise<HetznerAccess> {
   if (cloud) return cloud;
-  await refuseOnAws(stack, "This step", "Look at it in the AWS console.");
   const setting = async (name: string) =>
     (await query(pulumi, ["config", "get", `hcloud:${name}`]).catch(() => "")).trim();
   const token = process.env["HCLOUD_TOKEN"] ?? (await setting("token"));

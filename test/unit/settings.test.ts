@@ -129,10 +129,9 @@ describe("parseSettings", () => {
     expect(problems({ "dukaan:appServers": "20", "dukaan:databaseServerType": "cpx11" })).toBeUndefined();
   });
 
-  it("says of a stage or provider that it is planned but not built", () => {
-    expect(problemsOf({ ...local, "dukaan:stage": "kafka", "dukaan:provider": "aws" })).toEqual({
+  it("says of a stage that it is planned but not built", () => {
+    expect(problemsOf({ ...local, "dukaan:stage": "kafka" })).toEqual({
       "dukaan:stage": expect.stringMatching(/kafka.*not built yet.*droplet/),
-      "dukaan:provider": expect.stringMatching(/aws.*not built yet/),
     });
   });
 
