@@ -70,7 +70,7 @@ export interface MachineChange {
 /**
  * Plans the way from the stage that the settings name to another one.
  * @param playbook by default that of the move that is under way
- * @throws RangeError when one of the stages is not built, or has nothing that the provider could run
+ * @throws RangeError when one of the stages is not built
  */
 export function planEvolution(
   settings: Settings,
