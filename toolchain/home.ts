@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { cacheDirectory, contentKey, toolsDirectory } from "./cache.js";
 import { languageHostDirectory } from "./language-host/bundle.js";
-import { pulumi, type Tool, toolDirectory, tools } from "./tools.js";
+import { awsPlugin, pulumi, type Tool, toolDirectory, tools } from "./tools.js";
 
 /** Where a tool was found. */
 export interface Located {
@@ -19,7 +19,11 @@ interface HomeRecord {
 
 /** The home that belongs to the wanted tools and to this Node.js; another version of anything, another home. */
 export function homeDirectory(): string {
-  const wanted = [...tools.map(toolDirectory), languageHostDirectory()].map((path) => basename(path));
+  // The plugin for AWS may never be in it. But checkouts that want different builds must not put them in one another's way.
+  const wanted = [...tools, awsPlugin]
+    .map(toolDirectory)
+    .concat(languageHostDirectory())
+    .map((path) => basename(path));
   return join(toolsDirectory(), `home-${contentKey([], ...wanted, process.execPath)}`);
 }
 
