@@ -46,7 +46,10 @@ const isProtected: Rule = {
       ...(isDatabase && !isCopy && props["skipFinalSnapshot"] === true
         ? ["it leaves no last snapshot (skipFinalSnapshot)"]
         : []),
-      ...(props["forceDestroy"] === true ? ["it goes with all that is in it (forceDestroy)"] : []),
+      // Of an instance it says that who deletes it by Pulumi, past protect, need not lift EC2's protection by hand.
+      ...(type !== instance && props["forceDestroy"] === true
+        ? ["it goes with all that is in it (forceDestroy)"]
+        : []),
     ];
   },
 };

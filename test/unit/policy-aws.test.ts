@@ -187,6 +187,8 @@ describe("aws-protected", () => {
       findings("aws-protected", subject("aws:ec2/instance:Instance", { ...props }, { protect }));
     const tags = { "dukaan-machine": "app-1" };
     expect(check({ tags, disableApiTermination: true })).toEqual([]);
+    expect(check({ tags, disableApiTermination: true, forceDestroy: true })).toEqual([]);
+    expect(check({ tags, forceDestroy: true })).toEqual(["it lacks disableApiTermination"]);
     expect(check({ tags }, false)).toEqual(["it lacks protect", "it lacks disableApiTermination"]);
     expect(check({ tags: { Name: "nat" } }, false)).toEqual([]);
     const address = (props: object) =>
