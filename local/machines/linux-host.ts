@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { Attachments } from "./attachments.js";
@@ -95,8 +94,7 @@ class LinuxHost implements Host {
     await checkRequirements(this.#instance.machinesFolder);
     const computer = await this.#computer();
     const instance = this.#instance;
-    await mkdir(instance.machinesFolder, { recursive: true, mode: 0o700 });
-    await mkdir(instance.networksFolder, { recursive: true, mode: 0o700 });
+    await records.prepareFolders(instance);
     await prepareRunFolders(instance);
     await prepareNspawnFolder();
     await computer.groups.make(servicesGroup(instance));

@@ -40,6 +40,12 @@ export interface RecordedAttachment extends NetworkAttachment {
   device: string;
 }
 
+/** Makes the folders in which records stand, and what else belongs to a machine or a network. */
+export async function prepareFolders({ machinesFolder, networksFolder }: Instance): Promise<void> {
+  for (const folder of [machinesFolder, networksFolder])
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+}
+
 const recordFile = (instance: Instance, id: string): string => `${machineFolder(instance, id)}/machine.json`;
 
 export async function readMachine(instance: Instance, id: string): Promise<MachineRecord | undefined> {

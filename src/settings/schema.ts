@@ -7,6 +7,7 @@ import type { BackupSettings } from "./backup.js";
 import type { BucketSettings, OwnBucket } from "./object-storage.js";
 import type { Capacity } from "./capacity.js";
 import type { FailoverSettings } from "./failover.js";
+import { setByCommands } from "./set-by-commands.js";
 import type { SmsSettings } from "./sms.js";
 
 /** With more than this, each one's part of the database's connections is too small to be worth a server. */
@@ -217,25 +218,7 @@ export const settingsSchema = {
       exclusiveMinimum: 0,
       examples: [50],
     },
-    joining: {
-      description:
-        "A stage whose database server is there as well, with a standby. Set by ./dukaan evolve before it moves the database, never by hand.",
-      enum: ["droplet", "split"],
-    },
-    leaving: {
-      description:
-        "A stage whose database server and whose way in are kept, though both have moved. Set by ./dukaan evolve, never by hand.",
-      enum: ["droplet", "split", "fleet"],
-    },
-    playbook: {
-      description:
-        "How the database gets to the joining stage: by a standby that takes over, or by a dump while the shop is closed (book). Set by ./dukaan evolve, never by hand.",
-      enum: ["standby", "book"],
-    },
-    changeToken: {
-      description: "Allows one change that moves data. Set by commands that move it, never by hand.",
-      type: "string",
-    },
+    ...setByCommands,
   },
   // They all have a default.
   required: [
@@ -317,9 +300,9 @@ export interface Settings {
   databaseLogins: number[];
   /** Absent: there are none, and that was said. */
   backup?: BackupSettings;
-  /** How sign-in codes reach merchants. */
   /** Absent: there are no pictures, and that was said. */
   images?: BucketSettings | OwnBucket;
+  /** How sign-in codes reach merchants. */
   sms: SmsSettings;
   /** Absent: the defaults. */
   capacity?: Capacity;
