@@ -31,6 +31,7 @@ export const {
   release,
   held,
   addresses,
+  loadBalancer,
   services,
   ssh,
   tunnels,

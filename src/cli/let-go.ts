@@ -21,6 +21,13 @@ export async function letGo({ pulumi }: Session, report: (message: string) => vo
   );
 }
 
+/** By type, the input that says so. */
+const protections: Readonly<Record<string, string>> = {
+  "aws:rds/instance:Instance": "deletionProtection",
+  "aws:lb/loadBalancer:LoadBalancer": "enableDeletionProtection",
+};
+
 function isHeld({ type, inputs }: StateResource): boolean {
-  return type === "aws:rds/instance:Instance" && inputs?.["deletionProtection"] === true;
+  const protection = protections[type];
+  return protection !== undefined && inputs?.[protection] === true;
 }

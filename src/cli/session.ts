@@ -12,13 +12,7 @@ import { isOnAws } from "./aws-stack.js";
 import { keptBundles } from "./bundles.js";
 import { CliError, ExitCode } from "./errors.js";
 import { policyPackVariable, type Pulumi } from "./pulumi.js";
-import {
-  openStack,
-  stackEnvironment,
-  type StackContext,
-  writeLocalConfig,
-  writtenSettings,
-} from "./stack.js";
+import { openStack, stackEnvironment, type StackContext, writeLocalConfig } from "./stack.js";
 
 /** What a command needs before it can talk to Pulumi about a stack. */
 export interface Session {
@@ -40,11 +34,10 @@ export async function openSession(
   const stack = await openStack(options.stack, options);
   // First: it ends at once where root is missing, before anything is downloaded or built.
   const cloud = stack.local ? await openCloud(stack, options.startCloud ?? false, report) : undefined;
-  if (!stack.local && !(await isOnAws(stack))) requireToken(stack);
+  const onAws = await isOnAws(stack);
+  if (!stack.local && !onAws) requireToken(stack);
   const tools = await ensureToolchain({ onProgress: report });
-  if ((await writtenSettings(stack))["dukaan:provider"] === "aws") {
-    await ensureAwsPlugin(tools, { onProgress: report });
-  }
+  if (onAws) await ensureAwsPlugin(tools, { onProgress: report });
   const runtime = await ensureNodeRuntime({ onProgress: report });
   const modules = await ensureImageLibrary({ onProgress: report });
   const env: Record<string, string> = {

@@ -73,7 +73,7 @@ function sketchSettings(
     "dukaan:backup": isWord(backups) ? backups : anyBucket(backups, "any-backups"),
     "dukaan:images": isWord(images) ? images : anyBucket(images, "any-images"),
   };
-  const { settings, problems } = parseSettings(name, standIns, { onlyPlanned: true });
+  const { settings, problems } = parseSettings(name, standIns);
   if (settings) return nobody && !local ? { ...settings, operatorCidrs: [] } : settings;
   throw new CliError(
     describeProblems(name, problems),

@@ -52,14 +52,9 @@ interface FieldSchema {
  * @param stack name of the Pulumi stack
  * @param raw by full key, e.g. `{ "dukaan:stage": "droplet", "hcloud:endpoint": … }`; values as in YAML or, as Pulumi
  *   hands them over, as text
- * @param options.onlyPlanned the stack is only looked at: what can be planned but not provisioned yet is allowed
  * @returns the settings, or every problem at once
  */
-export function parseSettings(
-  stack: string,
-  raw: Readonly<Record<string, unknown>>,
-  { onlyPlanned = false } = {},
-): Outcome {
+export function parseSettings(stack: string, raw: Readonly<Record<string, unknown>>): Outcome {
   const problems = unknownKeys(raw);
   const settings: Partial<RawSettings> & Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(fields)) {
@@ -74,7 +69,7 @@ export function parseSettings(
   }
 
   const cloud = cloudOf(raw, settings);
-  problems.push(...rules.flatMap((rule) => rule({ stack, settings, onlyPlanned, ...cloud })));
+  problems.push(...rules.flatMap((rule) => rule({ stack, settings, ...cloud })));
   // A location that is none is told by itself.
   const awsRegion = settings.provider === "aws" ? (settings.location ?? "") : undefined;
   const where = { local: cloud.local, awsRegion };
@@ -150,7 +145,7 @@ function isComplete(settings: Partial<RawSettings>): settings is RawSettings {
 function cloudOf(
   raw: Readonly<Record<string, unknown>>,
   settings: Partial<RawSettings>,
-): Omit<Candidate, "stack" | "settings" | "onlyPlanned"> {
+): Omit<Candidate, "stack" | "settings"> {
   const given = raw["hcloud:endpoint"];
   const endpoint = given === undefined || typeof given === "string" ? given : JSON.stringify(given);
   const token = raw["hcloud:token"] ?? "";

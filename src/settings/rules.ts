@@ -20,8 +20,6 @@ export interface Candidate {
   onThisComputer: boolean;
   /** Whether the local cloud is meant: by the endpoint or by the setting. */
   local: boolean;
-  /** Nothing is to be provisioned: what cannot be yet is allowed. */
-  onlyPlanned: boolean;
 }
 
 type Rule = (candidate: Candidate) => Problem[];

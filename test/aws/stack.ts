@@ -81,11 +81,7 @@ export class Stack {
 
   /** Settings of the stack as the program sees them. @throws Error with their problems */
   settings(config: Config): Settings {
-    const { settings, problems } = parseSettings(
-      "test",
-      { ...this.common, ...config },
-      { onlyPlanned: true },
-    );
+    const { settings, problems } = parseSettings("test", { ...this.common, ...config });
     if (!settings) throw new Error(JSON.stringify(problems));
     return settings;
   }

@@ -205,7 +205,7 @@ describe("the load balancer's certificate", () => {
     const problemsOf = (more: Record<string, unknown>) => {
       const raw = { "dukaan:provider": "aws", "dukaan:location": "us-east-1", ...managed, ...more };
       const without = { "dukaan:backup": "none", "dukaan:images": "none", "dukaan:sms": "log" };
-      return parseSettings("test", { ...raw, ...without }, { onlyPlanned: true }).problems;
+      return parseSettings("test", { ...raw, ...without }).problems;
     };
     expect(problemsOf({ "dukaan:domain": "shop.example.com" })).toMatchObject([
       { path: "dukaan:acme", remedy: expect.stringContaining("Set dukaan:hostedZone") },

@@ -67,7 +67,7 @@ describe("dukaan:hostedZone", () => {
       "dukaan:sms": "log",
       ...more,
     };
-    return parseSettings("test", raw, { onlyPlanned: true }).problems ?? [];
+    return parseSettings("test", raw).problems ?? [];
   };
 
   it.each(["example.com", "shop.example.com", "Z0123456789ABCDEFGHIJ"])("may be %s", (hostedZone) => {

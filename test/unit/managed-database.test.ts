@@ -24,7 +24,7 @@ const problemsOf = (more: Record<string, unknown>) => {
     "dukaan:sms": "log",
     ...more,
   };
-  const { problems = [] } = parseSettings("shop", raw, { onlyPlanned: true });
+  const { problems = [] } = parseSettings("shop", raw);
   return problems.map(({ path, reason, remedy }) => `${path} ${reason} | ${remedy}`);
 };
 

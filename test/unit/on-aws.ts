@@ -42,7 +42,7 @@ export function settingsOnAws(more: Record<string, unknown> = {}): Settings {
     "dukaan:sms": "log",
     ...more,
   };
-  const { settings, problems } = parseSettings("test", raw, { onlyPlanned: true });
+  const { settings, problems } = parseSettings("test", raw);
   if (!settings) throw new Error(JSON.stringify(problems));
   return settings;
 }

@@ -11,8 +11,7 @@ const aws = {
   "dukaan:images": "none",
   "dukaan:sms": "log",
 };
-const planned = (more: Record<string, unknown> = {}) =>
-  parseSettings("shop", { ...aws, ...more }, { onlyPlanned: true });
+const planned = (more: Record<string, unknown> = {}) => parseSettings("shop", { ...aws, ...more });
 const problemsOf = (more: Record<string, unknown>) =>
   Object.fromEntries(
     (planned(more).problems ?? []).map(({ path, reason, remedy }) => [path, `${reason} | ${remedy}`]),

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-provider-aws/internal/service/rds"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/route53"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/s3"
+	"github.com/hashicorp/terraform-provider-aws/internal/service/s3control"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/secretsmanager"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/sts"
 )
@@ -34,6 +35,7 @@ func servicePackages(ctx context.Context) []conns.ServicePackage {
 		rds.ServicePackage(ctx),
 		route53.ServicePackage(ctx),
 		s3.ServicePackage(ctx),
+		s3control.ServicePackage(ctx),
 		secretsmanager.ServicePackage(ctx),
 		sts.ServicePackage(ctx),
 	}
