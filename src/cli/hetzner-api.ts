@@ -13,6 +13,7 @@ export interface CloudServer {
   name: string;
   status: string;
   private_net: { network: number }[];
+  public_net: { ipv4: { ip: string } | null };
 }
 
 export interface CloudNetwork {

@@ -3,12 +3,16 @@ import { isOnAws } from "../aws-stack.js";
 import { cloudAccess } from "../cloud-access.js";
 import { powerOn, untilRunning } from "../hetzner-api.js";
 import type { Session } from "../session.js";
+import { untilSshAnswers } from "../ssh-answers.js";
 import { adopt } from "./adopt.js";
 import { compareWithCloud, type Orphan } from "./orphans.js";
 import { exportState, importState, isOfCloud, type PendingOperation, refresh } from "./state.js";
 
 /** Each round may reveal more: a subnet is only comparable once its network is known. Network, subnet, server, interface. */
 const mostRounds = 5;
+
+/** For a server that was off until it can be asked anything. */
+const mostBootSeconds = 60;
 
 /**
  * Mends what an interrupted run left: operations whose end nobody saw, resources that were made but not recorded, servers
@@ -51,6 +55,9 @@ export async function recover(session: Session, report: (message: string) => voi
         await powerOn(access, server);
         note(`switched server ${server.name} on`);
       } else await untilRunning(access, server);
+      // One without goes on as fast as it can; its IPv6 address is not always one that this computer reaches.
+      const { ipv4 } = server.public_net;
+      if (ipv4) await untilSshAnswers(ipv4.ip, mostBootSeconds);
     }
     if (missing.length > 0 && round === 0) {
       // Reading them one by one is what decides: a label may have been taken off by hand.
