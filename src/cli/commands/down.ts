@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { findLocalCloud, localCloudStatus, stopLocalCloud } from "../../../local/client.js";
 import { CliError, ExitCode } from "../errors.js";
 import { listLabelled } from "../hetzner-api.js";
-import { letGo } from "../let-go.js";
+import { letGo, requireHeldBySettings } from "../let-go.js";
 import { unprotect } from "../protection.js";
 import { runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
@@ -40,6 +40,7 @@ export async function down(options: DownOptions): Promise<void> {
         run: async (_, report) => {
           const session = await openSession(options, report);
           await recover(session, report);
+          await requireHeldBySettings(session);
           // Its name was given again.
           await unprotect(session, () => true);
           await letGo(session, report);
