@@ -83,14 +83,22 @@ function openToAll(groups: Readonly<Record<string, string[]>>): string[] {
 function entriesOf(ways: readonly Topology[]): string[] {
   const rules = ways.flatMap((topology) =>
     topology.entries.flatMap(({ service, port }) =>
-      machinesOf(topology, service).flatMap(({ region, tier }) =>
+      groupsBefore(topology, service).flatMap((group) =>
         [80, port].flatMap((open) =>
-          ["0.0.0.0/0", "::/0"].map((range) => `test-${region}-${tier} in tcp ${open} ${range}`),
+          ["0.0.0.0/0", "::/0"].map((range) => `${group} in tcp ${open} ${range}`),
         ),
       ),
     ),
   );
   return [...new Set(rules)].toSorted();
+}
+
+/** The security groups of the machines that a service runs on, or of AWS's load balancer. */
+function groupsBefore(topology: Topology, service: string): string[] {
+  const balancers = (topology.loadBalancers ?? []).filter(({ name }) => name === service);
+  return balancers.length > 0
+    ? balancers.map(({ region, name }) => `test-${region}-${name}`)
+    : machinesOf(topology, service).map(({ region, tier }) => `test-${region}-${tier}`);
 }
 
 function nameOf({ Tags = [] }: Instance): string {

@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { stringify } from "yaml";
+import { isHeld } from "../../src/cli/let-go.js";
+import { letGoVariable } from "../../src/protection.js";
 import type { Settings } from "../../src/settings/schema.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { type Guarded, changeToken, guarded } from "../../src/topology/guard.js";
@@ -75,7 +77,7 @@ export class Stack {
       },
       common,
     );
-    await stack.pulumi("stack", "init", "test");
+    await stack.pulumi(["stack", "init", "test"]);
     return stack;
   }
 
@@ -95,7 +97,7 @@ export class Stack {
       ? changeToken(guard.inputs as unknown as Guarded, guarded(settings, topologyOf(settings)))
       : "";
     await this.configure({ ...config, ...(token !== "" && { "dukaan:changeToken": token }) });
-    const changes = changesOf(await this.pulumi("up", "--yes", "--skip-preview"));
+    const changes = changesOf(await this.pulumi(["up", "--yes", "--skip-preview"]));
     await this.configure(config);
     return changes;
   }
@@ -105,13 +107,15 @@ export class Stack {
     await this.configure(config);
     const refresh = options.refresh ? ["--refresh"] : [];
     const { steps = [] }: { steps?: PreviewStep[] } = JSON.parse(
-      await this.pulumi("preview", "--json", ...refresh),
+      await this.pulumi(["preview", "--json", ...refresh]),
     );
     return steps
       .filter(({ op }) => op !== "same" && op !== "refresh")
       .map(({ op, urn, detailedDiff }) => {
         const [, , types = "", name = ""] = urn.split("::");
-        const differs = op === "create" ? [] : Object.keys(detailedDiff ?? {});
+        // Whole inputs: `parameters`, and not which of them.
+        const paths = op === "create" ? [] : Object.keys(detailedDiff ?? {});
+        const differs = [...new Set(paths.map((path) => path.split(/[.[]/)[0] ?? path))].toSorted();
         const [type] = types.split("$").slice(-1);
         return `${op} ${type} ${name}${differs.length > 0 ? `: ${differs.join(", ")}` : ""}`;
       })
@@ -121,19 +125,24 @@ export class Stack {
   /** Removes everything, as somebody may who has said that its data may go. */
   async destroy(): Promise<void> {
     await this.unprotect(() => true);
-    await this.pulumi("destroy", "--yes", "--skip-preview");
+    const held = (await this.state()).filter(isHeld);
+    if (held.length > 0) {
+      const targets = held.flatMap(({ urn }) => ["--target", urn]);
+      await this.pulumi(["up", "--yes", "--skip-preview", ...targets], { [letGoVariable]: "yes" });
+    }
+    await this.pulumi(["destroy", "--yes", "--skip-preview"]);
   }
 
   /** Lifts Pulumi's protection from what a change removes, as `evolve` does and `down`. */
   private async unprotect(gone: (resource: StateResource) => boolean): Promise<void> {
     const shielded = (await this.state()).filter((resource) => resource.protect === true && gone(resource));
     if (shielded.length === 0) return;
-    await this.pulumi("state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn));
+    await this.pulumi(["state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn)]);
   }
 
   async state(): Promise<StateResource[]> {
     const exported: { deployment: { resources?: StateResource[] } } = JSON.parse(
-      await this.pulumi("stack", "export"),
+      await this.pulumi(["stack", "export"]),
     );
     return exported.deployment.resources ?? [];
   }
@@ -151,13 +160,13 @@ export class Stack {
   }
 
   /** @returns what it printed @throws Error with that */
-  private async pulumi(...command: string[]): Promise<string> {
+  private async pulumi(command: string[], env: Record<string, string> = {}): Promise<string> {
     const { stdout, all, exitCode } = await execa(
       "pulumi",
       [...command, "--non-interactive", "--color=never"],
       {
         cwd: this.folder,
-        env: this.env,
+        env: { ...this.env, ...env },
         all: true,
         reject: false,
         stdin: "ignore",

@@ -50,6 +50,37 @@ const variants: readonly Variant[] = [
       "create aws:ec2/networkInterface:NetworkInterface app-3",
     ],
   },
+  {
+    title: "split with a database that AWS runs",
+    settings: { "dukaan:stage": "split", "dukaan:managed": true },
+    change: {
+      "dukaan:databaseServerType": "t3.large",
+      "dukaan:databaseVolume": 40,
+      "dukaan:backupDays": 14,
+    },
+    does: [
+      "update aws:rds/instance:Instance database: allocatedStorage, backupRetentionPeriod, instanceClass",
+      "update aws:rds/parameterGroup:ParameterGroup database: parameters",
+    ],
+  },
+  {
+    title: "fleet behind AWS's load balancer",
+    settings: { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" },
+    change: { "dukaan:appServers": 3 },
+    does: [
+      "create aws:ec2/eip:Eip app-3-ipv4",
+      "create aws:ec2/eipAssociation:EipAssociation app-3-ipv4",
+      "create aws:ec2/instance:Instance app-3",
+      "create aws:ec2/networkInterface:NetworkInterface app-3",
+      "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3",
+    ],
+  },
+  {
+    title: "droplet with buckets of its own",
+    settings: { "dukaan:stage": "droplet", "dukaan:backup": "own", "dukaan:images": "own" },
+    change: { "dukaan:serverType": "t3.large" },
+    does: ["update aws:ec2/instance:Instance app-1: instanceType, publicDns, publicIp"],
+  },
 ];
 
 // Else each of the tests, which run at the same time, would.

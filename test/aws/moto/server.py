@@ -16,6 +16,7 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification, random_resource_id
+from moto.rds.models import DBParameterGroup
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -45,6 +46,7 @@ def create_instance_connect_endpoint(self):
         "InstanceConnectEndpointId": name,
         "InstanceConnectEndpointArn": f"arn:aws:ec2:{self.region}:{self.current_account}:instance-connect-endpoint/{name}",
         "OwnerId": self.current_account,
+        "DnsName": f"{name}.ec2-instance-connect-endpoint.{self.region}.amazonaws.com",
         "State": "create-complete",
         "SubnetId": subnet.id,
         "VpcId": subnet.vpc_id,
@@ -102,6 +104,17 @@ def rule_description(self):
 
 
 SecurityGroupRule.description = property(rule_description)
+
+
+update_parameters = DBParameterGroup.update_parameters
+
+
+def update_by_user(self, new_parameters):
+    """The provider reads only those back of which AWS says who set them."""
+    update_parameters(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
+
+
+DBParameterGroup.update_parameters = update_by_user
 
 
 run_instances = EC2Response.run_instances
