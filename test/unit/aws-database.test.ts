@@ -72,6 +72,8 @@ describe("a stack whose database AWS runs", () => {
   it("protects it and its key, and has AWS refuse to delete it and keep copies when it is deleted", () => {
     const key = ofType(recorded.split, "aws:kms/key:Key")[0]!;
     expect([database(recorded.split).protect, key.protect]).toEqual([true, true]);
+    // The copies can be read with it alone.
+    expect([database(recorded.split).retained, key.retained]).toEqual([false, true]);
     expect(key.inputs).toMatchObject({ enableKeyRotation: true });
     expect(database(recorded.split).inputs).toMatchObject({
       deletionProtection: true,

@@ -54,6 +54,14 @@ describe("buckets of a stack's own on AWS", () => {
     expect(urns(await recordOnAws({ ...own, "dukaan:stage": "fleet" }))).toEqual(urns(recorded));
   }, 60_000);
 
+  it("stay with their key when the stack goes, closed as they were: nothing else does", () => {
+    const kinds = new Set(recorded.filter(({ retained }) => retained).map(({ type }) => short(type)));
+    const ofBuckets = onlyAws(recorded).filter(({ type }) => /aws:(s3|kms)\//.test(type));
+    for (const { name, type, retained } of ofBuckets)
+      expect(retained, `${type} ${name}`).toBe(short(type) !== "Alias");
+    expect([...kinds].filter((kind) => !kind.startsWith("Bucket"))).toEqual(["Key"]);
+  });
+
   it("keep what was deleted or overwritten for a month where backups are, and no remains of uploads", () => {
     expect(ofType("BucketVersioning").map(({ inputs }) => inputs)).toEqual([
       { bucket: "dukaan-test-backups", versioningConfiguration: { status: "Enabled" } },

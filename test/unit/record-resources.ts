@@ -14,6 +14,8 @@ export interface RecordedResource {
   urn: string;
   dependencies: string[];
   protect: boolean;
+  /** Left at the cloud when the stack goes. */
+  retained: boolean;
   deletedWith: string;
   ignoreChanges: string[];
   /** Inputs as they went over the wire: secrets are wrapped. */
@@ -30,6 +32,7 @@ interface RegisterRequest {
   getParent(): string;
   getDependenciesList(): string[];
   getProtect(): boolean;
+  getRetainondelete(): boolean | undefined;
   getDeletedwith(): string;
   getIgnorechangesList(): string[];
   getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
@@ -85,6 +88,7 @@ export async function recordResources(
       urn,
       dependencies: request.getDependenciesList(),
       protect: request.getProtect(),
+      retained: request.getRetainondelete() === true,
       deletedWith: request.getDeletedwith(),
       ignoreChanges: request.getIgnorechangesList(),
       inputs: request.getObject()?.toJavaScript() ?? {},

@@ -41,10 +41,10 @@ export function issuedCertificate(
       type: proof.resourceRecordType,
       records: [proof.resourceRecordValue],
       ttl: 300,
-      // The same for all certificates of an account for this name.
+      // The same for all certificates of an account for this name, another stack's too, which are renewed by it.
       allowOverwrite: true,
     },
-    options,
+    { ...options, retainOnDelete: true },
   );
   return new CertificateValidation(
     name,

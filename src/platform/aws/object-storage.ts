@@ -1,6 +1,6 @@
 import { VpcEndpoint } from "@pulumi/aws/ec2/vpcEndpoint.js";
 import { Alias } from "@pulumi/aws/kms/alias.js";
-import { Key } from "@pulumi/aws/kms/key.js";
+import type { Key } from "@pulumi/aws/kms/key.js";
 import { Bucket } from "@pulumi/aws/s3/bucket.js";
 import { BucketLifecycleConfiguration } from "@pulumi/aws/s3/bucketLifecycleConfiguration.js";
 import { BucketPolicy } from "@pulumi/aws/s3/bucketPolicy.js";
@@ -11,6 +11,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { BucketAccess, PlannedBucket, PlatformNetwork } from "../platform.js";
 import { bucketKey, refusals } from "./bucket-access.js";
 import { type AwsContext, tags } from "./context.js";
+import { encryptionKey } from "./key.js";
 
 /** How long what was deleted or overwritten in a bucket of backups can be had back. */
 const keptDays = 30;
@@ -26,6 +27,8 @@ export function objectStorage(
   options: pulumi.CustomResourceOptions,
 ): Map<string, BucketAccess> {
   const { region, networkId, routeTableIds = [] } = network;
+  // A bucket with something in it cannot be deleted; nor is it to lie open when the stack is gone.
+  const staying = { ...options, retainOnDelete: context.protect };
   const way = new VpcEndpoint(
     `${region.name}-s3`,
     {
@@ -37,10 +40,11 @@ export function objectStorage(
     },
     options,
   );
-  const key = encryptionKey(context, options);
+  const key = encryptionKey(context, "storage", `Buckets of Dukaan's stack ${context.stack}`, options);
+  void new Alias("storage", { name: `alias/dukaan-${context.stack}`, targetKeyId: key.id }, options);
   return new Map(
     buckets.map((planned) => {
-      const { bucket, ready } = makeBucket(context, planned, key, options);
+      const { bucket, ready } = makeBucket(context, planned, key, staying);
       const given = { bucketArn: bucket.arn, keyArn: key.arn, networkId };
       const access = bucketKey(context, planned, region.location, given, options);
       // Neither before it is private and encrypted, nor before there is a way.
@@ -51,24 +55,6 @@ export function objectStorage(
       return [planned.name, { endpoint, region: region.location, bucket: name, ...access }];
     }),
   );
-}
-
-/** Who may use it, beside the account's own administrators, their policies say. */
-function encryptionKey(context: AwsContext, options: pulumi.CustomResourceOptions): Key {
-  const name = "storage";
-  const key = new Key(
-    name,
-    {
-      description: `Buckets of Dukaan's stack ${context.stack}`,
-      enableKeyRotation: true,
-      // The longest: without it nothing in the buckets can be read.
-      deletionWindowInDays: 30,
-      tags: tags(context, name),
-    },
-    { ...options, protect: context.protect },
-  );
-  void new Alias(name, { name: `alias/dukaan-${context.stack}`, targetKeyId: key.id }, options);
-  return key;
 }
 
 function makeBucket(
