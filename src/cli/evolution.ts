@@ -105,9 +105,11 @@ export async function hasServer(session: Session, machine: string): Promise<bool
  * @throws CliError (refused) that names what would go
  */
 export function requireWaysIn(left: readonly Pick<StateResource, "type" | "urn">[]): void {
-  const way = left.find(({ type }) => type === balancerType || type === floatingType);
+  const way = left.find(({ type }) => balancerTypes.includes(type) || type === floatingType);
   if (!way) return;
-  const what = way.type === balancerType ? "the provider's load balancer" : "the shop's floating address";
+  const what = balancerTypes.includes(way.type)
+    ? "the provider's load balancer"
+    : "the shop's floating address";
   throw new CliError(
     `${what} (${nameOf(way.urn)}) would be removed in the middle of the move: whoever knows its address would find it closed`,
     "Put dukaan:loadBalancer, dukaan:loadBalancers and dukaan:floatingIp back to what they were, then run the same command again. Change them when the move is finished.",
@@ -115,21 +117,24 @@ export function requireWaysIn(left: readonly Pick<StateResource, "type" | "urn">
   );
 }
 
-/** Machines with their addresses, load balancers and floating addresses that a state has and the topology has not. */
+/**
+ * Machines with their addresses, load balancers, floating addresses, and AWS's subnets, that a state has and the topology
+ * has not.
+ */
 export function notIn<Resource extends Pick<StateResource, "type" | "urn">>(
   topology: Topology,
   resources: readonly Resource[],
 ): Resource[] {
   const machines = serversNotIn(topology, resources);
   const others = new Map([
-    [balancerType, topology.loadBalancers],
+    ...balancerTypes.map((type) => [type, topology.loadBalancers] as const),
     [floatingType, topology.floatingAddresses],
   ]);
-  return resources.filter(({ type, urn }) =>
-    others.has(type)
-      ? !(others.get(type) ?? []).some(({ name }) => name === nameOf(urn))
-      : machines.some((machine) => belongsTo(urn, machine)),
-  );
+  return resources.filter(({ type, urn }) => {
+    if (others.has(type)) return !(others.get(type) ?? []).some(({ name }) => name === nameOf(urn));
+    if (type === subnetType) return !hasSubnet(topology, nameOf(urn));
+    return machines.some((machine) => belongsTo(urn, machine));
+  });
 }
 
 function serversNotIn(
@@ -148,7 +153,15 @@ function guardedNow(resources: readonly StateResource[]): Guarded | undefined {
     | undefined;
 }
 
-const balancerType = "hcloud:index/loadBalancer:LoadBalancer";
+/** Whether a subnet of AWS, e.g. "us-east-1-app-a", is a tier's, or one of those for what AWS itself runs. */
+function hasSubnet({ regions }: Topology, subnet: string): boolean {
+  return regions.some(({ name, subnets }) =>
+    ["public", ...subnets.map(({ tier }) => tier)].some((tier) => subnet.startsWith(`${name}-${tier}-`)),
+  );
+}
+
+const balancerTypes = ["hcloud:index/loadBalancer:LoadBalancer", "aws:lb/loadBalancer:LoadBalancer"];
+const subnetType = "aws:ec2/subnet:Subnet";
 const floatingType = "hcloud:index/floatingIp:FloatingIp";
 
 function nameOf(urn: string): string {

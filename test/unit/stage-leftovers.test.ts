@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { notIn, requireWaysIn } from "../../src/cli/evolution.js";
 import { provision } from "../../src/provision.js";
 import { topologyOf } from "../../stacks/index.js";
+import { recordOnAws, settingsOnAws } from "./on-aws.js";
 import { artifacts, onThisComputer, outputsOf, settingsOf } from "./provisioned.js";
 import { recordResources } from "./record-resources.js";
 
@@ -36,6 +37,20 @@ describe("what an up at another stage removes, and has to be unprotected for", {
     expect(() => requireWaysIn(during(fleet({})))).toThrow(
       /load balancer \(load-balancer\) would be removed/,
     );
+  });
+
+  it("is on AWS its load balancer, and the subnets of a tier that goes", async () => {
+    const from = async (before: Record<string, unknown>, after: Record<string, unknown>) => {
+      const found = notIn(topologyOf(settingsOnAws(after)), await recordOnAws(before));
+      return found.map(({ name }) => name).filter((name) => !name.startsWith("database-1"));
+    };
+    const managed = { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed", "dukaan:appServers": 1 };
+    expect(await from(managed, { "dukaan:stage": "split" })).toEqual(["load-balancer"]);
+    expect((await from({ "dukaan:stage": "split" }, { "dukaan:stage": "droplet" })).toSorted()).toEqual([
+      "us-east-1-database-a",
+      "us-east-1-database-b",
+    ]);
+    expect(await from(managed, managed)).toEqual([]);
   });
 
   it("is nothing where the stage keeps all of it", async () => {
