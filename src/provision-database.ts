@@ -88,6 +88,6 @@ function makeBackups(
   }
   const bucket = isOwn(backup) ? storage?.bucket("backups") : backup;
   if (!bucket) throw new Error("the stack has no bucket for its backups");
-  const args = { machine, plan: backup, bucket, database: ready, protect: !local };
+  const args = { machine, plan: backup, bucket, database: ready, protect: isProtected({ local }) };
   return new Backups("backups", args, { parent });
 }

@@ -36,7 +36,8 @@ const tcp = new Set(["tcp", "6"]);
 const publicPorts: Rule = {
   name: "aws-public-ports",
   description: "A security group opens nothing to the public but TCP ports 80 and 443, and ping.",
-  remedy: "Name a security group as the source, or addresses of your own; roles and people come over SSM.",
+  remedy:
+    "Name a security group as the source, or addresses of your own; roles and people come through the EC2 Instance Connect Endpoint.",
   types: securityGroups,
   check: (subject) =>
     openings(subject).flatMap((one) => {

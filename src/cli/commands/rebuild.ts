@@ -35,7 +35,7 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
   await refuseOnAws(
     stack,
     "rebuild",
-    "Replace the instance with Pulumi: pulumi state unprotect URN, then pulumi up --replace URN.",
+    "Pulumi can replace an instance (pulumi state unprotect URN, then pulumi up --replace URN): its disk is lost then, and with it the database where there is one on it. Make a backup first.",
   );
   requireConsent(stack, machine, options);
   const settings = await requireSettings(stack);
