@@ -75,12 +75,6 @@ const variants: readonly Variant[] = [
       "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3",
     ],
   },
-  {
-    title: "droplet with buckets of its own",
-    settings: { "dukaan:stage": "droplet", "dukaan:backup": "own", "dukaan:images": "own" },
-    change: { "dukaan:serverType": "t3.large" },
-    does: ["update aws:ec2/instance:Instance app-1: instanceType, publicDns, publicIp"],
-  },
 ];
 
 // Else each of the tests, which run at the same time, would.
