@@ -51,19 +51,6 @@ const variants: readonly Variant[] = [
     ],
   },
   {
-    title: "split with a database that AWS runs",
-    settings: { "dukaan:stage": "split", "dukaan:managed": true },
-    change: {
-      "dukaan:databaseServerType": "t3.large",
-      "dukaan:databaseVolume": 40,
-      "dukaan:backupDays": 14,
-    },
-    does: [
-      "update aws:rds/instance:Instance database: allocatedStorage, backupRetentionPeriod, instanceClass",
-      "update aws:rds/parameterGroup:ParameterGroup database: parameters",
-    ],
-  },
-  {
     title: "fleet behind AWS's load balancer",
     settings: { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" },
     change: { "dukaan:appServers": 3 },

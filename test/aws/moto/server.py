@@ -16,7 +16,6 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification, random_resource_id
-from moto.rds.models import DBParameterGroup
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -104,17 +103,6 @@ def rule_description(self):
 
 
 SecurityGroupRule.description = property(rule_description)
-
-
-update_parameters = DBParameterGroup.update_parameters
-
-
-def update_by_user(self, new_parameters):
-    """The provider reads only those back of which AWS says who set them."""
-    update_parameters(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
-
-
-DBParameterGroup.update_parameters = update_by_user
 
 
 run_instances = EC2Response.run_instances
