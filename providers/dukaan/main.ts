@@ -1,18 +1,5 @@
-import { serve } from "./protocol.js";
+import { runProvider } from "./run.js";
 import { resourceType } from "./types.js";
 
-/**
- * The provider's process. The engine starts it (through ./pulumi-resource-dukaan), passes its own address as the
- * last argument and reads the port from the first line of stdout.
- */
-const { port } = await serve({
-  resourceType,
-  engineAddress: process.argv.slice(2).find((argument) => /^[^-].*:\d+$/.test(argument)),
-});
-process.stdout.write(`${port}\n`);
-
-// An engine that is killed cannot tell us to end. Whoever takes over its orphans has another process id.
-const engine = process.ppid;
-setInterval(() => {
-  if (process.ppid !== engine) process.exit(1);
-}, 2000).unref();
+// Started through ./pulumi-resource-dukaan.
+await runProvider(resourceType);

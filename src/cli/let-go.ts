@@ -1,5 +1,5 @@
 import { letGoVariable } from "../protection.js";
-import { policyPackVariable, runOperation } from "./pulumi.js";
+import { runOperation, withoutPolicies } from "./pulumi.js";
 import { exportState, type StateResource } from "./recovery/state.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { Session } from "./session.js";
@@ -14,9 +14,9 @@ export async function letGo({ pulumi }: Session, report: (message: string) => vo
   const held = (deployment.resources ?? []).filter(isHeld);
   if (held.length === 0) return;
   // Its rules are for what is to stay.
-  const { [policyPackVariable]: _pack, ...env } = pulumi.env;
+  const free = withoutPolicies(pulumi);
   await runOperation(
-    { ...pulumi, env: { ...env, [letGoVariable]: "yes" } },
+    { ...free, env: { ...free.env, [letGoVariable]: "yes" } },
     "up",
     report,
     held.flatMap(({ urn }) => ["--target", urn]),

@@ -19,6 +19,12 @@ import type { StackContext } from "./stack.js";
 /** Names the policy pack that Pulumi holds previews and updates against; a list in CSV. */
 export const policyPackVariable = "PULUMI_OPTION_POLICY_PACK";
 
+/** The same, and no rule stands in the way: for what is only recorded, or is to go. */
+export function withoutPolicies(pulumi: Pulumi): Pulumi {
+  const { [policyPackVariable]: _pack, ...env } = pulumi.env;
+  return { ...pulumi, env };
+}
+
 /** How to run Pulumi for one stack. */
 export interface Pulumi {
   executable: string;

@@ -8,10 +8,11 @@ import { setTimeout as sleep } from "node:timers/promises";
  */
 export async function untilSshAnswers(host: string, seconds: number, port = 22): Promise<void> {
   const patience = Date.now() + seconds * 1000;
-  while (!(await answers(host, port)) && Date.now() < patience) await sleep(250);
+  while (!(await sshAnswers(host, port)) && Date.now() < patience) await sleep(250);
 }
 
-function answers(host: string, port: number): Promise<boolean> {
+/** Whether an SSH server says its name there. */
+export function sshAnswers(host: string, port = 22): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, timeout: 2_000 });
     const settle = (yes: boolean) => {

@@ -26,6 +26,13 @@ interface Variant {
   does: readonly string[];
 }
 
+const thirdAppServer = [
+  "create aws:ec2/eip:Eip app-3-ipv4",
+  "create aws:ec2/eipAssociation:EipAssociation app-3-ipv4",
+  "create aws:ec2/instance:Instance app-3",
+  "create aws:ec2/networkInterface:NetworkInterface app-3",
+];
+
 const variants: readonly Variant[] = [
   {
     title: "droplet",
@@ -43,24 +50,13 @@ const variants: readonly Variant[] = [
     title: "fleet with NAT gateways",
     settings: { "dukaan:stage": "fleet", "dukaan:nat": "gateway" },
     change: { "dukaan:appServers": 3 },
-    does: [
-      "create aws:ec2/eip:Eip app-3-ipv4",
-      "create aws:ec2/eipAssociation:EipAssociation app-3-ipv4",
-      "create aws:ec2/instance:Instance app-3",
-      "create aws:ec2/networkInterface:NetworkInterface app-3",
-    ],
+    does: thirdAppServer,
   },
   {
     title: "fleet behind AWS's load balancer",
     settings: { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" },
     change: { "dukaan:appServers": 3 },
-    does: [
-      "create aws:ec2/eip:Eip app-3-ipv4",
-      "create aws:ec2/eipAssociation:EipAssociation app-3-ipv4",
-      "create aws:ec2/instance:Instance app-3",
-      "create aws:ec2/networkInterface:NetworkInterface app-3",
-      "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3",
-    ],
+    does: [...thirdAppServer, "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3"],
   },
 ];
 

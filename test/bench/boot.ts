@@ -1,11 +1,11 @@
 // POST /servers of the local cloud until SSH answers, against the least shell script that boots the same image.
 // Needs root: node dist/test/bench/boot.js
-import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { startLocalCloud, stopLocalCloud } from "../../local/client.js";
 import { ensureImage } from "../../local/image/image.js";
+import { sshAnswers } from "../../src/cli/ssh-answers.js";
 import { projectRoot } from "../../src/project.js";
 import { compare } from "./compare.js";
 
@@ -37,26 +37,11 @@ async function bootThroughApi(): Promise<number> {
   });
   if (!answer.ok) throw new Error(`POST /servers: ${answer.status} ${await answer.text()}`);
   const { server } = (await answer.json()) as Created;
-  while (!(await greets(server.public_net.ipv4.ip))) await sleep(10);
+  while (!(await sshAnswers(server.public_net.ipv4.ip))) await sleep(10);
   const seconds = (performance.now() - started) / 1000;
   await call("DELETE", `/servers/${server.id}`);
   while ((await call("GET", `/servers/${server.id}`)).status !== 404) await sleep(50);
   return seconds;
-}
-
-/** Whether an SSH server says its name at port 22. */
-function greets(host: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port: 22, timeout: 1_000 });
-    const settle = (answers: boolean) => {
-      socket.destroy();
-      resolve(answers);
-    };
-    socket.on("data", (banner) => settle(banner.toString().startsWith("SSH-")));
-    socket.on("error", () => settle(false));
-    socket.on("timeout", () => settle(false));
-    socket.on("close", () => settle(false));
-  });
 }
 
 async function bootBare(): Promise<number> {

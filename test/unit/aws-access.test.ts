@@ -8,21 +8,11 @@ import { execa } from "execa";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { requireAwsAccess } from "../../src/cli/aws-stack.js";
 import { projectRoot } from "../../src/project.js";
-import { awsKeys } from "./instance-connect.js";
+import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 
 const main = join(projectRoot, "dist/src/cli/main.js");
 const home = mkdtempSync(join(tmpdir(), "dukaan-aws-access-"));
-const nobody = {
-  HOME: home,
-  AWS_ACCESS_KEY_ID: undefined,
-  AWS_SECRET_ACCESS_KEY: undefined,
-  AWS_SESSION_TOKEN: undefined,
-  AWS_PROFILE: undefined,
-  AWS_CONFIG_FILE: join(home, "config"),
-  AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
-  AWS_EC2_METADATA_DISABLED: "true",
-  AWS_CA_BUNDLE: undefined,
-};
+const nobody = { ...noCredentialsIn(home), AWS_CA_BUNDLE: undefined };
 let answer: { status: number; body: string };
 let asked: IncomingMessage[];
 const server = createServer((request, response) => {

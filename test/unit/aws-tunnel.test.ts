@@ -13,7 +13,7 @@ import { reveal } from "../../providers/dukaan/values.js";
 import { AwsError } from "../../src/aws/error.js";
 import { openTunnel } from "../../src/aws/tunnel.js";
 import { projectRoot } from "../../src/project.js";
-import { startEndpoint, type TestEndpoint } from "./instance-connect.js";
+import { startEndpoint, type TestEndpoint, noCredentialsIn } from "./instance-connect.js";
 
 const address = "10.10.2.10";
 const target = { address, port: 22 };
@@ -33,17 +33,7 @@ async function behindTheDoor(answer: (socket: Socket) => void): Promise<void> {
   door.leads.set(`${address}:22`, { host: "127.0.0.1", port: (server.address() as AddressInfo).port });
 }
 
-/** What no test may find outside of it: the caller's own credentials, and the instance's that this may run on. */
-const noCredentials = {
-  HOME: home,
-  AWS_ACCESS_KEY_ID: undefined,
-  AWS_SECRET_ACCESS_KEY: undefined,
-  AWS_SESSION_TOKEN: undefined,
-  AWS_PROFILE: undefined,
-  AWS_CONFIG_FILE: join(home, "config"),
-  AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
-  AWS_EC2_METADATA_DISABLED: "true",
-};
+const noCredentials = noCredentialsIn(home);
 
 beforeEach(async () => {
   door = await startEndpoint();

@@ -146,3 +146,17 @@ function judge(method: string, url: URL, host: string): { status: number; body: 
   if (query.get("instanceConnectEndpointId") !== endpointId) return { status: 404, body: "no such endpoint" };
   return { status: 101, body: "" };
 }
+
+/** What no test may find outside of it: the caller's own credentials, and those of an instance that this may run on. */
+export function noCredentialsIn(home: string): Record<string, string | undefined> {
+  return {
+    HOME: home,
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+    AWS_SESSION_TOKEN: undefined,
+    AWS_PROFILE: undefined,
+    AWS_CONFIG_FILE: join(home, "config"),
+    AWS_SHARED_CREDENTIALS_FILE: join(home, "credentials"),
+    AWS_EC2_METADATA_DISABLED: "true",
+  };
+}

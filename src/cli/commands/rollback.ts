@@ -1,6 +1,6 @@
 import { describeReturn, judgeReturn, type MachineReturn, type Returned } from "../going-back.js";
 import { CliError, ExitCode } from "../errors.js";
-import { policyPackVariable, query, readOutputs, runOperation } from "../pulumi.js";
+import { query, readOutputs, runOperation, withoutPolicies } from "../pulumi.js";
 import { exportState } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
@@ -59,8 +59,7 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       title: "Recorded: the stack stays at this release",
       run: async (context, report) => {
         // It has gone back already; no rule is to stand in the way of saying so.
-        const { [policyPackVariable]: _rules, ...env } = context.session!.pulumi.env;
-        const pulumi = { ...context.session!.pulumi, env };
+        const pulumi = withoutPolicies(context.session!.pulumi);
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
         const targets = await releasesBut(context.session!, silent);

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { renderTemplate } from "../../template.js";
-import type { DatabaseLogin } from "../postgresql/index.js";
+import { type DatabaseLogin, unwantedLogins } from "../postgresql/index.js";
 import type { RoleDefinition } from "../role.js";
 
 const here = "src/roles/managed-database";
@@ -43,6 +43,7 @@ export function managedDatabase({ host, authority, master, logins }: ManagedData
         path: `${directory}/setup.sql`,
         content: pulumi.output(logins).apply((known) =>
           renderTemplate(`${here}/setup.sql`, {
+            unwantedLogins: unwantedLogins(),
             logins: known.map(({ name, verifier }) => `('${name}', '${verifier}')`).join(", "),
           }),
         ),

@@ -9,6 +9,9 @@ const cluster = "/etc/postgresql/15/main";
 const unitDirectory = "/etc/systemd/system/postgresql@15-main.service.d";
 const file = { owner: "root", group: "postgres", mode: "0640" };
 
+/** SQL that sends out and drops all logins that are not in its table `wanted`, as every database of a shop does it. */
+export const unwantedLogins = (): string => renderTemplate(`${here}/unwanted-logins.sql`);
+
 /** Logs in to the database `shop` and acts as its owner there. */
 export interface DatabaseLogin {
   /** e.g. "shop_1" */
@@ -116,6 +119,7 @@ export function postgresql(args: PostgresqlArgs): RoleDefinition {
         content: pulumi.all([logins, replicator]).apply(([known, verifier]) =>
           renderTemplate(`${here}/setup.sql`, {
             logins: known.map((login) => `('${login.name}', '${login.verifier}')`).join(", "),
+            unwantedLogins: unwantedLogins(),
             replicator: verifier ?? "",
           }),
         ),

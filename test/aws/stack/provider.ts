@@ -1,5 +1,5 @@
-import { serve } from "../../../providers/dukaan/protocol.js";
 import type { ResourceType } from "../../../providers/dukaan/resource.js";
+import { runProvider } from "../../../providers/dukaan/run.js";
 import { resourceType } from "../../../providers/dukaan/types.js";
 
 // The provider of the project for clouds whose machines do not boot: keys, certificates and the stage's guard are the real
@@ -20,14 +20,4 @@ async function withoutMachines(token: string): Promise<ResourceType> {
   };
 }
 
-const { port } = await serve({
-  resourceType: withoutMachines,
-  engineAddress: process.argv.slice(2).find((argument) => /^[^-].*:\d+$/.test(argument)),
-});
-process.stdout.write(`${port}\n`);
-
-// As the real one: an engine that is killed cannot tell us to end.
-const engine = process.ppid;
-setInterval(() => {
-  if (process.ppid !== engine) process.exit(1);
-}, 2000).unref();
+await runProvider(withoutMachines);
