@@ -213,6 +213,20 @@ const resources: Record<string, ResourceSpec> = {
     optionalOfRelease,
     { digest: string, active: string },
   ),
+  "dukaan:index:InstanceRefresh": resource(
+    "Brings the instances of an Auto Scaling group to a version of its launch template.",
+    {
+      region: string,
+      group: string,
+      templateVersion: integer,
+      least: integer,
+      alarms: listOf(string),
+      bakeSeconds: integer,
+      warmupSeconds: integer,
+    },
+    ["alarms", "bakeSeconds", "warmupSeconds"],
+    { active: integer },
+  ),
 };
 
 /** The inputs and outputs of a type, e.g. `dukaan:index:Role`. */

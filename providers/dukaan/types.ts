@@ -10,6 +10,8 @@ const modules: Record<string, () => Promise<ResourceType>> = {
   "dukaan:index:AcmeAccount": async () => (await import("./resources/acme-account.js")).acmeAccount,
   "dukaan:index:Role": async () => (await import("./resources/role.js")).role,
   "dukaan:index:ReleaseCandidate": async () => (await import("./resources/release.js")).releaseCandidate,
+  "dukaan:index:InstanceRefresh": async () =>
+    (await import("./resources/instance-refresh.js")).instanceRefresh,
   "dukaan:index:Release": async () => (await import("./resources/release.js")).release,
 };
 

@@ -17,7 +17,7 @@ export interface AwsCredentials {
 export async function awsCredentials(): Promise<AwsCredentials> {
   try {
     // Looked for each time: a person may have logged in again meanwhile.
-    const { accessKeyId, secretAccessKey, sessionToken } = await defaultProvider()();
+    const { accessKeyId, secretAccessKey, sessionToken } = await defaultProvider({ ignoreCache: true })();
     return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
   } catch (error) {
     const profile = process.env["AWS_PROFILE"];

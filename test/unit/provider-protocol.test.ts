@@ -35,6 +35,7 @@ describe("the schema", () => {
       "Role",
       "ReleaseCandidate",
       "Release",
+      "InstanceRefresh",
     ]);
   });
 });

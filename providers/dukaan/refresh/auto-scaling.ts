@@ -1,0 +1,145 @@
+import { readFile } from "node:fs/promises";
+import { Agent } from "node:https";
+import {
+  AutoScalingClient,
+  type AutoScalingGroup,
+  AutoScalingServiceException,
+  DescribeAutoScalingGroupsCommand,
+  DescribeInstanceRefreshesCommand,
+  InstanceRefreshInProgressFault,
+  RollbackInstanceRefreshCommand,
+  StartInstanceRefreshCommand,
+} from "@aws-sdk/client-auto-scaling";
+import { awsCredentials } from "../../../src/aws/credentials.js";
+import { AwsError } from "../../../src/aws/error.js";
+import { ProviderError } from "../resource.js";
+import type { Sight } from "./judge.js";
+
+/** Which group, and how its instances are replaced. */
+export interface RefreshPlan {
+  /** e.g. `us-east-1` */
+  region: string;
+  /** The group's name. */
+  group: string;
+  /** Version of its launch template. */
+  version: string;
+  /** Names of alarms of CloudWatch: when one goes off, AWS rolls back. */
+  alarms: readonly string[];
+  /** Seconds for which alarms are watched when all instances are replaced. */
+  bakeSeconds?: number | undefined;
+  /** Seconds between an instance in service and the next one; absent: the group's. */
+  warmupSeconds?: number | undefined;
+}
+
+/** With its own pauses between them, up to 20 s: more than a minute of throttling, or of a network that is away. */
+const attempts = 15;
+
+/** How the group and its latest refreshes are. @throws ProviderError when there is no such group */
+export async function lookAt({ region, group: name }: RefreshPlan, signal: AbortSignal): Promise<Sight> {
+  const look = async (client: AutoScalingClient) => {
+    const options = { abortSignal: signal };
+    const named = { AutoScalingGroupNames: [name] };
+    const { AutoScalingGroups: [group] = [] } = await client.send(
+      new DescribeAutoScalingGroupsCommand(named),
+      options,
+    );
+    if (!group)
+      throw new ProviderError(
+        `there is no Auto Scaling group ${name} in ${region}. If somebody has removed it, pulumi up --refresh makes it anew.`,
+      );
+    const { InstanceRefreshes: refreshes = [] } = await client.send(
+      new DescribeInstanceRefreshesCommand({ AutoScalingGroupName: name }),
+      options,
+    );
+    return { group, refreshes };
+  };
+  return asking(region, look).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error;
+  });
+}
+
+/**
+ * Has AWS replace the instances, new ones first. The group keeps the version that it has until all of them serve, which is
+ * what AWS goes back to.
+ * @returns the refresh's id; undefined when another one is under way
+ */
+export async function startRefresh(
+  plan: RefreshPlan,
+  { LaunchTemplate: template }: AutoScalingGroup,
+): Promise<string | undefined> {
+  const { region, group, version, alarms, bakeSeconds, warmupSeconds } = plan;
+  if (!template?.LaunchTemplateId) throw new ProviderError(`the group ${group} has no launch template`);
+  const command = new StartInstanceRefreshCommand({
+    AutoScalingGroupName: group,
+    DesiredConfiguration: {
+      LaunchTemplate: { LaunchTemplateId: template.LaunchTemplateId, Version: version },
+    },
+    Preferences: {
+      AutoRollback: true,
+      // Those that the group has started meanwhile stay.
+      SkipMatching: true,
+      // One more than there are, up to ten: a new one serves before an old one goes.
+      MinHealthyPercentage: 100,
+      MaxHealthyPercentage: 110,
+      ScaleInProtectedInstances: "Refresh",
+      StandbyInstances: "Terminate",
+      ...(bakeSeconds !== undefined && { BakeTime: bakeSeconds }),
+      ...(warmupSeconds !== undefined && { InstanceWarmup: warmupSeconds }),
+      ...(alarms.length > 0 && { AlarmSpecification: { Alarms: [...alarms] } }),
+    },
+  });
+  return asking(region, async (client) => {
+    try {
+      return (await client.send(command)).InstanceRefreshId;
+    } catch (error) {
+      if (error instanceof InstanceRefreshInProgressFault) return undefined;
+      throw error;
+    }
+  });
+}
+
+/** Has AWS go back to the version before, now and not after the hour for which it goes on by itself. */
+export async function sendBack({ region, group }: RefreshPlan): Promise<void> {
+  const command = new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group });
+  await asking(region, (client) => client.send(command));
+}
+
+/**
+ * Each time with another client: the SDK keeps credentials that do not say when they run out.
+ * Honours AWS_ENDPOINT_URL_AUTO_SCALING, AWS_ENDPOINT_URL and AWS_CA_BUNDLE.
+ * @throws ProviderError with AWS's words
+ */
+async function asking<Answer>(
+  region: string,
+  ask: (client: AutoScalingClient) => Promise<Answer>,
+): Promise<Answer> {
+  const bundle = process.env["AWS_CA_BUNDLE"];
+  const client = new AutoScalingClient({
+    region,
+    maxAttempts: attempts,
+    credentials: awsCredentials,
+    ...(bundle && { requestHandler: { httpsAgent: new Agent({ ca: await readFile(bundle) }) } }),
+  });
+  try {
+    return await ask(client);
+  } catch (error) {
+    throw explain(error, region);
+  } finally {
+    client.destroy();
+  }
+}
+
+function explain(error: unknown, region: string): unknown {
+  if (error instanceof AwsError) return new ProviderError(`${error.message}. ${error.remedy}`);
+  if (error instanceof AutoScalingServiceException)
+    return new ProviderError(
+      `Auto Scaling in ${region} refuses: ${error.name}: ${error.message} (HTTP ${error.$metadata.httpStatusCode}). ` +
+        "Where credentials have run out, log in again (aws sso login) and run it again: it goes on where it was. docs/aws.md says what they must be allowed to do.",
+    );
+  if (error instanceof ProviderError) return error;
+  return new ProviderError(
+    `Auto Scaling in ${region} does not answer: ${error instanceof Error ? error.message || error.name : String(error)}. ` +
+      "Check this computer's network (behind a proxy with an own authority: AWS_CA_BUNDLE) and run it again: it goes on where it was.",
+  );
+}
