@@ -218,6 +218,7 @@ const resources: Record<string, ResourceSpec> = {
     {
       region: string,
       group: string,
+      template: string,
       templateVersion: integer,
       least: integer,
       alarms: listOf(string),

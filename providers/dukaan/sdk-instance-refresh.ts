@@ -5,7 +5,8 @@ export interface InstanceRefreshArgs {
   region: pulumi.Input<string>;
   /** The name of the Auto Scaling group; another one: another resource. */
   group: pulumi.Input<string>;
-  /** The version of the group's launch template that all of its instances are to have. */
+  /** The id of the launch template, and its version, that all instances are to be of. */
+  template: pulumi.Input<string>;
   templateVersion: pulumi.Input<number>;
   /** As many instances must serve at least. */
   least: pulumi.Input<number>;

@@ -1,4 +1,4 @@
-import type { Machine } from "./topology.js";
+import type { Machine, Topology } from "./topology.js";
 
 /**
  * How the connections of a database are shared out. Each app server has a pool of its own (PgBouncer), and together they
@@ -9,6 +9,9 @@ import type { Machine } from "./topology.js";
 const leastPerServer = 2;
 /** Enough for a slow query or two not to stop a shop; more, where the database has the processors for it. */
 const wanted = 5;
+
+/** Of a group's machines there are so many in a hundred at most while they are replaced: new ones serve before old ones go. */
+export const percentWhileReplaced = 125;
 
 type Database = Pick<Machine, "cores" | "memoryMiB">;
 
@@ -25,6 +28,11 @@ export function connectionBudget({ cores, memoryMiB }: Database): number {
 export function poolSize(database: Database, appServers: number): number {
   const share = (connections: number) => Math.floor(connections / appServers);
   return Math.max(Math.min(wanted, share(connectionBudget(database))), share(atWork(database.cores)));
+}
+
+/** How many app servers there are at a time at most. */
+export function appServersAtMost({ groups = [] }: Pick<Topology, "groups">, named: number): number {
+  return groups.reduce((sum, { most }) => sum + Math.ceil((most * percentWhileReplaced) / 100), named);
 }
 
 /** How many app servers a database is enough for. */

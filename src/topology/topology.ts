@@ -19,6 +19,8 @@ export interface Topology {
   volumes: readonly Volume[];
   /** Addresses that go from one machine to another. */
   floatingAddresses?: readonly FloatingAddress[];
+  /** App servers that the provider starts and ends as the load asks for. */
+  groups?: readonly MachineGroup[];
   /** The provider runs the database; absent: machines of the stack do. */
   managedDatabase?: ManagedDatabase;
   /** The provider's own load balancers, before a cluster. */
@@ -75,6 +77,21 @@ export interface Machine {
   publicIpv6: boolean;
   /** Names in its certificate beside its addresses. */
   dnsNames: readonly string[];
+}
+
+/**
+ * Machines that the provider starts and ends by itself, beside one that is always there: each is as that one is, in its
+ * tier, and runs the same services. They have no names, and their addresses come and go.
+ */
+export interface MachineGroup {
+  /** Unique in the stack; part of URNs. */
+  name: string;
+  /** The machine beside which they are. */
+  like: string;
+  /** How many there are at least. */
+  least: number;
+  /** And at most. */
+  most: number;
 }
 
 export interface Service {
@@ -223,7 +240,18 @@ export function isEntry({ flows }: Pick<Topology, "flows">, service: string): bo
   return flows.some((flow) => flow.from === "world" && flow.to === service && "port" in flow);
 }
 
-/** The names of the services that a machine runs. */
-export function servicesOn(topology: Topology, machine: string): string[] {
-  return topology.services.filter(({ machines }) => machines.includes(machine)).map(({ name }) => name);
+/** The names of the services that a machine runs, or each machine of a group. */
+export function servicesOn({ services, groups }: Topology, machine: string): string[] {
+  const like = groups?.find(({ name }) => name === machine)?.like ?? machine;
+  return services.filter(({ machines }) => machines.includes(like)).map(({ name }) => name);
+}
+
+/**
+ * What the machines of a group have in common, as if it were a machine. It listens on whichever address it has: EC2 translates
+ * public ones, so there is none but the private one.
+ * @throws Error when the machine that they are like is not in the topology
+ */
+export function memberOf(topology: Topology, { name, like }: MachineGroup): Machine {
+  const { zone: _zone, ...machine } = machineNamed(topology, like);
+  return { ...machine, name, hostname: `${topology.stack}-${name}`, privateAddress: "0.0.0.0" };
 }

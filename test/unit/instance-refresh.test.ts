@@ -9,7 +9,7 @@ import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 import { TestEngine } from "./provider-engine.js";
 
 const token = "dukaan:index:InstanceRefresh";
-const inputs = { region: "eu-west-2", group: "lab-app", templateVersion: 7, least: 2 };
+const inputs = { region: "eu-west-2", group: "lab-app", template: "lt-1", templateVersion: 7, least: 2 };
 const home = mkdtempSync(join(tmpdir(), "dukaan-refresh-"));
 let api: AutoScalingServer;
 let engine: TestEngine;
@@ -58,6 +58,8 @@ describe("instances come to a version", () => {
       scene(6, old),
       scene(6, [...old, "i-3 v7 Pending:Wait"], "InProgress v7 Waiting for i-3"),
       scene(6, [...old.slice(1), "i-1 v6 Terminating", ...fresh], "Baking v7"),
+      // The group has not learned of it.
+      scene(6, fresh, "Successful v7"),
       scene(7, fresh, "Successful v7"),
     ];
     const news = { ...inputs, alarms: ["errors", "latency"], bakeSeconds: 180, warmupSeconds: 30 };
@@ -75,7 +77,7 @@ describe("instances come to a version", () => {
       "Preferences.AutoRollback": "true",
       "Preferences.SkipMatching": "true",
       "Preferences.MinHealthyPercentage": "100",
-      "Preferences.MaxHealthyPercentage": "110",
+      "Preferences.MaxHealthyPercentage": "125",
       "Preferences.ScaleInProtectedInstances": "Refresh",
       "Preferences.StandbyInstances": "Terminate",
       "Preferences.BakeTime": "180",
@@ -83,7 +85,7 @@ describe("instances come to a version", () => {
       "Preferences.AlarmSpecification.Alarms.member.1": "errors",
       "Preferences.AlarmSpecification.Alarms.member.2": "latency",
     });
-    expect(looks()).toBe(5);
+    expect(looks()).toBe(6);
     expect(engine.messages).toContain(
       "0 of 2 serve with version 7; i-1 (version 6) is InService; i-2 (version 6) is InService; i-3 (version 7) is Pending:Wait; refresh InProgress, 50 %: Waiting for i-3",
     );

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import {
   AutoScalingClient,
-  type AutoScalingGroup,
   AutoScalingServiceException,
   DescribeAutoScalingGroupsCommand,
   DescribeInstanceRefreshesCommand,
@@ -12,6 +11,7 @@ import {
 } from "@aws-sdk/client-auto-scaling";
 import { awsCredentials } from "../../../src/aws/credentials.js";
 import { AwsError } from "../../../src/aws/error.js";
+import { percentWhileReplaced } from "../../../src/topology/connections.js";
 import { ProviderError } from "../resource.js";
 import type { Sight } from "./judge.js";
 
@@ -21,7 +21,8 @@ export interface RefreshPlan {
   region: string;
   /** The group's name. */
   group: string;
-  /** Version of its launch template. */
+  /** The launch template's id and version. */
+  template: string;
   version: string;
   /** Names of alarms of CloudWatch: when one goes off, AWS rolls back. */
   alarms: readonly string[];
@@ -64,24 +65,20 @@ export async function lookAt({ region, group: name }: RefreshPlan, signal: Abort
  * what AWS goes back to.
  * @returns the refresh's id; undefined when another one is under way
  */
-export async function startRefresh(
-  plan: RefreshPlan,
-  { LaunchTemplate: template }: AutoScalingGroup,
-): Promise<string | undefined> {
-  const { region, group, version, alarms, bakeSeconds, warmupSeconds } = plan;
-  if (!template?.LaunchTemplateId) throw new ProviderError(`the group ${group} has no launch template`);
+export async function startRefresh(plan: RefreshPlan): Promise<string | undefined> {
+  const { region, group, template, version, alarms, bakeSeconds, warmupSeconds } = plan;
   const command = new StartInstanceRefreshCommand({
     AutoScalingGroupName: group,
     DesiredConfiguration: {
-      LaunchTemplate: { LaunchTemplateId: template.LaunchTemplateId, Version: version },
+      LaunchTemplate: { LaunchTemplateId: template, Version: version },
     },
     Preferences: {
       AutoRollback: true,
       // Those that the group has started meanwhile stay.
       SkipMatching: true,
-      // One more than there are, up to ten: a new one serves before an old one goes.
+      // A quarter more than there are, one at least: a new one serves before an old one goes.
       MinHealthyPercentage: 100,
-      MaxHealthyPercentage: 110,
+      MaxHealthyPercentage: percentWhileReplaced,
       ScaleInProtectedInstances: "Refresh",
       StandbyInstances: "Terminate",
       ...(bakeSeconds !== undefined && { BakeTime: bakeSeconds }),

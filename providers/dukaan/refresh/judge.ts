@@ -1,8 +1,14 @@
-import type { AutoScalingGroup, Instance, InstanceRefresh } from "@aws-sdk/client-auto-scaling";
+import type {
+  AutoScalingGroup,
+  Instance,
+  InstanceRefresh,
+  LaunchTemplateSpecification,
+} from "@aws-sdk/client-auto-scaling";
 
 /** What a group is to come to. */
 export interface Wanted {
-  /** Version of the group's launch template. */
+  /** Id and version of the launch template. */
+  template: string;
   version: string;
   /** Instances that must serve at least. */
   least: number;
@@ -44,13 +50,14 @@ const mostGivenUp = 3;
 export function judge(wanted: Wanted, { group, refreshes }: Sight, course: Course): Verdict {
   noteGivenUp(wanted, group.Instances ?? [], course);
   const active = refreshes.find(isActive);
-  if (active?.InstanceRefreshId && versionOf(active, group) === wanted.version && !goesBack(active))
+  if (active?.InstanceRefreshId && isWanted(wanted, templateOf(active, group)) && !goesBack(active))
     course.followed ??= active.InstanceRefreshId;
   const followed = refreshes.find(({ InstanceRefreshId: id }) => id !== undefined && id === course.followed);
   if (followed && followed === active) return judgeActive(wanted, group, followed, course);
   if (followed && followed.Status !== "Successful") return { next: "fail", why: endOf(followed, course) };
   if (active) {
-    const other = `another refresh is to end first: to version ${versionOf(active, group)}, ${stateOf(active)}`;
+    const version = templateOf(active, group)?.Version;
+    const other = `another refresh is to end first: to version ${version}, ${stateOf(active)}`;
     return { next: "wait", progress: other };
   }
   // Successful, or just started: AWS may take a moment to tell of it.
@@ -118,21 +125,21 @@ const isActive = ({ Status }: InstanceRefresh) => activeStatuses.has(Status);
 
 const goesBack = ({ Status }: InstanceRefresh) => Status === "RollbackInProgress" || Status === "Cancelling";
 
-/** To which version a refresh leads; one without a configuration of its own: to the group's. */
-function versionOf({ DesiredConfiguration }: InstanceRefresh, group: AutoScalingGroup): string | undefined {
-  return (DesiredConfiguration ?? group).LaunchTemplate?.Version;
+/** To what a refresh leads; one without a configuration of its own: to the group's. */
+function templateOf({ DesiredConfiguration }: InstanceRefresh, group: AutoScalingGroup) {
+  return (DesiredConfiguration ?? group).LaunchTemplate;
 }
 
 function stateOf({ Status, PercentageComplete, StatusReason }: InstanceRefresh): string {
   return `${Status}, ${PercentageComplete ?? 0} %${StatusReason ? `: ${StatusReason}` : ""}`;
 }
 
-const isAt = ({ version }: Wanted, group: AutoScalingGroup) => group.LaunchTemplate?.Version === version;
+const isWanted = ({ template, version }: Wanted, found: LaunchTemplateSpecification | undefined) =>
+  found?.LaunchTemplateId === template && found.Version === version;
 
-const isOf =
-  ({ version }: Wanted) =>
-  ({ LaunchTemplate }: Instance) =>
-    LaunchTemplate?.Version === version;
+const isAt = (wanted: Wanted, group: AutoScalingGroup) => isWanted(wanted, group.LaunchTemplate);
+
+const isOf = (wanted: Wanted) => (instance: Instance) => isWanted(wanted, instance.LaunchTemplate);
 
 const isLeaving = ({ LifecycleState }: Instance) => LifecycleState?.startsWith("Terminat") === true;
 

@@ -8,6 +8,7 @@ import { changedInputs } from "./changed-inputs.js";
 type InstanceRefreshInputs = {
   region: string;
   group: string;
+  template: string;
   templateVersion: number;
   least: number;
   alarms?: string[];
@@ -56,20 +57,21 @@ async function outputsOf(inputs: InstanceRefreshInputs, pace: Pace, context: Con
 
 async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<void> {
   const aws = await import("../refresh/auto-scaling.js");
-  const { region, group: name, templateVersion, least, alarms = [], bakeSeconds, warmupSeconds } = inputs;
+  const { region, group: name, template, templateVersion, least } = inputs;
+  const { alarms = [], bakeSeconds, warmupSeconds } = inputs;
   const version = String(templateVersion);
-  const plan: RefreshPlan = { region, group: name, version, alarms, bakeSeconds, warmupSeconds };
+  const plan: RefreshPlan = { region, group: name, template, version, alarms, bakeSeconds, warmupSeconds };
   const course: Course = { seen: new Map(), givenUp: new Set() };
   const end = Date.now() + pace.atMost * 1000;
   let progress = "";
   while (Date.now() < end) {
     const sight = await aws.lookAt(plan, context.signal);
-    const verdict = judge({ version, least }, sight, course);
+    const verdict = judge({ template, version, least }, sight, course);
     if (verdict.next === "done") return;
     if (verdict.next === "fail") throw failure(inputs, verdict.why, course);
     if (verdict.next === "start") {
       context.log("info", `AWS brings the instances of ${name} to version ${version}, one after the other`);
-      course.followed = await aws.startRefresh(plan, sight.group);
+      course.followed = await aws.startRefresh(plan);
     } else if (verdict.next === "send back") {
       context.log("warning", `${verdict.why}: AWS is asked to go back to the version before`);
       await aws.sendBack(plan);
