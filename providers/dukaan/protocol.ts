@@ -196,7 +196,7 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
       };
       const found = await guarded(request, false, [properties, inputs], async (type, context) =>
         type.read
-          ? type.read({ id: request.getId(), inputs: revealed(inputs), wrapped: recorded.inputs }, context)
+          ? type.read({ ...recorded, inputs: revealed(inputs), wrapped: recorded.inputs }, context)
           : recorded,
       );
       const response = new proto.ReadResponse();
@@ -210,7 +210,15 @@ export function createService(options: ProviderOptions): UntypedServiceImplement
       const wrapped = toProperties(request.getOldInputs());
       const structs = [request.getProperties(), request.getOldInputs()];
       await guarded(request, false, structs, async (type, context) =>
-        type.delete?.({ id: request.getId(), inputs: reveal(wrapped), wrapped }, context),
+        type.delete?.(
+          {
+            id: request.getId(),
+            inputs: reveal(wrapped),
+            wrapped,
+            outputs: toProperties(request.getProperties()),
+          },
+          context,
+        ),
       );
       return new empty.Empty();
     }),

@@ -55,6 +55,8 @@ export interface ReadRequest<Inputs> {
   inputs: Inputs;
   /** The same with the secrets still wrapped. */
   wrapped: Properties;
+  /** As recorded, with the secrets still wrapped. */
+  outputs: Properties;
 }
 
 export interface Context {

@@ -1,13 +1,11 @@
 import { createHash } from "node:crypto";
 import type { CheckFailure } from "../resource.js";
-import { checkChecks, checkConnection, serverId, type CheckInput } from "../role/inputs.js";
+import { checkChecks, checkConnection, checkServerId, type CheckInput } from "../role/inputs.js";
 import type { Connection } from "../ssh/machine.js";
 import { isKnown, isObject } from "../values.js";
 
-/** Inputs of a release as the schema has made sure of them; in a preview, any value may be `unknown`. */
-export type ReleaseInputs = {
-  connection: Connection;
-  serverId: string;
+/** What a release runs, as the schema has made sure of it; in a preview, any value may be `unknown`. */
+export type ReleaseContent = {
   service: string;
   bundle: { directory: string; digest: string };
   runtime: { archive: string; version: string; digest: string };
@@ -15,25 +13,42 @@ export type ReleaseInputs = {
   user: string;
   environment: Record<string, string>;
   credentials?: string[];
-  migrate?: string[];
-  rotation?: { leave: string[]; join: string[] };
   checks?: CheckInput[];
   readySeconds?: number;
+};
+
+/** Inputs of a release on one machine. */
+export type ReleaseInputs = ReleaseContent & {
+  connection: Connection;
+  serverId: string;
+  migrate?: string[];
+  rotation?: { leave: string[]; join: string[] };
   standbySeconds?: number;
   after?: string[];
 };
 
+/** Everything that the schema cannot say. */
 export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
+  const { standbySeconds = 0 } = inputs;
+  const failures = [
+    ...checkConnection(inputs.connection),
+    ...checkServerId(inputs.serverId),
+    ...checkReleaseContent(inputs),
+  ];
+  if (isKnown(standbySeconds) && !(standbySeconds >= 0 && standbySeconds <= 3600))
+    failures.push({ property: "standbySeconds", reason: "must be 0 to 3600" });
+  return failures;
+}
+
+export function checkReleaseContent(inputs: ReleaseContent): CheckFailure[] {
   const failures: CheckFailure[] = [];
   const expect = (property: string, value: string, pattern: RegExp, wanted: string) => {
     if (isKnown(value) && !pattern.test(value))
       failures.push({ property, reason: `${JSON.stringify(value)} is not ${wanted}` });
   };
-  failures.push(...checkConnection(inputs.connection));
   expect("service", inputs.service, /^[a-z][a-z0-9-]{0,30}$/, "a name of small letters, digits and hyphens");
-  expect("serverId", inputs.serverId, serverId, "the id of a server");
   expect("user", inputs.user, /^[a-z_][a-z0-9_-]{0,31}$/, "a user name");
-  const { bundle, runtime, modules, environment, credentials, readySeconds, standbySeconds } = inputs;
+  const { bundle, runtime, modules, environment, credentials, readySeconds } = inputs;
   if (isObject(bundle)) expect("bundle.digest", bundle.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
   if (isObject(runtime)) {
     expect("runtime.digest", runtime.digest, /^[0-9a-f]{16,128}$/, "a hash in hexadecimal");
@@ -52,12 +67,6 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
   }
   if (readySeconds !== undefined && isKnown(readySeconds) && !(readySeconds >= 1 && readySeconds <= 600))
     failures.push({ property: "readySeconds", reason: "must be 1 to 600" });
-  if (
-    standbySeconds !== undefined &&
-    isKnown(standbySeconds) &&
-    !(standbySeconds >= 0 && standbySeconds <= 3600)
-  )
-    failures.push({ property: "standbySeconds", reason: "must be 0 to 3600" });
   return [...failures, ...checkChecks(inputs.checks)];
 }
 
@@ -65,7 +74,7 @@ export function checkRelease(inputs: ReleaseInputs): CheckFailure[] {
  * Names a release: what runs, on which runtime, with which environment. Paths on this computer do not count.
  * Undefined while something of it is unknown.
  */
-export function releaseId(inputs: ReleaseInputs): string | undefined {
+export function releaseId(inputs: ReleaseContent): string | undefined {
   const { bundle, runtime, modules, environment, user } = inputs;
   if (![bundle, runtime, modules, environment, user].every(isKnown)) return undefined;
   const variables = Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1));
@@ -73,18 +82,23 @@ export function releaseId(inputs: ReleaseInputs): string | undefined {
   return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 12);
 }
 
+/** Name of the folder of a release's Node.js on a machine. */
+export function runtimeFolder({ version }: ReleaseContent["runtime"]): string {
+  return `node-${version.replace(/^v/, "")}`;
+}
+
 /** Name of the folder of a release's modules on a machine; "-" when it has none. */
-export function modulesFolder({ modules }: ReleaseInputs): string {
+export function modulesFolder({ modules }: ReleaseContent): string {
   return modules?.digest.slice(0, 16) ?? "-";
 }
 
 /** Where the release listens until it is switched to. */
-function socketOf(inputs: ReleaseInputs, id: string): string {
+function socketOf(inputs: ReleaseContent, id: string): string {
   return `/run/dukaan/${inputs.service}-${id}.sock`;
 }
 
 /** An EnvironmentFile that a shell reads in the same way: single quotes, in which nothing is special. */
-export function environmentFile(inputs: ReleaseInputs, id: string): string {
+export function environmentFile(inputs: ReleaseContent, id: string): string {
   const added = { LISTEN_SOCKET: socketOf(inputs, id), RELEASE_ID: id };
   return Object.entries({ ...inputs.environment, ...added })
     .sort(([a], [b]) => (a < b ? -1 : 1))

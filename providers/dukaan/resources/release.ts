@@ -1,16 +1,8 @@
 import { diffRelease } from "../release/diff.js";
-import {
-  checkRelease,
-  environmentFile,
-  modulesFolder,
-  releaseId,
-  type ReleaseInputs,
-} from "../release/inputs.js";
+import { checkRelease, releaseId, type ReleaseInputs } from "../release/inputs.js";
 import { ProviderError, type Context, type ResourceType } from "../resource.js";
 import { checkPublic } from "../role/inputs.js";
-import { checkFiles } from "../role/specification.js";
 import type { Machine } from "../ssh/machine.js";
-import type { ScriptFile } from "../ssh/script.js";
 import { isKnown, unknown, type Properties } from "../values.js";
 
 /**
@@ -65,7 +57,7 @@ export const release: ResourceType<ReleaseInputs, { active: string }> = {
   },
 
   async delete({ inputs }, context) {
-    const { openMachine, runScript, NoAccessError } = await ssh();
+    const { openMachine, runScript, description, NoAccessError } = await ssh();
     try {
       const machine = await openMachine(inputs.connection, "delete", context);
       const { code, lines } = await runScript(machine, "remove-release.sh", [description(inputs, "-")]);
@@ -81,9 +73,6 @@ export const release: ResourceType<ReleaseInputs, { active: string }> = {
   },
 };
 
-/** Seconds after which an instance ends that is not switched to: as long as the slowest of many servers may take. */
-const candidateSeconds = 900;
-
 /** A release started and looked at beside the one that serves; a `Release` with the same inputs switches to it. */
 export const releaseCandidate = deployed(true);
 
@@ -97,12 +86,11 @@ async function deploy(
   const {
     openMachine,
     waitForCloudInit,
-    bundleFiles,
-    uploadRuntime,
-    uploadModules,
-    readScript,
+    runtimeArchive,
+    modulesArchive,
+    uploadArchive,
+    switchFiles,
     runScript,
-    quote,
     Transcript,
   } = await ssh();
   const id = releaseId(inputs) ?? "";
@@ -112,22 +100,12 @@ async function deploy(
   // Nothing is switched, so nothing has to be migrated or started: the machine went there before us (a rollback).
   const there = found.serving && found.active === id && found.release === "complete";
   if (there && (inputs.checks ?? []).length === 0) return { active: id, digest: id };
-  if (found.runtime !== inputs.runtime.digest) await uploadRuntime(machine, inputs, context);
-  if (found.modules !== inputs.modules?.digest) await uploadModules(machine, inputs, context);
-  const files: ScriptFile[] = [
-    description(inputs, id),
-    { path: "env", content: environmentFile(inputs, id) },
-    { path: "credentials", content: (inputs.credentials ?? []).map((name) => `${name}\n`).join("") },
-    ...(found.release === "complete" ? [] : await bundleFiles(inputs)),
-    { path: "fall-back", content: await readScript("fall-back-release.sh") },
-    ...(inputs.migrate ? [{ path: "migrate", content: quote(inputs.migrate) }] : []),
-    ...Object.entries(inputs.rotation ?? {}).map(([step, command]) => ({
-      path: `rotation/${step}`,
-      content: quote(command),
-    })),
-    ...(prepare ? [{ path: "prepare", content: `${candidateSeconds}\n` }] : []),
-    ...checkFiles(inputs.checks),
-  ];
+  const runtime = runtimeArchive(inputs);
+  const modules = modulesArchive(inputs);
+  if (found.runtime !== runtime.digest) await uploadArchive(machine, runtime, context);
+  if (modules && found.modules !== modules.digest) await uploadArchive(machine, modules, context);
+  const isThere = found.release === "complete";
+  const files = await switchFiles(inputs, id, { isThere, prepare });
   const transcript = new Transcript(`release ${id} of ${inputs.service}`, context);
   const { code } = await runScript(machine, "switch-release.sh", files, transcript.add);
   if (code !== 0) throw transcript.failure(machine.host);
@@ -135,7 +113,7 @@ async function deploy(
 }
 
 async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
-  const { runScript } = await ssh();
+  const { runScript, description } = await ssh();
   const { code, lines } = await runScript(machine, "probe-release.sh", [description(inputs, id)]);
   if (code !== 0)
     throw new ProviderError(
@@ -151,24 +129,6 @@ async function probe(machine: Machine, inputs: ReleaseInputs, id: string) {
   };
 }
 
-/** The file `release` of the scripts. */
-function description(inputs: ReleaseInputs, id: string): ScriptFile {
-  const { service, bundle, runtime, user, readySeconds = 60, standbySeconds = 180, serverId } = inputs;
-  const runtimeFolder = `node-${runtime.version.replace(/^v/, "")}`;
-  const fields = [
-    service,
-    id,
-    runtimeFolder,
-    user,
-    readySeconds,
-    serverId,
-    bundle.digest,
-    standbySeconds,
-    modulesFolder(inputs),
-  ];
-  return { path: "release", content: `${fields.join("\t")}\n` };
-}
-
 function expectedOutputs(inputs: ReleaseInputs): Properties {
   const id = releaseId(inputs) ?? unknown;
   return { active: id, digest: id };
@@ -176,13 +136,24 @@ function expectedOutputs(inputs: ReleaseInputs): Properties {
 
 /** Loaded when a machine is really to be reached; no preview does that. */
 async function ssh() {
-  const [machine, script, connect, prepare, transcript, upload] = await Promise.all([
+  const [machine, script, connect, prepare, transcript, archives, upload, switching] = await Promise.all([
     import("../ssh/machine.js"),
     import("../ssh/script.js"),
     import("../ssh/connect.js"),
     import("../ssh/prepare.js"),
     import("../ssh/transcript.js"),
+    import("../release/archives.js"),
     import("../release/upload.js"),
+    import("../release/switch-files.js"),
   ]);
-  return { ...machine, ...script, ...connect, ...prepare, ...transcript, ...upload };
+  return {
+    ...machine,
+    ...script,
+    ...connect,
+    ...prepare,
+    ...transcript,
+    ...archives,
+    ...upload,
+    ...switching,
+  };
 }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Diff, DiffKind } from "../resource.js";
 import { isKnown, type Properties } from "../values.js";
-import type { FileInput, RoleInputs } from "./inputs.js";
+import type { FileInput, RoleContent } from "./inputs.js";
 import { roleDigest } from "./specification.js";
 
 /** Not part of what is applied: how to reach the machine, and what has to come first. */
@@ -11,7 +11,7 @@ const unapplied = new Set(["connection", "after"]);
  * What an `up` would change, file by file. After a refresh `olds` holds what was found on the machine, so that a
  * change made there by hand shows in the same way.
  */
-export function diffRole(digest: string, olds: RoleInputs, news: RoleInputs): Diff {
+export function diffRole(digest: string, olds: RoleContent, news: RoleContent): Diff {
   const changes: Record<string, DiffKind> = {};
   const before: Properties = olds;
   const after: Properties = news;

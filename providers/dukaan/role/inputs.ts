@@ -4,10 +4,8 @@ import type { CheckFailure } from "../resource.js";
 import { holdsSecret, isKnown, isObject, type Properties } from "../values.js";
 import type { Connection } from "../ssh/machine.js";
 
-/** Inputs of a role as the schema has made sure of them; in a preview, any value may be `unknown`. */
-export type RoleInputs = {
-  connection: Connection;
-  serverId: string;
+/** What a role puts on a machine, as the schema has made sure of it; in a preview, any value may be `unknown`. */
+export type RoleContent = {
   name: string;
   packages?: string[];
   users?: { name: string; system?: boolean; home?: string; shell?: string; groups?: string[] }[];
@@ -18,6 +16,12 @@ export type RoleInputs = {
   services?: { name: string; enabled: boolean; onChange: string }[];
   activate?: string[][];
   checks?: CheckInput[];
+};
+
+/** Inputs of a role on one machine. */
+export type RoleInputs = RoleContent & {
+  connection: Connection;
+  serverId: string;
   after?: string[];
 };
 
@@ -30,11 +34,24 @@ const packageName = /^[a-z0-9][a-z0-9+.-]+$/;
 const userName = /^[a-z_][a-z0-9_-]{0,31}$/;
 const unitName = /^[\w@:.\\-]+$/;
 const octalMode = /^0?[0-7]{3,4}$/;
-export const serverId = /^[\w.:/-]+$/;
 const roleName = /^[a-z][a-z0-9-]{0,40}$/;
 
-/** Everything that the schema cannot say. The script on the machine relies on it: no tab or newline in any field. */
+/** Everything that the schema cannot say. */
 export function checkRole(inputs: RoleInputs): CheckFailure[] {
+  return [
+    ...checkServerId(inputs.serverId),
+    ...checkConnection(inputs.connection),
+    ...checkRoleContent(inputs),
+  ];
+}
+
+export function checkServerId(serverId: string): CheckFailure[] {
+  if (!isKnown(serverId) || /^[\w.:/-]+$/.test(serverId)) return [];
+  return [{ property: "serverId", reason: `${JSON.stringify(serverId)} is not the id of a server` }];
+}
+
+/** The script on the machine relies on it: no tab or newline in any field. */
+export function checkRoleContent(inputs: RoleContent): CheckFailure[] {
   const failures: CheckFailure[] = [];
   const expect = (property: string, value: string | undefined, pattern: RegExp, wanted: string) => {
     if (value !== undefined && isKnown(value) && !pattern.test(value))
@@ -51,8 +68,6 @@ export function checkRole(inputs: RoleInputs): CheckFailure[] {
   };
 
   expect("name", inputs.name, roleName, "a name of small letters, digits and hyphens");
-  expect("serverId", inputs.serverId, serverId, "the id of a server");
-  failures.push(...checkConnection(inputs.connection));
   known(inputs.packages).forEach((name, i) =>
     expect(`packages[${i}]`, name, packageName, "the name of a Debian package"),
   );

@@ -1,14 +1,17 @@
 import { createHash } from "node:crypto";
 import { quote, type ScriptFile } from "../ssh/script.js";
 import { isKnown } from "../values.js";
-import type { RoleInputs } from "./inputs.js";
+import type { RoleContent } from "./inputs.js";
+
+/** A role's content, and the machine that it is for. */
+type PlacedRole = RoleContent & { serverId: string };
 
 /** Where a role's files are while `validate` runs; the script moves them there. */
 function stagedRoot(name: string, digest: string): string {
   return `/var/lib/dukaan/roles/${name}/${digest}/root`;
 }
 
-export function sha256(content: string): string {
+export function sha256(content: string | Buffer): string {
   return createHash("sha256").update(content).digest("hex");
 }
 
@@ -16,7 +19,7 @@ export function sha256(content: string): string {
  * Identifies what a role puts on a machine, so that the same inputs give the same digest in any order of their maps.
  * Secret contents enter as hashes. Undefined while something of it is unknown.
  */
-export function roleDigest(inputs: RoleInputs): string | undefined {
+export function roleDigest(inputs: RoleContent): string | undefined {
   const { name, packages, users, directories, files, validate, services, activate, checks } = inputs;
   const applied = [name, packages, users, directories, files, validate, services, activate, checks];
   if (!applied.every(isKnown)) return undefined;
@@ -35,13 +38,13 @@ export function roleDigest(inputs: RoleInputs): string | undefined {
 }
 
 /** SHA-256 by path, of those whose content is known. */
-export function fileDigests(inputs: RoleInputs): Record<string, string> {
+export function fileDigests(inputs: RoleContent): Record<string, string> {
   const files = Object.entries(inputs.files ?? {}).filter(([, file]) => isKnown(file.content));
   return Object.fromEntries(files.map(([path, file]) => [path, sha256(file.content)]));
 }
 
 /** What apply-role.sh and remove-role.sh read. */
-export function applyFiles(inputs: RoleInputs, digest: string): ScriptFile[] {
+export function applyFiles(inputs: PlacedRole, digest: string): ScriptFile[] {
   const root = stagedRoot(inputs.name, digest);
   return [
     ...tables(inputs, digest),
@@ -60,14 +63,14 @@ export function applyFiles(inputs: RoleInputs, digest: string): ScriptFile[] {
 }
 
 /** What read-role.sh reads: the same without contents, but with a word on which of them are secrets. */
-export function readFiles(inputs: RoleInputs, isSecretFile: (path: string) => boolean): ScriptFile[] {
+export function readFiles(inputs: PlacedRole, isSecretFile: (path: string) => boolean): ScriptFile[] {
   const files = filePaths(inputs).map((path) =>
     fileFields(inputs, path).concat(isSecretFile(path) ? "yes" : "no"),
   );
   return [...tables(inputs, "-"), { path: "files", content: table(files) }];
 }
 
-export function checkFiles(checks: RoleInputs["checks"] = []): ScriptFile[] {
+export function checkFiles(checks: RoleContent["checks"] = []): ScriptFile[] {
   return checks.flatMap(({ command, timeoutSeconds }, i) => [
     { path: `checks/${i + 1}`, content: `${quote(command)}\n` },
     { path: `checks/${i + 1}.seconds`, content: `${timeoutSeconds}\n` },
@@ -79,7 +82,7 @@ export function plainMode(mode: string): string {
   return Number.parseInt(mode, 8).toString(8);
 }
 
-function tables(inputs: RoleInputs, digest: string): ScriptFile[] {
+function tables(inputs: PlacedRole, digest: string): ScriptFile[] {
   return [
     { path: "role", content: table([[inputs.name, digest, inputs.serverId]]) },
     { path: "packages", content: table((inputs.packages ?? []).map((name) => [name])) },
@@ -93,11 +96,11 @@ function table(rows: string[][]): string {
   return rows.map((fields) => `${fields.join("\t")}\n`).join("");
 }
 
-function filePaths(inputs: RoleInputs): string[] {
+function filePaths(inputs: RoleContent): string[] {
   return Object.keys(inputs.files ?? {}).sort();
 }
 
-function fileFields(inputs: RoleInputs, path: string): string[] {
+function fileFields(inputs: RoleContent, path: string): string[] {
   const file = inputs.files?.[path];
   return file ? [sha256(file.content), ...ownerFields(file), path] : [];
 }
@@ -106,15 +109,15 @@ function ownerFields({ owner, group, mode }: { owner: string; group: string; mod
   return [plainMode(mode), owner, group];
 }
 
-function directoryFields(directory: NonNullable<RoleInputs["directories"]>[number]): string[] {
+function directoryFields(directory: NonNullable<RoleContent["directories"]>[number]): string[] {
   return ownerFields(directory).concat(directory.path);
 }
 
-function serviceFields({ name, enabled, onChange }: NonNullable<RoleInputs["services"]>[number]): string[] {
+function serviceFields({ name, enabled, onChange }: NonNullable<RoleContent["services"]>[number]): string[] {
   return [name, enabled ? "yes" : "no", onChange];
 }
 
-function userFields(user: NonNullable<RoleInputs["users"]>[number]): string[] {
+function userFields(user: NonNullable<RoleContent["users"]>[number]): string[] {
   const { name, system = true, home = "/nonexistent", shell = "/usr/sbin/nologin", groups = [] } = user;
   return [name, system ? "yes" : "no", home, shell, groups.join(",")];
 }
