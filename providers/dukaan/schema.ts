@@ -46,6 +46,36 @@ const object = (properties: Record<string, PropertySpec>, optional: string[] = [
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 
+const commands = listOf(listOf(string));
+
+/** What a role puts on a machine. */
+const roleContent = {
+  name: string,
+  packages: listOf(string),
+  users: listOf(ref("User")),
+  directories: listOf(ref("Directory")),
+  files: mapOf(ref("File")),
+  validate: commands,
+  services: listOf(ref("Service")),
+  activate: commands,
+  checks: listOf(ref("Check")),
+};
+const optionalOfRoleContent = Object.keys(roleContent).filter((name) => name !== "name");
+
+/** What a release runs. */
+const releaseContent = {
+  service: string,
+  bundle: ref("Bundle"),
+  runtime: ref("Runtime"),
+  modules: ref("Modules"),
+  user: string,
+  environment: mapOf(secretString),
+  credentials: listOf(string),
+  checks: listOf(ref("Check")),
+  readySeconds: integer,
+};
+const optionalOfReleaseContent = ["modules", "credentials", "checks", "readySeconds"];
+
 export const schemaTypes: SchemaTypes = {
   "dukaan:index:Connection": object(
     {
@@ -74,6 +104,8 @@ export const schemaTypes: SchemaTypes = {
   "dukaan:index:Modules": object({ archive: string, digest: string }),
   "dukaan:index:Rotation": object({ leave: listOf(string), join: listOf(string) }),
   "dukaan:index:Runtime": object({ archive: string, version: string, digest: string }),
+  "dukaan:index:RoleContent": object(roleContent, optionalOfRoleContent),
+  "dukaan:index:ReleaseContent": object(releaseContent, optionalOfReleaseContent),
 };
 
 const resource = (
@@ -89,35 +121,16 @@ const resource = (
   required: Object.keys(outputs),
 });
 
-const commands = listOf(listOf(string));
-
 const releaseInputs = {
   connection: ref("Connection"),
   serverId: string,
-  service: string,
-  bundle: ref("Bundle"),
-  runtime: ref("Runtime"),
-  modules: ref("Modules"),
-  user: string,
-  environment: mapOf(secretString),
-  credentials: listOf(string),
+  ...releaseContent,
   migrate: listOf(string),
   rotation: ref("Rotation"),
-  checks: listOf(ref("Check")),
-  readySeconds: integer,
   standbySeconds: integer,
   after: listOf(string),
 };
-const optionalOfRelease = [
-  "modules",
-  "credentials",
-  "migrate",
-  "rotation",
-  "checks",
-  "readySeconds",
-  "standbySeconds",
-  "after",
-];
+const optionalOfRelease = [...optionalOfReleaseContent, "migrate", "rotation", "standbySeconds", "after"];
 
 const resources: Record<string, ResourceSpec> = {
   "dukaan:index:Stage": resource(
@@ -184,22 +197,22 @@ const resources: Record<string, ResourceSpec> = {
   ),
   "dukaan:index:Role": resource(
     "Packages, users, files and services of one purpose on one machine.",
+    { connection: ref("Connection"), serverId: string, ...roleContent, after: listOf(string) },
+    [...optionalOfRoleContent, "after"],
+    { digest: string, fileDigests: mapOf(string) },
+  ),
+  "dukaan:index:BootPackage": resource(
+    "Roles and a release as one archive in a bucket, from which machines configure themselves.",
     {
-      connection: ref("Connection"),
-      serverId: string,
-      name: string,
-      packages: listOf(string),
-      users: listOf(ref("User")),
-      directories: listOf(ref("Directory")),
-      files: mapOf(ref("File")),
-      validate: commands,
-      services: listOf(ref("Service")),
-      activate: commands,
-      checks: listOf(ref("Check")),
+      endpoint: string,
+      region: string,
+      bucket: string,
+      roles: listOf(ref("RoleContent")),
+      release: ref("ReleaseContent"),
       after: listOf(string),
     },
-    ["packages", "users", "directories", "files", "validate", "services", "activate", "checks", "after"],
-    { digest: string, fileDigests: mapOf(string) },
+    ["after"],
+    { key: string, digest: string, contentId: string },
   ),
   "dukaan:index:ReleaseCandidate": resource(
     "One service's next release on one machine, started and looked at beside the one that serves.",

@@ -248,17 +248,7 @@ export class Role extends pulumi.CustomResource {
   declare readonly fileDigests: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: RoleArgs, options?: pulumi.CustomResourceOptions) {
-    const inputs = {
-      ...args,
-      connection: sealConnection(args.connection),
-      // By path, so that a diff names the file; the path itself is never a secret.
-      files: Object.fromEntries(
-        (args.files ?? []).map(({ path, ...file }) => [
-          path,
-          file.secret ? { ...file, content: pulumi.secret(file.content) } : file,
-        ]),
-      ),
-    };
+    const inputs = { ...args, connection: sealConnection(args.connection), files: sealFiles(args.files) };
     super("dukaan:index:Role", name, { ...inputs, digest: undefined, fileDigests: undefined }, options);
   }
 }
@@ -346,14 +336,27 @@ export class ReleaseCandidate extends pulumi.CustomResource {
   }
 }
 
+/** By path, so that a diff names the file; the path itself is never a secret. */
+export function sealFiles(files: FileArgs[] = []): Record<string, Omit<FileArgs, "path">> {
+  return Object.fromEntries(
+    files.map(({ path, ...file }) => [
+      path,
+      file.secret ? { ...file, content: pulumi.secret(file.content) } : file,
+    ]),
+  );
+}
+
 function sealRelease<Args extends Pick<ReleaseArgs, "connection" | "environment">>(args: Args): Args {
   return {
     ...args,
     connection: sealConnection(args.connection),
-    environment: Object.fromEntries(
-      Object.entries(args.environment).map(([key, value]) => [key, pulumi.secret(value)]),
-    ),
+    environment: sealEnvironment(args.environment),
   };
+}
+
+/** All of it is treated as secret. */
+export function sealEnvironment(environment: ReleaseArgs["environment"]): ReleaseArgs["environment"] {
+  return Object.fromEntries(Object.entries(environment).map(([key, value]) => [key, pulumi.secret(value)]));
 }
 
 function sealConnection(connection: ConnectionArgs): ConnectionArgs {

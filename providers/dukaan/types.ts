@@ -12,6 +12,7 @@ const modules: Record<string, () => Promise<ResourceType>> = {
   "dukaan:index:ReleaseCandidate": async () => (await import("./resources/release.js")).releaseCandidate,
   "dukaan:index:InstanceRefresh": async () =>
     (await import("./resources/instance-refresh.js")).instanceRefresh,
+  "dukaan:index:BootPackage": async () => (await import("./resources/boot-package.js")).bootPackage,
   "dukaan:index:Release": async () => (await import("./resources/release.js")).release,
 };
 

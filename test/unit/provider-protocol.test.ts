@@ -33,6 +33,7 @@ describe("the schema", () => {
       "Certificate",
       "AcmeAccount",
       "Role",
+      "BootPackage",
       "ReleaseCandidate",
       "Release",
       "InstanceRefresh",
