@@ -6,61 +6,41 @@ import {
   type ReleaseArgs,
   ReleaseCandidate,
 } from "../providers/dukaan/sdk.js";
-import type { Artifacts } from "../src/artifacts.js";
-import type { BucketAccess } from "../src/platform/platform.js";
 import * as apiRole from "../src/roles/api/index.js";
 import { type BalancedArgs, managedLooks, nginx } from "../src/roles/nginx/index.js";
-import { databaseAuthorityFile, pgbouncer } from "../src/roles/pgbouncer/index.js";
+import { pgbouncer } from "../src/roles/pgbouncer/index.js";
+import type { RoleDefinition } from "../src/roles/role.js";
 import type { Settings } from "../src/settings/schema.js";
-import { poolSize } from "../src/topology/connections.js";
+import { appServersAtMost, poolSize } from "../src/topology/connections.js";
 import { addressesOf } from "../src/topology/firewall.js";
-import { isEntry, type Topology } from "../src/topology/topology.js";
+import { type Machine as AboutMachine, isEntry, type Topology } from "../src/topology/topology.js";
 import { balancedPort, managedBalancer, managedPort } from "../stacks/fleet.js";
-import type { ShopDatabase } from "./database.js";
+import { type AppRelease, type AppReleaseArgs, appRelease } from "./app-release.js";
 import { internalCertificate } from "./internal-certificate.js";
 import type { Machine } from "./machine.js";
 import { ownCertificate, type PublicCertificate } from "./public-certificate.js";
-
-/** What of the app's environment is changed when somebody knows it, and never brought back with an earlier release. */
-const credentials = [
-  "DATABASE_URL",
-  "MIGRATION_DATABASE_URL",
-  "SESSION_SECRET",
-  "SMS_WEBHOOK_SECRET",
-  "IMAGES_ACCESS_KEY",
-  "IMAGES_SECRET_KEY",
-];
 
 /** Arguments of the release's Node.js. */
 const migration = ["migrate.mjs"];
 
 /** A release but for its place among the others. */
-type AboutRelease = Omit<ReleaseArgs, "after" | "migrate" | "rotation" | "standbySeconds">;
+type PlacedRelease = AppRelease & Pick<ReleaseArgs, "connection" | "serverId">;
 
 const balancerServices = ["haproxy", managedBalancer];
 
 /** Takes a machine out of the balancers' rotation, and puts it back; see src/roles/nginx. */
 const rotation = "/usr/local/lib/dukaan/rotation";
 
-export interface AppServersArgs {
+export interface AppServersArgs extends AppReleaseArgs {
   machines: readonly Machine[];
   /** Says whether the public comes to them, or balancers do. */
   topology: Topology;
-  database: ShopDatabase;
   /** Signs what nginx shows to the public. */
   authority: CertificateAuthority;
   /** Signs what nginx shows to balancers. */
   internalAuthority: CertificateAuthority;
-  /** Where the shop is, e.g. "https://203.0.113.10": links in pages begin with it. */
-  publicUrl: pulumi.Input<string>;
-  /** Where pictures are; absent: there are none. */
-  images: BucketAccess | undefined;
-  /** How sign-in codes reach merchants. */
-  sms: Settings["sms"];
   /** One machine after the other, or all of them at once when it is good on all. */
   rollout: Settings["rollout"];
-  /** The bundled app and the Node.js that runs it, on this computer. */
-  artifacts: Artifacts;
   /**
    * Certificates that browsers know, where the public's way in is here.
    * @default the stack's own authority signs
@@ -79,11 +59,14 @@ export interface AppServersArgs {
  * new AppServers("app", { machines, topology, database, authority, internalAuthority, publicUrl, images, sms: "log", artifacts }, { parent: environment });
  */
 export class AppServers extends pulumi.ComponentResource {
+  private readonly args: AppServersArgs;
+  private readonly sessionSecret: pulumi.Output<string>;
   private readonly releases: ReadonlyMap<Machine, pulumi.Output<string>>;
 
   constructor(name: string, args: AppServersArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:AppServers", name, {}, options);
-    const sessionSecret = this.makeSessionSecret(name);
+    this.args = args;
+    this.sessionSecret = this.makeSessionSecret(name);
     const fronts = this.makeFronts(args);
     const ready = args.machines.map((machine, index) => [
       args.database.ready,
@@ -91,7 +74,7 @@ export class AppServers extends pulumi.ComponentResource {
       this.makeGround(machine),
       fronts[index]!,
     ]);
-    this.releases = this.rollOut(args, sessionSecret, ready);
+    this.releases = this.rollOut(args, ready);
     this.registerOutputs({});
   }
 
@@ -107,19 +90,27 @@ export class AppServers extends pulumi.ComponentResource {
     return release;
   }
 
+  /**
+   * What makes an app server of a machine that nobody configures, and that only the provider's load balancer reaches: roles
+   * in the order of their application, beside `base`, and the release.
+   */
+  partsOf(member: AboutMachine): { roles: RoleDefinition[]; release: AppRelease } {
+    const balanced = wayForManaged(member, this.args.topology);
+    if (!balanced) throw new Error(`no load balancer of the provider hands requests to ${member.name}`);
+    const front = nginx({ cores: member.cores, balanced, strictTransport: this.args.strictTransport });
+    return {
+      roles: [poolRole(this.args), apiRole.api(member), front],
+      release: appRelease(member, this.args, this.sessionSecret),
+    };
+  }
+
   /** Signs cookies; the same on every machine. */
   private makeSessionSecret(name: string): pulumi.Output<string> {
     return new RandomPassword(`${name}-session`, { length: 64, special: false }, { parent: this }).result;
   }
 
-  private makePool(machine: Machine, { database, machines }: AppServersArgs): pulumi.Output<string> {
-    const definition = pgbouncer({
-      databaseHost: database.endpoint.host,
-      databaseAuthority: database.endpoint.authority,
-      poolSize: poolSize(database.about, machines.length),
-      logins: database.logins,
-    });
-    return machine.role(this, definition).digest;
+  private makePool(machine: Machine, args: AppServersArgs): pulumi.Output<string> {
+    return machine.role(this, poolRole(args)).digest;
   }
 
   private makeGround(machine: Machine): pulumi.Output<string> {
@@ -156,23 +147,23 @@ export class AppServers extends pulumi.ComponentResource {
     { about }: Machine,
     { topology, internalAuthority }: AppServersArgs,
   ): BalancedArgs | undefined {
-    const address = about.privateAddress;
-    const provided = addressesOf(topology, about, [managedBalancer], ["nginx"]);
-    const region = topology.regions.find(({ name }) => name === about.region);
-    if (provided.length > 0 && region)
-      return { address, port: managedPort, balancers: provided, looks: managedLooks[region.provider] };
+    const managed = wayForManaged(about, topology);
+    if (managed) return managed;
     const balancers = addressesOf(topology, about, ["haproxy"], ["nginx"]);
     if (balancers.length === 0) return undefined;
     const tls = internalCertificate(about, "balanced", internalAuthority, this);
-    return { address, port: balancedPort, balancers, tls };
+    return { address: about.privateAddress, port: balancedPort, balancers, tls };
   }
 
   private rollOut(
     args: AppServersArgs,
-    sessionSecret: pulumi.Output<string>,
     ready: readonly pulumi.Output<string>[][],
   ): Map<Machine, pulumi.Output<string>> {
-    const about = args.machines.map((machine) => this.aboutRelease(machine, args, sessionSecret));
+    const about = args.machines.map((machine) => ({
+      ...appRelease(machine.about, args, this.sessionSecret),
+      connection: machine.connection,
+      serverId: machine.serverId,
+    }));
     return args.rollout === "rolling" ? this.roll(args, about, ready) : this.switchAtOnce(args, about, ready);
   }
 
@@ -182,7 +173,7 @@ export class AppServers extends pulumi.ComponentResource {
    */
   private roll(
     { machines, topology }: AppServersArgs,
-    about: readonly AboutRelease[],
+    about: readonly PlacedRelease[],
     ready: readonly pulumi.Output<string>[][],
   ): Map<Machine, pulumi.Output<string>> {
     const releases = new Map<Machine, pulumi.Output<string>>();
@@ -208,7 +199,7 @@ export class AppServers extends pulumi.ComponentResource {
    */
   private switchAtOnce(
     { machines }: AppServersArgs,
-    about: readonly AboutRelease[],
+    about: readonly PlacedRelease[],
     ready: readonly pulumi.Output<string>[][],
   ): Map<Machine, pulumi.Output<string>> {
     const candidates: pulumi.Output<string>[] = [];
@@ -235,61 +226,27 @@ export class AppServers extends pulumi.ComponentResource {
   private makeRelease(machine: Machine, args: ReleaseArgs): pulumi.Output<string> {
     return new Release(releaseName(machine), args, { parent: this, ...machine.goesWithServer }).active;
   }
+}
 
-  /** What there is to know of a release, whichever way it is brought. */
-  private aboutRelease(
-    machine: Machine,
-    { artifacts, database, publicUrl, images, sms }: AppServersArgs,
-    sessionSecret: pulumi.Output<string>,
-  ): AboutRelease {
-    const { host, remote } = database.endpoint;
-    const tls = !remote ? "" : `&sslmode=verify-full&sslrootcert=${databaseAuthorityFile}`;
-    const databaseUrl = (where: pulumi.Input<string>, port: number, options = "") =>
-      pulumi.interpolate`postgresql://${database.user}:${database.password}@/shop?host=${where}&port=${port}${options}`;
-    const environment: Record<string, pulumi.Input<string>> = {
-      DATABASE_URL: databaseUrl("/run/pgbouncer", 6432),
-      // Migrations take locks for as long as a session lasts: past the pool.
-      MIGRATION_DATABASE_URL: databaseUrl(host, 5432, tls),
-      PUBLIC_URL: publicUrl,
-      SESSION_SECRET: sessionSecret,
-      ...imageBucket(images),
-      ...smsGateway(sms),
-      NODE_OPTIONS: apiRole.nodeOptions(machine.about),
-    };
-    return {
-      connection: machine.connection,
-      serverId: machine.serverId,
-      service: "api",
-      bundle: artifacts.api,
-      runtime: artifacts.node,
-      modules: artifacts.modules,
-      user: apiRole.user,
-      environment,
-      credentials: credentials.filter((variable) => variable in environment),
-      readySeconds: 30,
-    };
-  }
+/** PgBouncer, with its part of the database's connections. */
+function poolRole({ database, machines, topology }: AppServersArgs): RoleDefinition {
+  return pgbouncer({
+    databaseHost: database.endpoint.host,
+    databaseAuthority: database.endpoint.authority,
+    poolSize: poolSize(database.about, appServersAtMost(topology, machines.length)),
+    logins: database.logins,
+  });
+}
+
+/** How the provider's load balancer reaches a machine, where there is one. */
+function wayForManaged(about: AboutMachine, topology: Topology): BalancedArgs | undefined {
+  const balancers = addressesOf(topology, about, [managedBalancer], ["nginx"]);
+  const region = topology.regions.find(({ name }) => name === about.region);
+  if (balancers.length === 0 || !region) return undefined;
+  const looks = managedLooks[region.provider];
+  return { address: about.privateAddress, port: managedPort, balancers, looks };
 }
 
 function releaseName({ about }: Machine): string {
   return `${about.name}-api`;
-}
-
-function imageBucket(images: BucketAccess | undefined): Record<string, pulumi.Input<string>> {
-  if (!images) return {};
-  return {
-    IMAGES_ENDPOINT: images.endpoint,
-    IMAGES_REGION: images.region,
-    IMAGES_BUCKET: images.bucket,
-    IMAGES_ACCESS_KEY: images.accessKey,
-    IMAGES_SECRET_KEY: images.secretKey,
-    // One line: what changes a release's environment on the machine goes by lines.
-    ...(images.caCertificate !== undefined && {
-      IMAGES_CA_CERTIFICATE: Buffer.from(images.caCertificate).toString("base64"),
-    }),
-  };
-}
-
-function smsGateway(sms: Settings["sms"]): Record<string, string> {
-  return sms === "log" ? { SMS_GATEWAY: "log" } : { SMS_GATEWAY: sms.url, SMS_WEBHOOK_SECRET: sms.secret };
 }

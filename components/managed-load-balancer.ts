@@ -32,13 +32,18 @@ export interface ManagedLoadBalancerArgs {
  * new ManagedLoadBalancer("balancer", { region, balancer, servers, app, authority }, { parent: environment });
  */
 export class ManagedLoadBalancer extends pulumi.ComponentResource {
+  /** The servers that it hands requests to. */
+  readonly pool: PlatformPool;
+  /** What it takes requests by. */
+  readonly service: pulumi.Resource;
+
   constructor(name: string, args: ManagedLoadBalancerArgs, options: pulumi.ComponentResourceOptions) {
     super("dukaan:index:ManagedLoadBalancer", name, {}, options);
     const { balancer } = args.region;
     if (!balancer) throw new Error(`region ${args.region.about.name} has no load balancer of its provider`);
-    const pool = this.makePool(name, args, balancer);
-    const targets = this.makeTargets(args, pool);
-    this.makeService(name, args, pool, targets);
+    this.pool = this.makePool(name, args, balancer);
+    const targets = this.makeTargets(args, this.pool);
+    this.service = this.makeService(name, args, this.pool, targets);
     this.registerOutputs({});
   }
 
@@ -72,11 +77,12 @@ export class ManagedLoadBalancer extends pulumi.ComponentResource {
     args: ManagedLoadBalancerArgs,
     pool: PlatformPool,
     targets: pulumi.Resource[],
-  ): void {
+  ): pulumi.Resource {
     const { region, domain, trusted, hostedZone } = args;
     const certificate =
       trusted && domain !== undefined ? { domain, hostedZone } : this.makeCertificate(name, args, pool);
-    region.platform.loadBalancerService(name, { pool, certificate }, { parent: this, dependsOn: targets });
+    const options = { parent: this, dependsOn: targets };
+    return region.platform.loadBalancerService(name, { pool, certificate }, options);
   }
 
   private makeCertificate(

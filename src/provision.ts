@@ -17,7 +17,7 @@ import { provisionDatabase } from "./provision-database.js";
 import type { FailoverSettings } from "./settings/failover.js";
 import type { Settings } from "./settings/schema.js";
 import { renderTemplate } from "./template.js";
-import { isEntry } from "./topology/topology.js";
+import { type Topology, isEntry } from "./topology/topology.js";
 
 /** What a stack tells those who use it. */
 export interface StackOutputs {
@@ -74,7 +74,7 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
   if (!front || !server) throw new Error(`stage ${topology.stage} lacks an entry or the app`);
   const url = pulumi.interpolate`https://${settings.domain ?? ("name" in front ? front.name : front.ipv4)}`;
 
-  const storage = makeStorage(settings, home, environment);
+  const storage = makeStorage(settings, topology, home, environment);
   const { database, backups } = await provisionDatabase(settings, topology, environment, storage);
   if (!settings.local && settings.sms === "log")
     void pulumi.log.warn(
@@ -107,7 +107,9 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
     ...(balancers.length > 0
       ? [makeBalancer(balancers, servers, app, certificates, settings, environment)]
       : []),
-    ...(home.balancer ? [makeManagedBalancer(settings, home, servers, app, environment)] : []),
+    ...(home.balancer
+      ? await makeManagedBalancer(settings, topology, home, servers, app, storage, environment)
+      : []),
   ];
   const { domain, hostedZone } = settings;
   if (domain !== undefined && hostedZone !== undefined) {
@@ -161,16 +163,26 @@ function makeBalancer(
   return new LoadBalancer("balancer", args, { parent });
 }
 
-function makeManagedBalancer(
-  { acme, domain, hostedZone }: Settings,
+/** With the machines behind it that the provider starts by itself. Loads the SDK of its cloud for them alone. */
+async function makeManagedBalancer(
+  { acme, domain, hostedZone, operatorKeys }: Settings,
+  topology: Topology,
   region: Region,
   servers: readonly Machine[],
   app: AppServers,
+  storage: ObjectStorage | undefined,
   parent: Environment,
-): ManagedLoadBalancer {
-  const { authority } = parent;
+): Promise<pulumi.Resource[]> {
+  const { authority, deployKey } = parent;
   const args = { region, servers, app, authority, domain, hostedZone, trusted: acme !== undefined };
-  return new ManagedLoadBalancer("balancer", args, { parent });
+  const balancer = new ManagedLoadBalancer("balancer", args, { parent });
+  const [about] = topology.groups ?? [];
+  if (!about || !storage) return [balancer];
+  const { AppGroup } = await import("../components/aws/app-group.js");
+  const { releases } = storage;
+  const authorizedKeys = [deployKey.publicKey, ...operatorKeys];
+  const group = { about, topology, region, app, balancer, releases, authorizedKeys };
+  return [balancer, new AppGroup(about.name, group, { parent })];
 }
 
 /** Settings without it are those of a picture, or were checked before the local cloud was known. */
@@ -194,12 +206,14 @@ function makeCertificates(
 /** The buckets that the stack is to make itself. */
 function makeStorage(
   { backup, images }: Settings,
+  { groups }: Topology,
   region: Region,
   parent: pulumi.Resource,
 ): ObjectStorage | undefined {
   const buckets = [
     ...(isOwn(backup) ? [{ name: "backups" as const, path: backup.path }] : []),
     ...(isOwn(images) ? [{ name: "images" as const }] : []),
+    ...(groups ? [{ name: "releases" as const }] : []),
   ];
   return buckets.length > 0 ? new ObjectStorage("storage", { region, buckets }, { parent }) : undefined;
 }

@@ -33,10 +33,18 @@ const plans: Record<Stage, StagePlan> = {
 };
 
 /** The plan of a stage, as the settings want it. */
-function planOf(stage: Stage, { loadBalancer, managed }: Settings): StagePlan {
+function planOf(stage: Stage, settings: Settings): StagePlan {
+  const { loadBalancer, managed } = settings;
   const plan = stage === "fleet" && loadBalancer === "managed" ? managedFleet : plans[stage];
   // The first stage has everything on one machine.
-  return managed && stage !== "droplet" ? managedDatabase(plan) : plan;
+  const own = managed && stage !== "droplet" ? managedDatabase(plan) : plan;
+  return { ...own, ...groupOf(stage, settings) };
+}
+
+/** All app servers but the first, where the provider starts them as the load asks for. */
+function groupOf(stage: Stage, { appServers, appServersMost: most }: Settings): Pick<StagePlan, "group"> {
+  if (most === undefined || (fewest[stage].app ?? 0) < 2) return {};
+  return { group: { tier: "app", least: appServers - 1, most: most - 1 } };
 }
 
 /**
@@ -70,6 +78,7 @@ function larger(some: Sizes, more: Sizes): Sizes {
 function sizesOf(stage: Stage, settings: Settings): Sizes {
   const { serverType, databaseServerType, databaseVolume, appServers, loadBalancers } = settings;
   const plan = planOf(stage, settings);
+  const named = plan.group ? 1 : appServers;
   const managed = new Set(plan.services.filter((service) => service.managed).map(({ tier }) => tier));
   const tiers = (Object.entries(fewest[stage]) as [Tier, number][]).filter(
     ([tier]) => !managed.has(tier) && (tier !== "edge" || plan.managed === undefined),
@@ -82,7 +91,7 @@ function sizesOf(stage: Stage, settings: Settings): Sizes {
     tiers.map(([tier, count]) => [
       tier,
       {
-        count: tier === "app" && count > 1 ? appServers : tier === "edge" ? loadBalancers : count,
+        count: tier === "app" && count > 1 ? named : tier === "edge" ? loadBalancers : count,
         ...(tier === "database" ? database : { serverType }),
       },
     ]),
@@ -98,7 +107,8 @@ export function plannedTopology(
   settings: Settings,
   regions: readonly [RegionPlan, ...RegionPlan[]],
 ): Topology {
-  const plan = planOf(settings.stage, settings);
+  // Sizes say how many machines there are: none comes or goes.
+  const { group: _group, ...plan } = planOf(settings.stage, settings);
   if (plan.managed === undefined) return layOut(settings, plan, regions);
   const withoutEdge = regions.map((region) => {
     const { edge: _edge, ...sizes } = region.sizes;

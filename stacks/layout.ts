@@ -13,6 +13,7 @@ import {
   type Flow,
   type LoadBalancer,
   type Machine,
+  type MachineGroup,
   type Region,
   type Service,
   type Topology,
@@ -64,6 +65,7 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       },
     ],
     volumes: volumesOf(machines, regions, places),
+    ...(plan.group && { groups: [groupOf(plan.group)] }),
     ...managedDatabaseOf(settings, plan, places[0]),
     ...(plan.balanced !== undefined && {
       loadBalancers: places.map((place) => ({
@@ -83,6 +85,10 @@ export function layOut(settings: Settings, plan: StagePlan, regions: readonly Re
       ),
     }),
   });
+}
+
+function groupOf({ tier, least, most }: NonNullable<StagePlan["group"]>): MachineGroup {
+  return { name: `${tier}-group`, like: `${tier}-1`, least, most };
 }
 
 /** From where the provider's load balancer asks. AWS's has addresses in both zones, as many as it needs at the time. */

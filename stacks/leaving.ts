@@ -15,6 +15,7 @@ export function leaving(stage: StagePlan, last: StagePlan): StagePlan {
   return {
     ...stage,
     ...(last.managed !== undefined && { managed: last.managed, balanced: last.balanced! }),
+    ...(last.group && { group: last.group }),
     services: [...stage.services, ...last.services.filter(({ name }) => name === entry && !known.has(name))],
     flows: [...stage.flows, ...kept],
   };

@@ -13,6 +13,8 @@ export interface StagePlan {
   balanced?: string;
   /** That load balancer is the entry, by this name: it is in the private network, and flows name it as they do a service. */
   managed?: string;
+  /** The provider starts machines beside the first of a tier, as the load asks for, and ends them. */
+  group?: { tier: Tier; least: number; most: number };
   /** The public comes to this service by an address that goes from one of its machines to another. */
   floating?: string;
   /** One address for all regions. */

@@ -32,6 +32,8 @@ const isProtected: Rule = {
   types: stateful,
   check: ({ type, props, protect }) => {
     if (ofMachines.includes(type) && fields(props["tags"])["dukaan-machine"] === undefined) return [];
+    // Its content is elsewhere too: src/platform/aws/context.ts.
+    if (fields(props["tags"])["dukaan-holds"] === "copies" && !databases.includes(type)) return [];
     const isDatabase = databases.includes(type);
     const isCopy = props["replicateSourceDb"] !== undefined;
     return [

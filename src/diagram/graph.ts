@@ -3,6 +3,8 @@ import { location, memoryText } from "../topology/catalog.js";
 import { markets } from "../topology/regions.js";
 import { isBuilt } from "../topology/stages.js";
 import { type Flow, type Machine, type Topology, askingFrom } from "../topology/topology.js";
+import { balancerBoxes, databaseBoxes, groupText } from "./of-the-provider.js";
+import { coresText, kinds, rowOf, titles } from "./tiers.js";
 
 /** What a picture of a topology shows, before anybody says where: boxes in rows, and what connects them. */
 export interface Graph {
@@ -63,47 +65,6 @@ export interface RegionCard {
   /** Why it is not where its market is. */
   remark: string;
 }
-
-/** Rows from the public downwards. What is asked by two tiers stands between them, so that no lines cross. */
-const rowOf: Readonly<Record<Tier | "balancer", number>> = {
-  cdn: 1,
-  balancer: 2,
-  edge: 2,
-  app: 3,
-  node: 3,
-  cache: 4,
-  database: 4,
-  search: 4,
-  control: 4,
-  worker: 5,
-  broker: 6,
-};
-
-const titles: Readonly<Record<Tier, string>> = {
-  cdn: "Edge caches",
-  edge: "Load balancer",
-  app: "App",
-  database: "Database",
-  cache: "Cache",
-  search: "Search",
-  worker: "Workers",
-  broker: "Event log",
-  control: "Control plane",
-  node: "Cluster nodes",
-};
-
-const kinds: Readonly<Record<Tier, Box["kind"]>> = {
-  cdn: "edge",
-  edge: "edge",
-  app: "app",
-  node: "app",
-  database: "data",
-  cache: "data",
-  search: "data",
-  worker: "events",
-  broker: "events",
-  control: "control",
-};
 
 /**
  * Pure: the same topology gives the same picture.
@@ -178,44 +139,6 @@ function buyersBox({ entries, anycast }: Topology): Box {
   };
 }
 
-function balancerBoxes({ loadBalancers = [] }: Topology, region: string): Box[] {
-  return loadBalancers
-    .filter((balancer) => balancer.region === region)
-    .map((balancer) => ({
-      id: "balancer",
-      kind: "balancer" as const,
-      title: "Provider's load balancer",
-      size: `before ${balancer.service}`,
-      volume: "",
-      services: [{ name: balancer.name, stateful: false }],
-      machines: askingFrom(balancer).map((address) => ({ name: balancer.name, address, publicIpv4: true })),
-      inside: [],
-    }));
-}
-
-function databaseBoxes({ managedDatabase }: Topology, region: string): Box[] {
-  if (managedDatabase?.region !== region) return [];
-  const { tier, service, version, instanceClass, cores, memoryMiB, storageGB, multiAz } = managedDatabase;
-  return [
-    {
-      id: tier,
-      kind: kinds[tier],
-      title: `Provider's ${titles[tier].toLowerCase()}`,
-      size: `${instanceClass} · ${coresText(cores)} · ${memoryText(memoryMiB)} · ${storageGB} GB disk`,
-      volume: multiAz
-        ? `${service} ${version}, standby in another zone`
-        : `${service} ${version}, in one zone`,
-      services: [{ name: service, stateful: true }],
-      machines: [],
-      inside: [],
-    },
-  ];
-}
-
-function coresText(cores: number): string {
-  return `${cores} core${cores === 1 ? "" : "s"}`;
-}
-
 function tierBox(topology: Topology, tier: Tier, machines: readonly Machine[], boxOf: BoxOf): Box {
   const own = machines.filter((machine) => machine.tier === tier);
   const volume = topology.volumes.find((candidate) => own.some(({ name }) => name === candidate.machine));
@@ -224,7 +147,9 @@ function tierBox(topology: Topology, tier: Tier, machines: readonly Machine[], b
     kind: kinds[tier],
     title: titles[tier],
     size: sizeOf(own),
-    volume: volume ? `and a volume of ${volume.sizeGB} GB${own.length > 1 ? " each" : ""}` : "",
+    volume: volume
+      ? `and a volume of ${volume.sizeGB} GB${own.length > 1 ? " each" : ""}`
+      : groupText(topology, own),
     services: topology.services
       .filter(({ name }) => boxOf(name) === tier)
       .map(({ name, stateful = false }) => ({ name, stateful })),

@@ -1,6 +1,12 @@
 import { memoryText } from "../topology/catalog.js";
 import { isBuilt } from "../topology/stages.js";
-import { type ManagedDatabase, type Topology, servicesOn } from "../topology/topology.js";
+import {
+  type Machine,
+  type ManagedDatabase,
+  type Topology,
+  memberOf,
+  servicesOn,
+} from "../topology/topology.js";
 import { type Table, textTable } from "../text-table.js";
 
 /**
@@ -60,23 +66,30 @@ function withoutEmptyColumns({ head, rows }: Table): Table {
 }
 
 function machineTable(topology: Topology): Table {
+  const row = (machine: Machine, name: string, address: string) => [
+    name,
+    machine.zone ?? machine.region,
+    machine.serverType + (machine.metal ? " (dedicated)" : ""),
+    String(machine.cores),
+    memoryText(machine.memoryMiB),
+    `${machine.diskGB} GB`,
+    address,
+    [machine.publicIpv4 ? "IPv4" : "", machine.publicIpv6 ? "IPv6" : ""]
+      .filter((one) => one !== "")
+      .join(", "),
+    servicesOn(topology, machine.name)
+      .filter((service) => service !== "system")
+      .join(", "),
+  ];
   return {
     head: ["machine", "region", "size", "cores", "memory", "disk", "private", "public", "services"],
-    rows: topology.machines.map((machine) => [
-      machine.name,
-      machine.zone ?? machine.region,
-      machine.serverType + (machine.metal ? " (dedicated)" : ""),
-      String(machine.cores),
-      memoryText(machine.memoryMiB),
-      `${machine.diskGB} GB`,
-      machine.privateAddress,
-      [machine.publicIpv4 ? "IPv4" : "", machine.publicIpv6 ? "IPv6" : ""]
-        .filter((one) => one !== "")
-        .join(", "),
-      servicesOn(topology, machine.name)
-        .filter((service) => service !== "system")
-        .join(", "),
-    ]),
+    rows: [
+      ...topology.machines.map((machine) => row(machine, machine.name, machine.privateAddress)),
+      ...(topology.groups ?? []).map((group) => {
+        const { name, least, most } = group;
+        return row(memberOf(topology, group), `${name} (${least} to ${most})`, "any of its subnets'");
+      }),
+    ],
   };
 }
 

@@ -1,7 +1,7 @@
 import { topologyOf } from "../../stacks/index.js";
 import type { Settings } from "../settings/schema.js";
 import type { Stage } from "../topology/stages.js";
-import { type Machine, type Topology, machinesOf } from "../topology/topology.js";
+import { type Topology, machinesOf, memberOf } from "../topology/topology.js";
 
 /** How a stack gets from one stage to another. Plain data: the same settings give the same plan. */
 export interface Evolution {
@@ -212,8 +212,15 @@ function databaseIn(topology: Topology): string {
 }
 
 function missing(from: Topology, inside: Topology): MachineChange[] {
-  const there = new Set(inside.machines.map(({ name }) => name));
-  return from.machines
-    .filter(({ name }) => !there.has(name))
-    .map(({ name, serverType }: Machine) => ({ name, serverType }));
+  const there = new Set(changeable(inside).map(({ name }) => name));
+  return changeable(from).filter(({ name }) => !there.has(name));
+}
+
+/** Machines, and groups of them as one each. */
+function changeable(topology: Topology): MachineChange[] {
+  const groups = (topology.groups ?? []).map((group) => {
+    const { name, serverType } = memberOf(topology, group);
+    return { name, serverType: `${group.least} to ${group.most} ${serverType}` };
+  });
+  return [...topology.machines.map(({ name, serverType }) => ({ name, serverType })), ...groups];
 }

@@ -91,13 +91,14 @@ export interface Platform {
   /**
    * Buckets of the stack's own: private, encrypted with a key of the stack's, reached over TLS alone; each with access for
    * one program, to that bucket alone and from the region's network alone. What is deleted or overwritten in a bucket of
-   * backups can be had back for a month, and not be removed for good with its access.
+   * backups can be had back for a month, and not be removed for good with its access. One of releases has no such access,
+   * and goes with the stack.
    */
   objectStorage(
     buckets: readonly PlannedBucket[],
     network: PlatformNetwork,
     options: pulumi.CustomResourceOptions,
-  ): ReadonlyMap<string, BucketAccess>;
+  ): PlatformStorage;
 
   /** Leads a name to where the public comes. It never takes a name over that leads elsewhere. */
   publicName(name: string, args: PublicNameArgs, options: pulumi.CustomResourceOptions): pulumi.Resource[];
@@ -168,10 +169,27 @@ export interface NamedCertificate {
   hostedZone?: string | undefined;
 }
 
+export interface PlatformStorage {
+  /** By name of the bucket. */
+  access: ReadonlyMap<string, BucketAccess>;
+  /** What machines boot from that nobody configures; see src/platform/aws/machine-group.ts. */
+  releases?: ReleaseBucket;
+}
+
+/** A bucket that whoever brings the stack up writes, and machines read by a role that they have. */
+export interface ReleaseBucket {
+  /** Origin of the S3 API, e.g. "https://s3.us-east-1.amazonaws.com". */
+  endpoint: string;
+  bucket: pulumi.Output<string>;
+  bucketArn: pulumi.Output<string>;
+  /** Of the key that encrypts it. */
+  keyArn: pulumi.Output<string>;
+}
+
 /** A bucket that the stack makes. */
 export interface PlannedBucket {
   /** Part of its name, and of URNs. */
-  name: "backups" | "images";
+  name: "backups" | "images" | "releases";
   /** The folder that is reached in it, e.g. "/prod"; absent: all of it. */
   path?: string;
 }

@@ -1,9 +1,9 @@
 import ipaddr from "ipaddr.js";
 import { contains, privateRanges } from "../topology/addresses.js";
 import { instanceTypes } from "../topology/aws-catalog.js";
-import { defaultServerType, location, serverType } from "../topology/catalog.js";
-import { mostAppServersOf } from "../topology/connections.js";
+import { location, serverType } from "../topology/catalog.js";
 import { builtStages, isBuilt } from "../topology/stages.js";
+import { appServerRules } from "./app-servers.js";
 import { awsRules } from "./aws.js";
 import { domainRules } from "./domain.js";
 import { managedRules } from "./managed.js";
@@ -61,20 +61,7 @@ export const rules: readonly Rule[] = [
   ({ settings: { databaseServerType: name, location: place, managed }, local }) =>
     managed ? [] : checkServerType("dukaan:databaseServerType", name, place, local),
 
-  ({ settings: { appServers, databaseServerType, serverType: appType, provider }, local }) => {
-    const name = databaseServerType ?? appType ?? defaultServerType(local, provider);
-    if (appServers === undefined) return [];
-    const most = mostAppServersOf(serverType(name));
-    return appServers <= most
-      ? []
-      : [
-          {
-            path: "dukaan:appServers",
-            reason: `is ${appServers}, and a database on ${name} has connections for ${most} app servers`,
-            remedy: `Use at most ${most}, or a larger dukaan:databaseServerType.`,
-          },
-        ];
-  },
+  appServerRules,
 
   ({ settings: { loadBalancer, loadBalancers, floatingIp } }) =>
     loadBalancer === "managed" && (loadBalancers === 2 || floatingIp === true)

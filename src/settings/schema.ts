@@ -58,6 +58,14 @@ export const settingsSchema = {
       default: 2,
       examples: [2],
     },
+    appServersMost: {
+      description:
+        "On AWS, with dukaan:managed and dukaan:loadBalancer: managed: how many app servers there may be, dukaan:appServers being the fewest. All but the first are in an Auto Scaling group, which has as many as the load asks for.",
+      type: "integer",
+      minimum: 3,
+      maximum: mostAppServers,
+      examples: [8],
+    },
     loadBalancer: {
       description:
         "What is before the app servers from stage fleet on: HAProxy on a server of its own; or managed, the provider's load balancer.",
@@ -268,6 +276,8 @@ export interface Settings {
   databaseServerType: string;
   /** From stage fleet on. */
   appServers: number;
+  /** From stage fleet on: the provider starts app servers up to so many. Absent: there are as many as {@link appServers} says. */
+  appServersMost?: number;
   /** From stage fleet on. */
   loadBalancer: "haproxy" | "managed";
   rollout: "rolling" | "blue-green";

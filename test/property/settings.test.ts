@@ -65,6 +65,7 @@ const bad: Record<string, fc.Arbitrary<unknown>> = {
   joining: fc.oneof(noText, fc.constantFrom("", "fleet", "Split")),
   leaving: fc.oneof(noText, fc.constantFrom("", "replicas", "Split")),
   appServers: fc.oneof(fc.constantFrom<unknown>(0, 1.5, -1, "two", [2], null), fc.integer({ min: 21 })),
+  appServersMost: fc.oneof(fc.constantFrom<unknown>(2, 3.5, "many", [4], null), fc.integer({ min: 21 })),
   loadBalancer: fc.oneof(noText, fc.constantFrom("", "nginx", "HAProxy", "none")),
   rollout: fc.oneof(noText, fc.constantFrom("", "blue", "Rolling", "canary")),
   loadBalancers: fc.constantFrom<unknown>(0, 3, 1.5, "two", [2], null),

@@ -1,6 +1,6 @@
 import { natInstance } from "../../src/topology/aws-catalog.js";
 import { location } from "../../src/topology/catalog.js";
-import type { Region, Topology } from "../../src/topology/topology.js";
+import { type Region, type Topology, memberOf } from "../../src/topology/topology.js";
 import type { Item } from "../../src/cost/item.js";
 import { ec2Items } from "../../src/cost/targets/aws.js";
 import { inRegion } from "../../src/cost/targets/scenario.js";
@@ -36,14 +36,20 @@ function databaseItems({ managedDatabase }: Topology, region: Region, hours: num
   ];
 }
 
-function machineItems({ machines, volumes }: Topology, region: Region, hours: number): Item[] {
-  const here = machines.filter((machine) => machine.region === region.name);
+/** Of a group as many as there are at least, and the key of the bucket that they boot from. */
+function machineItems(topology: Topology, region: Region, hours: number): Item[] {
+  const { machines, volumes, groups = [] } = topology;
+  const members = groups.flatMap((group) =>
+    Array.from({ length: group.least }, () => memberOf(topology, group)),
+  );
+  const here = [...machines, ...members].filter((machine) => machine.region === region.name);
   const disks = volumes.filter(({ machine }) => here.some(({ name }) => name === machine));
   const item = inRegion("aws", region.location);
   return [
     ...here.flatMap(({ serverType: type, ...machine }) =>
       ec2Items(region.location, { type, ...machine }, hours, "instances"),
     ),
+    ...groups.map(() => item("storage", "kms", "customer-key", 1, "month", "keys")),
     ...disks.map(({ sizeGB }) => item("storage", "ebs", "gp3", sizeGB, "GB-month", "disks for data")),
   ];
 }

@@ -83,6 +83,11 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
         return { ...id, arn: `arn:aws:s3:::${name}`, bucket: name };
       case "aws:kms/key:Key":
         return { ...id, arn: `arn/${name}` };
+      case "aws:iam/role:Role":
+      case "aws:iam/instanceProfile:InstanceProfile":
+        return { ...id, arn: `arn:aws:iam::123456789012:${short(type)}/${name}` };
+      case "aws:ec2/launchTemplate:LaunchTemplate":
+        return { ...id, latestVersion: 1 };
       case "aws:iam/accessKey:AccessKey":
         return { id: `SENTINEL-KEY-OF-${name}`, secret: `SENTINEL-SECRET-OF-${name}` };
       case "aws:lb/targetGroup:TargetGroup":
@@ -96,7 +101,7 @@ export async function record(program: () => unknown): Promise<RecordedResource[]
     }
   };
   const answers: Readonly<Record<string, Record<string, unknown>>> = {
-    "aws:ec2/getAmi:getAmi": { id: "ami-newest" },
+    "aws:ec2/getAmi:getAmi": { id: "ami-newest", rootDeviceName: "/dev/xvda" },
     "aws:route53/getZone:getZone": { zoneId: "ZLOOKEDUP" },
   };
   const recorded = await recordResources(program, awsOutputs, (token) => {

@@ -109,6 +109,15 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
     ["droplet with buckets of its own", { "dukaan:backup": "own", "dukaan:images": "own" }],
     ["fleet behind AWS's load balancer", { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" }],
     [
+      "fleet with a group of app servers",
+      {
+        "dukaan:stage": "fleet",
+        "dukaan:managed": true,
+        "dukaan:loadBalancer": "managed",
+        "dukaan:appServersMost": 8,
+      },
+    ],
+    [
       "fleet behind AWS's, with a domain",
       {
         "dukaan:stage": "fleet",

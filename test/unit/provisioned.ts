@@ -27,6 +27,8 @@ export function outputsOf(type: string, name: string): Record<string, unknown> {
     case "dukaan:index:Release":
     case "dukaan:index:ReleaseCandidate":
       return { digest: `digest of ${name}`, active: "0123456789ab" };
+    case "dukaan:index:BootPackage":
+      return { key: "boot/0123.tar.gz", digest: "0123", contentId: "0123" };
     case "hcloud:index/primaryIp:PrimaryIp":
       return { ipAddress: name.endsWith("ipv6") ? "2001:db8:0:7::" : "203.0.113.10" };
     case "hcloud:index/loadBalancer:LoadBalancer":

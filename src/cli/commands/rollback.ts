@@ -67,7 +67,9 @@ export async function rollback(options: RollbackOptions): Promise<void> {
         await runOperation(pulumi, "up", report, ["--config", hold, ...only]);
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
         // The stack tells what its first machine has, which may be one of those that did not answer.
-        const [recorded] = await releasesBut(context.session!, silent);
+        const recorded = (await releasesBut(context.session!, silent)).find(({ type }) =>
+          releaseTypes.has(type),
+        );
         const active = recorded?.outputs?.["active"];
         context.shop.release = typeof active === "string" ? active : served.release;
         await smokeTest(context.shop);
@@ -111,14 +113,24 @@ async function goBack(
 
 const releaseTypes: ReadonlySet<string> = new Set(["dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
 
-/** The releases on all machines but these, as the state has them, and their candidates where there are some. */
+/**
+ * The releases on all machines but these, as the state has them, and their candidates where there are some; and what brings
+ * the same release to machines that nobody configures.
+ */
 async function releasesBut({ pulumi }: Session, machines: readonly string[]) {
   const { resources = [] } = (await exportState(pulumi)).deployment;
   return resources.filter(
     ({ type, urn }) =>
-      releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
+      (releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`))) ||
+      groupTypes.has(type),
   );
 }
+
+const groupTypes: ReadonlySet<string> = new Set([
+  "dukaan:index:BootPackage",
+  "aws:ec2/launchTemplate:LaunchTemplate",
+  "dukaan:index:InstanceRefresh",
+]);
 
 /** Allows what machines have gone back from to be deployed again, and takes the hold off the stack. */
 export async function releaseHold(session: Session): Promise<void> {

@@ -12,10 +12,10 @@ export interface Statement {
   Principal?: "*";
   Action: string | readonly string[];
   Resource: pulumi.Input<string> | readonly pulumi.Input<string>[];
-  Condition: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
+  Condition?: Readonly<Record<string, Readonly<Record<string, pulumi.Input<string>>>>>;
 }
 
-interface Policy {
+export interface Policy {
   Version: "2012-10-17";
   Statement: readonly Statement[];
 }

@@ -9,6 +9,9 @@ export interface AwsContext {
   regions: readonly Region[];
 }
 
+/** Says of a resource that what is in it is elsewhere too: nothing is lost with it, and nothing protects it. */
+export const onlyCopies = { holds: "copies" };
+
 /**
  * Tags that say whose a resource is, and what; consoles and bills show them.
  * @param name e.g. "app-1", becomes `Name=shop-app-1`

@@ -14,9 +14,9 @@ export function debianImage(
   image: Image,
   instanceType: string,
   { parent }: pulumi.CustomResourceOptions,
-): pulumi.Output<string> {
+): { id: pulumi.Output<string>; rootDeviceName: pulumi.Output<string> } {
   const architecture = serverType(instanceType).architecture === "arm" ? "arm64" : "amd64";
-  return getAmiOutput(
+  const { id, rootDeviceName } = getAmiOutput(
     {
       owners: [debian],
       mostRecent: true,
@@ -26,16 +26,24 @@ export function debianImage(
       ],
     },
     parent ? { parent } : {},
-  ).id;
+  );
+  return { id, rootDeviceName };
 }
 
-/** What every instance has: an encrypted disk, and metadata that only a session of its own host can ask for (IMDSv2). */
+/** Only a session of an instance's own host can ask for its metadata (IMDSv2). */
+export const metadataOptions = {
+  httpEndpoint: "enabled",
+  httpTokens: "required",
+  httpPutResponseHopLimit: 1,
+};
+
+/** What every instance has: an encrypted disk, and {@link metadataOptions}. */
 export function hardened(
   tags: Record<string, string>,
   diskGB: number,
 ): Pick<InstanceArgs, "metadataOptions" | "rootBlockDevice" | "tags"> {
   return {
-    metadataOptions: { httpEndpoint: "enabled", httpTokens: "required", httpPutResponseHopLimit: 1 },
+    metadataOptions,
     rootBlockDevice: {
       encrypted: true,
       volumeType: "gp3",

@@ -12,10 +12,11 @@ export function encryptionKey(
   name: string,
   description: string,
   options: pulumi.CustomResourceOptions,
+  about: Readonly<Record<string, string>> = {},
 ): Key {
   return new Key(
     name,
-    { description, enableKeyRotation: true, deletionWindowInDays: 30, tags: tags(context, name) },
+    { description, enableKeyRotation: true, deletionWindowInDays: 30, tags: tags(context, name, about) },
     { ...options, protect: context.protect, retainOnDelete: context.protect },
   );
 }

@@ -22,7 +22,7 @@ export function machine(
   const { region, tier, name } = described;
   const instanceArgs: InstanceArgs = {
     ...hardened(tags(context, name, { region, tier, machine: name }), described.diskGB),
-    ami: debianImage(described.image, described.serverType, options),
+    ami: debianImage(described.image, described.serverType, options).id,
     instanceType: described.serverType,
     primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
     userData: userData(described, args),

@@ -105,7 +105,7 @@ function makeNatInstance(
     name,
     {
       ...hardened(about, natInstance.diskGB),
-      ami: debianImage("debian-12", natInstance.type, options),
+      ami: debianImage("debian-12", natInstance.type, options).id,
       instanceType: natInstance.type,
       primaryNetworkInterface: { networkInterfaceId: networkInterface.id },
       userData: renderTemplate("src/platform/aws/nat.yaml", {}),

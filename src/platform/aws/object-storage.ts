@@ -8,27 +8,33 @@ import { BucketPublicAccessBlock } from "@pulumi/aws/s3/bucketPublicAccessBlock.
 import { BucketServerSideEncryptionConfiguration } from "@pulumi/aws/s3/bucketServerSideEncryptionConfiguration.js";
 import { BucketVersioning } from "@pulumi/aws/s3/bucketVersioning.js";
 import * as pulumi from "@pulumi/pulumi";
-import type { BucketAccess, PlannedBucket, PlatformNetwork } from "../platform.js";
+import type {
+  BucketAccess,
+  PlannedBucket,
+  PlatformNetwork,
+  PlatformStorage,
+  ReleaseBucket,
+} from "../platform.js";
 import { bucketKey, refusals } from "./bucket-access.js";
-import { type AwsContext, tags } from "./context.js";
+import type { Region } from "../../topology/topology.js";
+import { type AwsContext, onlyCopies, tags } from "./context.js";
 import { encryptionKey } from "./key.js";
 
 /** How long what was deleted or overwritten in a bucket of backups can be had back. */
 const keptDays = 30;
 
 /**
- * Buckets of S3, encrypted with one key of the stack in KMS, which AWS renews every year; and a way to S3 inside the
- * network: it is free of charge, saves what NAT would cost, and lets a bucket's access be good from here alone.
+ * Buckets of S3, encrypted with a key of the stack in KMS, which AWS renews every year; and a way to S3 inside the
+ * network: it is free of charge, saves what NAT would cost, and lets a bucket's access be good from here alone. What is in
+ * a bucket of releases can be made anew, and holds credentials: it goes with the stack, and so does its key.
  */
 export function objectStorage(
   context: AwsContext,
   buckets: readonly PlannedBucket[],
   network: PlatformNetwork,
   options: pulumi.CustomResourceOptions,
-): Map<string, BucketAccess> {
+): PlatformStorage {
   const { region, networkId, routeTableIds = [] } = network;
-  // A bucket with something in it cannot be deleted; nor is it to lie open when the stack is gone.
-  const staying = { ...options, retainOnDelete: context.protect };
   const way = new VpcEndpoint(
     `${region.name}-s3`,
     {
@@ -40,20 +46,48 @@ export function objectStorage(
     },
     options,
   );
+  const endpoint = `https://s3.${region.location}.amazonaws.com`;
+  const make = (planned: PlannedBucket, key: Key) => {
+    const { bucket, ready } = makeBucket(context, planned, key, options);
+    // Neither before it is private and encrypted, nor before there is a way.
+    const name = pulumi.all([bucket.bucket, way.id, ...ready.map(({ id }) => id)]).apply(([first]) => first!);
+    return { endpoint, bucket: name, bucketArn: bucket.arn, keyArn: key.arn };
+  };
+  const lasting = buckets.filter(({ name }) => name !== "releases");
+  const releases = buckets.find(({ name }) => name === "releases");
+  return {
+    access: lasting.length > 0 ? makeLasting(context, lasting, region, networkId, make, options) : new Map(),
+    ...(releases && { releases: make(releases, releasesKey(context, options)) }),
+  };
+}
+
+/** Buckets whose content is nowhere else, each with a key for the program that uses it. */
+function makeLasting(
+  context: AwsContext,
+  buckets: readonly PlannedBucket[],
+  { location }: Region,
+  networkId: pulumi.Output<string>,
+  make: (planned: PlannedBucket, key: Key) => ReleaseBucket,
+  options: pulumi.CustomResourceOptions,
+): Map<string, BucketAccess> {
   const key = encryptionKey(context, "storage", `Buckets of Dukaan's stack ${context.stack}`, options);
   void new Alias("storage", { name: `alias/dukaan-${context.stack}`, targetKeyId: key.id }, options);
   return new Map(
     buckets.map((planned) => {
-      const { bucket, ready } = makeBucket(context, planned, key, staying);
-      const given = { bucketArn: bucket.arn, keyArn: key.arn, networkId };
-      const access = bucketKey(context, planned, region.location, given, options);
-      // Neither before it is private and encrypted, nor before there is a way.
-      const name = pulumi
-        .all([bucket.bucket, way.id, ...ready.map(({ id }) => id)])
-        .apply(([first]) => first!);
-      const endpoint = `https://s3.${region.location}.amazonaws.com`;
-      return [planned.name, { endpoint, region: region.location, bucket: name, ...access }];
+      const { endpoint, bucket, bucketArn, keyArn } = make(planned, key);
+      const access = bucketKey(context, planned, location, { bucketArn, keyArn, networkId }, options);
+      return [planned.name, { endpoint, region: location, bucket, ...access }];
     }),
+  );
+}
+
+function releasesKey({ stack }: AwsContext, options: pulumi.CustomResourceOptions): Key {
+  return encryptionKey(
+    { stack, protect: false },
+    "releases",
+    `Releases of Dukaan's stack ${stack}`,
+    options,
+    onlyCopies,
   );
 }
 
@@ -63,11 +97,14 @@ function makeBucket(
   key: Key,
   options: pulumi.CustomResourceOptions,
 ): { bucket: Bucket; ready: readonly pulumi.CustomResource[] } {
+  const lasts = name !== "releases";
+  // With something in it S3 does not delete it; nor is it to lie open when the stack is gone.
+  const staying = { ...options, retainOnDelete: lasts && context.protect };
   // Names of buckets are one space for all of the world: Pulumi adds some letters to this one.
   const resource = new Bucket(
     `dukaan-${context.stack}-${name}`,
-    { tags: tags(context, name) },
-    { ...options, protect: context.protect },
+    lasts ? { tags: tags(context, name) } : { tags: tags(context, name, onlyCopies), forceDestroy: true },
+    { ...staying, protect: lasts && context.protect },
   );
   const { bucket } = resource;
   const closed = new BucketPublicAccessBlock(
@@ -79,7 +116,7 @@ function makeBucket(
       ignorePublicAcls: true,
       restrictPublicBuckets: true,
     },
-    options,
+    staying,
   );
   const encryption = new BucketServerSideEncryptionConfiguration(
     name,
@@ -93,15 +130,15 @@ function makeBucket(
         },
       ],
     },
-    options,
+    staying,
   );
   const policy = new BucketPolicy(
     name,
     { bucket, policy: pulumi.jsonStringify(refusals(resource.arn)) },
     // S3 changes one of them at a time.
-    { ...options, dependsOn: closed },
+    { ...staying, dependsOn: closed },
   );
-  const kept = name === "backups" ? keepDeleted(name, bucket, options) : [];
+  const kept = name === "backups" ? keepDeleted(name, bucket, staying) : [];
   void new BucketLifecycleConfiguration(
     name,
     {
@@ -119,7 +156,7 @@ function makeBucket(
         },
       ],
     },
-    { ...options, dependsOn: [...kept] },
+    { ...staying, dependsOn: [...kept] },
   );
   return { bucket: resource, ready: [closed, encryption, policy, ...kept] };
 }
