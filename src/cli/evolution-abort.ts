@@ -6,7 +6,7 @@ import { sshAccess } from "./commands/ssh.js";
 import { type Carry, reopen } from "./database-copy.js";
 import { hasDatabase } from "./database-side.js";
 import { CliError, ExitCode } from "./errors.js";
-import { hasDatabaseBeside, hasServer, serversBeside } from "./evolution.js";
+import { hasDatabaseBeside, hasServer, leftBeside } from "./evolution.js";
 import { type Progress, sidesOf, upStep } from "./evolution-steps.js";
 import type { Step } from "./steps.js";
 
@@ -24,7 +24,7 @@ export function abortSteps(
         if (settings.joining !== to) {
           const left =
             settings.leaving === undefined &&
-            ((await serversBeside(session!, settings)).length > 0 ||
+            ((await leftBeside(session!, settings)).length > 0 ||
               (await hasDatabaseBeside(session!, settings)));
           if (left) {
             retitle("An earlier run was cut off while it undid the move");

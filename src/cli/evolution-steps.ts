@@ -10,7 +10,7 @@ import { DatabaseSide, hasDatabase, MachineSteps } from "./database-side.js";
 import { switchDatabase, type Switched } from "./database-switch.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { Loss } from "./evolution-loss.js";
-import { hasServer, serversBeside, upAtStage } from "./evolution.js";
+import { hasServer, leftBeside, upAtStage } from "./evolution.js";
 import { interruptible } from "./interrupt.js";
 import type { Session } from "./session.js";
 import type { ShopOutputs } from "./shop.js";
@@ -185,7 +185,7 @@ export function finishSteps(evolution: Evolution, settings: Settings): Step<Prog
           );
         }
         if (settings.stage !== to || settings.leaving === undefined) {
-          if (settings.stage === to && (await serversBeside(session!, settings)).length > 0) {
+          if (settings.stage === to && (await leftBeside(session!, settings)).length > 0) {
             retitle("An earlier run was cut off while it removed what was kept");
             return;
           }

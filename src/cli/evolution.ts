@@ -7,6 +7,7 @@ import { bundleOf, findDeployedBundle } from "./bundles.js";
 import { sshAccess } from "./commands/ssh.js";
 import { DatabaseSide } from "./database-side.js";
 import { CliError, ExitCode } from "./errors.js";
+import { isHeld, letGo } from "./let-go.js";
 import { unprotect } from "./protection.js";
 import { runOperation } from "./pulumi.js";
 import { removeStaleLocks } from "./recovery/lock.js";
@@ -29,22 +30,48 @@ export async function upAtStage(
   const { pulumi, stack } = session;
   if (await removeStaleLocks(stack)) report("removed the lock of a run that was killed");
   await recover(session, report);
-  await setStage(pulumi, stage, await configInTree(stack.name));
-  const settings = await requireSettings(stack);
+  const settings = await requireSettings(stack, stage);
   const topology = topologyOf(settings);
   const { resources = [] } = (await exportState(pulumi)).deployment;
-  const old = guardedNow(resources);
-  const change = old ? changeToken(old, guarded(settings, topology)) : "";
-  // The move of the data and nothing else: what else has been changed meanwhile is refused as ever.
-  const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
+  const token = tokenOfMove(guardedNow(resources), guarded(settings, topology));
   const left = notIn(topology, resources);
   if (stage.joining !== undefined || stage.leaving !== undefined) requireWaysIn(left);
-  // Whoever finishes or aborts a move has said that they may go; while one is under way, only machines can be among them.
-  const gone = new Set(left.map(({ urn }) => urn));
-  if (gone.size > 0) await unprotect(session, ({ urn }) => gone.has(urn));
   // The app stays what it is: a move is no deployment.
   pulumi.env["DUKAAN_API_BUNDLE"] = await findDeployedBundle(bundleOf(resources));
+  // Whoever finishes or aborts a move has said that they may go; while one is under way, only machines can be among them.
+  const gone = new Set(left.map(({ urn }) => urn));
+  const goes = ({ urn }: StateResource) => gone.has(urn);
+  if (left.some(isHeld)) {
+    requireIn(topologyOf(await requireSettings(stack)), left.filter(isHeld));
+    // Before the settings say that it goes: then no update reaches it any more.
+    await letGo(session, report, goes);
+  }
+  await setStage(pulumi, stage, await configInTree(stack.name));
+  if (gone.size > 0) await unprotect(session, goes);
   await runOperation(pulumi, "up", report, token === "" ? [] : ["--config", `dukaan:changeToken=${token}`]);
+}
+
+/**
+ * Allows the move of the data and nothing else.
+ * @throws CliError (refused) when something else has been changed meanwhile that the guard refuses
+ */
+function tokenOfMove(old: Guarded | undefined, next: Guarded): string {
+  const change = old ? changeToken(old, next) : "";
+  const token = change.split(",").every((part) => part.startsWith("stage:")) ? change : "";
+  const refusal = old && stageChange(old, { ...next, token });
+  if (refusal) throw new CliError(refusal.reason, refusal.remedy, ExitCode.refused);
+  return token;
+}
+
+/** @throws CliError (refused) when settings no longer have what AWS is to let go of */
+function requireIn(topology: Topology, held: readonly StateResource[]): void {
+  const [lost] = notIn(topology, held);
+  if (!lost) return;
+  throw new CliError(
+    `AWS protects ${nameOf(lost.urn)} from deletion, and the stack's settings have it no more; nothing was changed`,
+    "Put back what the settings said when it was made (dukaan:stage, dukaan:leaving, dukaan:loadBalancer), then run the same command again.",
+    ExitCode.refused,
+  );
 }
 
 /**
@@ -76,10 +103,13 @@ export async function refuseMidway(session: Session, joining: string | undefined
   );
 }
 
-/** Names of servers that the stack has and its settings do not: what was to be removed when a run was cut off. */
-export async function serversBeside(session: Session, settings: Settings): Promise<string[]> {
+/**
+ * What the stack has and its settings do not: it was to be removed when a run was cut off. Not a floating address, which
+ * whoever takes it out of the settings gives up with no move.
+ */
+export async function leftBeside(session: Session, settings: Settings): Promise<StateResource[]> {
   const { resources = [] } = (await exportState(session.pulumi)).deployment;
-  return serversNotIn(topologyOf(settings), resources);
+  return notIn(topologyOf(settings), resources).filter(({ type }) => type !== floatingType);
 }
 
 /** Whether the stack has a database's role on a machine where its settings have none, likewise. */

@@ -7,11 +7,17 @@ import { writtenSettings } from "./stack.js";
 
 /**
  * Has AWS let go of what it would refuse to delete, by an update of just that: Pulumi's provider cannot lift that
- * protection itself. Whoever calls this was told that the data may go; Pulumi's own protection has been lifted.
+ * protection itself. Whoever calls this was told that it may go, and the settings still have it: an update would take
+ * away what they have not.
+ * @param wanted which of the stack's resources
  */
-export async function letGo({ pulumi }: Session, report: (message: string) => void): Promise<void> {
+export async function letGo(
+  { pulumi }: Pick<Session, "pulumi">,
+  report: (message: string) => void,
+  wanted: (resource: StateResource) => boolean = () => true,
+): Promise<void> {
   const { deployment } = await exportState(pulumi);
-  const held = (deployment.resources ?? []).filter(isHeld);
+  const held = (deployment.resources ?? []).filter((resource) => isHeld(resource) && wanted(resource));
   if (held.length === 0) return;
   // Its rules are for what is to stay.
   const free = withoutPolicies(pulumi);
