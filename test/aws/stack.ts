@@ -3,12 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { stringify } from "yaml";
-import { isHeld } from "../../src/cli/let-go.js";
-import { letGoVariable } from "../../src/protection.js";
+import { notIn } from "../../src/cli/evolution.js";
+import { letGo } from "../../src/cli/let-go.js";
 import type { Settings } from "../../src/settings/schema.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { type Guarded, changeToken, guarded } from "../../src/topology/guard.js";
-import type { Topology } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { projectRoot } from "../../toolchain/cache.js";
 import {
@@ -91,7 +90,8 @@ export class Stack {
   /** `pulumi up`, as a command may do it that has moved the data: the stage's guard lets the change pass. */
   async up(config: Config): Promise<Changes> {
     const settings = this.settings(config);
-    await this.unprotect(goneIn(topologyOf(settings)));
+    const gone = new Set(notIn(topologyOf(settings), await this.state()).map(({ urn }) => urn));
+    await this.release(({ urn }) => gone.has(urn));
     const guard = (await this.state()).find(({ type }) => type === "dukaan:index:Stage");
     const token = guard
       ? changeToken(guard.inputs as unknown as Guarded, guarded(settings, topologyOf(settings)))
@@ -124,18 +124,16 @@ export class Stack {
 
   /** Removes everything, as somebody may who has said that its data may go. */
   async destroy(): Promise<void> {
-    await this.unprotect(() => true);
-    const held = (await this.state()).filter(isHeld);
-    if (held.length > 0) {
-      const targets = held.flatMap(({ urn }) => ["--target", urn]);
-      await this.pulumi(["up", "--yes", "--skip-preview", ...targets], { [letGoVariable]: "yes" });
-    }
+    await this.release(() => true);
     await this.pulumi(["destroy", "--yes", "--skip-preview"]);
   }
 
-  /** Lifts Pulumi's protection from what a change removes, as `evolve` does and `down`. */
-  private async unprotect(gone: (resource: StateResource) => boolean): Promise<void> {
-    const shielded = (await this.state()).filter((resource) => resource.protect === true && gone(resource));
+  /** Has AWS and Pulumi let go of what a change removes, as `evolve` and `down` do: by the settings from before it. */
+  private async release(goes: (resource: Pick<StateResource, "urn">) => boolean): Promise<void> {
+    const stack = { name: "test", local: false, instance: "test", directory: this.folder, configFile: "" };
+    const env = { ...this.env, PULUMI_OPTION_CWD: this.folder };
+    await letGo({ pulumi: { executable: "pulumi", env, stack } }, () => undefined, goes);
+    const shielded = (await this.state()).filter((resource) => resource.protect === true && goes(resource));
     if (shielded.length === 0) return;
     await this.pulumi(["state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn)]);
   }
@@ -160,13 +158,13 @@ export class Stack {
   }
 
   /** @returns what it printed @throws Error with that */
-  private async pulumi(command: string[], env: Record<string, string> = {}): Promise<string> {
+  private async pulumi(command: string[]): Promise<string> {
     const { stdout, all, exitCode } = await execa(
       "pulumi",
       [...command, "--non-interactive", "--color=never"],
       {
         cwd: this.folder,
-        env: { ...this.env, ...env },
+        env: this.env,
         all: true,
         reject: false,
         stdin: "ignore",
@@ -179,20 +177,6 @@ export class Stack {
     }
     return stdout;
   }
-}
-
-/** Whether a machine, with its addresses, or a subnet has no place in a topology. */
-function goneIn({ machines, regions }: Topology): (resource: StateResource) => boolean {
-  const names = machines.map(({ name }) => name);
-  const subnets = regions.flatMap(({ name, subnets: own }) => own.map(({ tier }) => `${name}-${tier}`));
-  const tiers = regions.flatMap(({ name }) => [`${name}-public`]).concat(subnets);
-  return ({ urn, type }) => {
-    const name = urn.split("::").at(-1) ?? "";
-    if (urn.includes("dukaan:index:Machine$")) {
-      return !names.some((machine) => name === machine || name.startsWith(`${machine}-`));
-    }
-    return type === "aws:ec2/subnet:Subnet" && !tiers.some((tier) => name.startsWith(`${tier}-`));
-  };
 }
 
 interface PreviewStep {

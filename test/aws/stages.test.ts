@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from "vitest";
 import { planEvolution } from "../../src/evolve/plan.js";
+import type { Stage } from "../../src/topology/stages.js";
 import { expectAsDeclared } from "./declared.js";
 import { prepareEmulator, startEmulator } from "./emulator.js";
 import { Account, type Inventory } from "./inventory.js";
@@ -85,30 +86,51 @@ test.concurrent("what evolve does to resources, from droplet to fleet and back, 
   await withStack(async (stack, account) => {
     await stack.up({ "dukaan:stage": "droplet" });
     const [first] = await account.instances();
-    const seen = new Set<string>();
-    for (const [from, to] of [
-      ["droplet", "split"],
-      ["split", "fleet"],
-      ["fleet", "split"],
-      ["split", "droplet"],
-    ] as const) {
-      const plan = planEvolution(stack.settings({ "dukaan:stage": from }), to);
-      const { during, after, finished } = plan.settings;
-      for (const stage of plan.moves ? [during, after, finished] : [after, finished]) {
-        const config = Object.fromEntries(
-          Object.entries(stage).map(([key, value]) => [`dukaan:${key}`, value]),
-        );
-        expect(await stack.up(config), JSON.stringify(stage)).not.toHaveProperty("replaced");
-        await expectAsDeclared(stack, account, config);
-        for (const { InstanceId = "" } of await account.instances()) seen.add(InstanceId);
-      }
-    }
+    const seen = await evolve(stack, account, ["droplet", "split", "fleet", "split", "droplet"]);
     // app-1 all the time; the database's machine, the second app server and the balancer for as long as they had a part.
     expect(seen.size).toBe(4);
     expect((await account.instances()).map(({ InstanceId }) => InstanceId)).toEqual([first?.InstanceId]);
     expect(await stack.preview({ "dukaan:stage": "droplet" })).toEqual([]);
   });
 });
+
+test.concurrent("a move back from AWS's load balancer takes that away, which AWS protects until then", async () => {
+  await withStack(async (stack, account) => {
+    const behind = { "dukaan:loadBalancer": "managed" };
+    await stack.up({ ...behind, "dukaan:stage": "fleet" });
+    await evolve(stack, account, ["fleet", "split"], behind);
+    expect((await stack.state()).filter(({ type }) => type.startsWith("aws:lb/"))).toEqual([]);
+  });
+});
+
+/**
+ * All the `up`s of `evolve`, from stage to stage.
+ * @param always settings at all of them
+ * @returns the ids of all instances there were after any of them
+ */
+async function evolve(
+  stack: Stack,
+  account: Account,
+  way: readonly Stage[],
+  always: Config = {},
+): Promise<Set<string>> {
+  const seen = new Set<string>();
+  for (const [at, to] of way.slice(1).entries()) {
+    const from = way[at]!;
+    const plan = planEvolution(stack.settings({ ...always, "dukaan:stage": from }), to);
+    const { during, after, finished } = plan.settings;
+    for (const stage of plan.moves ? [during, after, finished] : [after, finished]) {
+      const config = Object.fromEntries(
+        Object.entries(stage).map(([key, value]) => [`dukaan:${key}`, value]),
+      );
+      const settings = { ...always, ...config };
+      expect(await stack.up(settings), JSON.stringify(stage)).not.toHaveProperty("replaced");
+      await expectAsDeclared(stack, account, settings);
+      for (const { InstanceId = "" } of await account.instances()) seen.add(InstanceId);
+    }
+  }
+  return seen;
+}
 
 /** Runs with a stack in an account of AWS of its own, which is as empty afterwards as it was before. */
 async function withStack(run: (stack: Stack, account: Account) => Promise<void>): Promise<void> {

@@ -16,6 +16,8 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import add_tag_specification, random_resource_id
+from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.models import ELBv2Backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
 
@@ -130,6 +132,23 @@ def delete_nat_gateway_and_interface(self, nat_gateway_id):
 
 
 EC2Backend.delete_nat_gateway = delete_nat_gateway_and_interface
+
+
+delete_load_balancer = ELBv2Backend.delete_load_balancer
+
+
+def delete_load_balancer_that_may_go(self, arn):
+    """moto's own deletes it whatever it is protected from."""
+    balancer = self.load_balancers.get(arn)
+    if balancer and balancer.attrs.get("deletion_protection.enabled") == "true":
+        raise ELBClientError(
+            "OperationNotPermitted",
+            f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled",
+        )
+    delete_load_balancer(self, arn)
+
+
+ELBv2Backend.delete_load_balancer = delete_load_balancer_that_may_go
 
 
 def end_with_input():
