@@ -6,7 +6,8 @@ const signs: readonly [pattern: RegExp, what: string][] = [
   [/\b(?=\w*[A-Z])(?=\w*[a-z])(?=\w*\d)[A-Za-z0-9]{64}\b/, "a token of Hetzner Cloud"],
   [/\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*:[^\s:@/]+@/i, "a URL with a password"],
   [
-    /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret)[-_]?key)["']?\s*[:=]\s*["']?[^\s"'{[]{6,}/i,
+    // What a script is about to find out is not in it.
+    /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret)[-_]?key)["']?\s*[:=]\s*["']?(?!\$[({])[^\s"'{[]{6,}/i,
     "a password or token",
   ],
   [/^\s*chpasswd\s*:/m, "passwords of users"],

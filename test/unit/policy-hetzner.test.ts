@@ -127,6 +127,7 @@ describe("hetzner-user-data", () => {
     const config = { ssh_pwauth: false, ssh_authorized_keys: ["ssh-ed25519 AAAA"], lock_passwd: true };
     const text = `#cloud-config\n${JSON.stringify({ ...config, ssh_keys: { ed25519_private: key } })}`;
     expect(check(text)).toEqual([]);
+    expect(check("#!/bin/sh\ntoken=$(curl --silent https://example.com/token)\n")).toEqual([]);
     expect(check("#!/bin/sh\napt-get install --yes nginx # see https://example.com/docs\n")).toEqual([]);
   });
 
@@ -139,6 +140,7 @@ describe("hetzner-user-data", () => {
       "a URL with a password",
     ],
     ["#!/bin/sh\nexport PGPASSWORD=correct-horse\n", "a password or token"],
+    ["#cloud-config\nusers: [{ name: ada, hashed_passwd: $6$correct-horse }]\n", "a password or token"],
     ['#cloud-config\nusers: [{ name: ada, plain_text_passwd: "correct-horse" }]\n', "a password or token"],
     ["#cloud-config\nchpasswd:\n  users: [{ name: ada, type: RANDOM }]\n", "passwords of users"],
     ["#!/bin/sh\naws configure set aws_access_key_id AKIAABCDEFGHIJKLMNOP\n", "an access key of AWS"],
