@@ -39,6 +39,14 @@ export async function requireAwsAccess(region: string): Promise<AwsIdentity> {
   }
 }
 
+/**
+ * The same for a stack by its settings as they are written, before a command that changes it does anything.
+ * @throws CliError (precondition) for a stack on AWS without credentials that AWS takes
+ */
+export async function requireCredentials(stack: StackContext): Promise<void> {
+  if (await isOnAws(stack)) await requireAwsAccess(String((await writtenSettings(stack))["dukaan:location"]));
+}
+
 /** For whoever is about to bring a stack up on AWS. */
 export const neverRunOnAws =
   "ATTENTION: nobody has brought up a stack on the real AWS with this program yet. What has been checked, and how: docs/aws.md";

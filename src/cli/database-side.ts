@@ -1,15 +1,21 @@
 import { createInterface } from "node:readline";
 import { execa } from "execa";
 import type { DatabaseStatus } from "../evolve/databases.js";
-import { askMachine, commandLine, type SshAccess } from "./commands/ssh.js";
+import { askMachine, commandLine, runsOnAws, type SshAccess } from "./commands/ssh.js";
 import { CliError } from "./errors.js";
 
 /** A machine that a move depends on does not answer: nobody knows what was done there. */
 export class MachineSilent extends CliError {
-  constructor(readonly machine: string) {
+  /** @param said ssh's own words; `onAws`: no command switches the machine on */
+  constructor(
+    readonly machine: string,
+    { said = "", onAws = false }: { said?: string; onAws?: boolean } = {},
+  ) {
     super(
-      `${machine} does not answer`,
-      "Run the same command again: it switches on what is off, and goes on from there. If the machine is lost for good: --accept-data-loss; see docs/runbooks/evolve.md",
+      `${machine} does not answer${said === "" ? "" : `: ${said}`}`,
+      onAws
+        ? `${runsOnAws} It goes on from there. If the machine is lost for good: docs/aws.md`
+        : "Run the same command again: it switches on what is off, and goes on from there. If the machine is lost for good: --accept-data-loss; see docs/runbooks/evolve.md",
     );
     this.name = "MachineSilent";
   }
@@ -67,15 +73,19 @@ export class MachineSteps implements Steps {
   async step(...words: string[]): Promise<string> {
     const { exitCode, stdout, stderr } = await this.start(...words);
     if (exitCode === 0) return stdout.trim();
-    if (exitCode === 255 || exitCode === undefined) throw new MachineSilent(this.machine);
+    if (exitCode === 255 || exitCode === undefined) throw this.silent(stderr);
     const said = (stderr || stdout).trim() || `${this.program} ${words[0]} ended with ${exitCode}`;
     if (exitCode === busy) throw new MachineBusy(this.machine, said);
     throw new CliError(`${this.machine}: ${said}`, "Correct the cause and run the same command again.");
   }
 
+  protected silent(stderr = ""): MachineSilent {
+    return new MachineSilent(this.machine, { said: stderr.trim(), onAws: this.access.onAws });
+  }
+
   protected start(...words: string[]) {
     const target = this.access.targets[this.machine];
-    if (target === undefined) throw new MachineSilent(this.machine);
+    if (target === undefined) throw this.silent();
     const command = commandLine([`${library}/${this.program}`, ...words]);
     // In a process group of its own: Ctrl-C is for the command as a whole, which ends where that harms nobody.
     return execa("ssh", [...this.access.options, target, command], {
@@ -102,7 +112,7 @@ export class DatabaseSide extends MachineSteps implements Side {
     const running = this.start("checksums", ...(position === undefined ? [] : [position]));
     const lines = running.then(({ exitCode, stdout, stderr }) => {
       if (exitCode === 0) return stdout.trim().split("\n").slice(1);
-      if (exitCode === 255 || exitCode === undefined) throw new MachineSilent(this.machine);
+      if (exitCode === 255 || exitCode === undefined) throw this.silent(stderr);
       throw new CliError(
         `${this.machine}: ${stderr.trim()}`,
         "Nothing was moved. Run the same command again.",

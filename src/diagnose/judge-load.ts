@@ -19,7 +19,7 @@ function processor({ cpu, load, cores, processes, app, requests }: MachineReport
       evidence: [`${percent(cpu.steal)} stolen, ${percent(cpu.used)} used`],
       remedy: [
         "It may pass; if it does not within the hour, a power-off and power-on from the console often moves the server to another host.",
-        "For good: a type with dedicated processors (`dukaan:serverType`, e.g. ccx13), then `./dukaan up`.",
+        "For good: a type with dedicated processors (`dukaan:serverType`, e.g. ccx13, on AWS m6i.large), then `./dukaan up`.",
       ],
     });
   }
@@ -58,7 +58,7 @@ function processor({ cpu, load, cores, processes, app, requests }: MachineReport
     what: "The processor is saturated by the shop's own work: app and database fight for it.",
     evidence: [...evidence, `${served.toFixed(0)} requests a second`],
     remedy: [
-      "More processor, at the price of a restart of about a minute: a larger `dukaan:serverType` (e.g. cx33), then `./dukaan up`.",
+      "More processor, at the price of a restart of about a minute: a larger `dukaan:serverType` (e.g. cx33, on AWS t3.large), then `./dukaan up`.",
       "If database and app each take a good share: give the database its own server, `./dukaan evolve split`.",
       "If it is not buyers (one address, one path): block it in the cloud's firewall.",
     ],

@@ -11,7 +11,12 @@ export interface Evolution {
   moves?: { from: string; to: string };
   playbook: Playbook;
   /** The machine whose address the public knows, and will know, or "the load balancer"; absent: it stays the same. */
-  entry?: { from: string; to: string };
+  entry?: {
+    from: string;
+    to: string;
+    /** The stack has the records of its name, and changes them. */
+    followed?: true;
+  };
   /** Machines that are made. */
   creates: readonly MachineChange[];
   /** Machines that nothing runs on afterwards. They stay until `--finish`. */
@@ -89,7 +94,9 @@ export function planEvolution(
     to,
     ...(moves && { moves }),
     playbook,
-    ...(way === nextWay ? {} : { entry: { from: way, to: nextWay } }),
+    ...(way === nextWay
+      ? {}
+      : { entry: { from: way, to: nextWay, ...(settings.hostedZone && { followed: true as const }) } }),
     creates: missing(after, before),
     retires: missing(before, after),
     steps: stepsOf(to, moves, playbook).filter(({ name }) => !settings.managed || name === "settle"),
@@ -156,8 +163,10 @@ export function describeEvolution(evolution: Evolution): string {
     );
   } else if (entry) {
     lines.push(
-      `  address    ${entry.to}'s instead of ${entry.from}'s; both lead to the shop until --finish. A domain's record is`,
-      "             yours to change in between; without a domain merchants sign in again at the new address",
+      `  address    ${entry.to}'s instead of ${entry.from}'s; both lead to the shop until --finish. ${entry.followed ? "The records of its" : "A domain's record is"}`,
+      entry.followed
+        ? "             name in dukaan:hostedZone change with it"
+        : "             yours to change in between; without a domain merchants sign in again at the new address",
       `  back       ./dukaan evolve ${to} --finish, then ./dukaan evolve ${from}`,
       "",
       `  1. pulumi up: stage ${to}, with ${entry.from} as a second way in`,

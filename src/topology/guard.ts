@@ -197,7 +197,9 @@ function changes(old: Guarded, next: Guarded): (Refusal & { token: string })[] {
       size === 0
         ? [
             `the database of ${machine} would move from the server's own disk to an empty volume`,
-            `Take dukaan:databaseVolume away again. To move it: ./dukaan backup; set dukaan:databaseVolume to ${other}; ./dukaan rebuild ${machine}; ./dukaan restore --latest.`,
+            old.provider === "aws"
+              ? "Take dukaan:databaseVolume away again. To move it, bring up a second stack with a volume and restore a backup into it."
+              : `Take dukaan:databaseVolume away again. To move it: ./dukaan backup; set dukaan:databaseVolume to ${other}; ./dukaan rebuild ${machine}; ./dukaan restore --latest.`,
           ]
         : [
             other === 0

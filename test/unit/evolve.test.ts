@@ -6,6 +6,7 @@ import type { Settings } from "../../src/settings/schema.js";
 import { addressesOf, privateRules } from "../../src/topology/firewall.js";
 import { machineNamed, servicesOn } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
+import { settingsOnAws } from "./on-aws.js";
 import { fenced, primary, standby as idle } from "./scripted-side.js";
 
 function settingsOf(raw: Record<string, unknown>): Settings {
@@ -151,6 +152,14 @@ describe.each([
     expect(evolution.moves).toBeUndefined();
     expect(evolution.entry).toEqual({ from: oldEntry, to: newEntry });
     expect(describeEvolution(evolution)).toContain(`address    ${newEntry}'s instead of ${oldEntry}'s`);
+  });
+
+  it("says who changes the records of the shop's name: on AWS the stack that has them", () => {
+    const zone = { "dukaan:domain": "shop.example.com", "dukaan:hostedZone": "example.com" };
+    const told = (more: object) =>
+      describeEvolution(planEvolution(settingsOnAws({ "dukaan:stage": from, ...more }), to));
+    expect(told(zone)).toContain("The records of its\n             name in dukaan:hostedZone change with it");
+    expect(told({})).toContain("A domain's record is\n             yours to change in between");
   });
 
   it("keeps the old way in open beside the new one until it is finished, and every machine", () => {

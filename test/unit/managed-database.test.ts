@@ -189,6 +189,7 @@ describe("a stack that is up", () => {
       targets: { "app-1": "root@203.0.113.10" },
       services: { api: ["app-1"], postgresql: [] },
       options: [],
+      onAws: true,
     };
     expect(() => machinesRunning(access, "postgresql")).toThrow(
       "the provider runs this stack's postgresql, and no machine of the stack does",

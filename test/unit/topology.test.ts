@@ -132,6 +132,11 @@ describe("stageChange", () => {
     expect(stageChange(on(20), app)).toBeUndefined();
     expect(stageChange(own, on(20))?.reason).toMatch(/database-1 would move .* to an empty volume/);
     expect(stageChange(own, { ...on(20), token: "volume/database-1:0>20" })).toBeUndefined();
+    expect(stageChange(own, on(20))?.remedy).toContain("./dukaan rebuild database-1");
+    const onAws = { provider: "aws", location: "us-east-1" };
+    const remedy = stageChange({ ...own, ...onAws }, { ...on(20), ...onAws })?.remedy;
+    expect(remedy).toMatch(/second stack with a volume/);
+    expect(remedy).not.toContain("rebuild");
     expect(stageChange(on(20), own)?.reason).toMatch(/volume of database-1 would be deleted/);
     expect(stageChange(on(20), on(19))?.reason).toMatch(/shrink from 20 to 19 GB/);
     for (const next of [own, on(19)])

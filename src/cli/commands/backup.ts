@@ -2,8 +2,9 @@ import { type Backup, backupsOf, missingWal } from "../../backup/history.js";
 import { type BackupState, DatabaseMachine } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
+import { openStack, writtenSettings } from "../stack.js";
 import { runSteps } from "../steps.js";
-import { type SshAccess, sshAccess } from "./ssh.js";
+import { runByProvider, type SshAccess, sshAccess } from "./ssh.js";
 
 interface BackupOptions {
   stack: string;
@@ -15,6 +16,8 @@ interface BackupOptions {
 
 /** Makes a backup now, or says which there are and what can be restored. */
 export async function backup(options: BackupOptions): Promise<void> {
+  const { "dukaan:managed": managed } = await writtenSettings(await openStack(options.stack, options));
+  if (String(managed) === "true") throw runByProvider("postgresql");
   const machine = new DatabaseMachine(await sshAccess(await openSession(options)));
   if (!options.list) await makeOne(machine, options.full ? "full" : "diff");
   await list(machine, options);

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { findLocalCloud, localCloudStatus, stopLocalCloud } from "../../../local/client.js";
+import { requireCredentials } from "../aws-stack.js";
 import { CliError, ExitCode } from "../errors.js";
 import { listLabelled } from "../hetzner-api.js";
 import { letGo, requireHeldBySettings } from "../let-go.js";
@@ -38,6 +39,7 @@ export async function down(options: DownOptions): Promise<void> {
       {
         title: `Destroy ${stack.name}`,
         run: async (_, report) => {
+          await requireCredentials(stack);
           const session = await openSession(options, report);
           await recover(session, report);
           await requireHeldBySettings(session);

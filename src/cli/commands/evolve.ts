@@ -5,7 +5,7 @@ import { describeEvolution, type Evolution, planEvolution, type Playbook } from 
 import type { Settings } from "../../settings/schema.js";
 import { machineNamed } from "../../topology/topology.js";
 import { builtStages, isBuilt, type Stage, stages } from "../../topology/stages.js";
-import { refuseOnAws } from "../aws-stack.js";
+import { refuseOnAws, requireCredentials } from "../aws-stack.js";
 import { requireBudgetToEvolve } from "../budget.js";
 import type { Carried } from "../database-copy.js";
 import type { Switched } from "../database-switch.js";
@@ -45,7 +45,11 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const to = stageNamed(name);
   const stack = await openStack(options.stack, options);
   if (options.acceptDataLoss)
-    await refuseOnAws(stack, "evolve --accept-data-loss", "Restore a backup: ./dukaan restore.");
+    await refuseOnAws(
+      stack,
+      "evolve --accept-data-loss",
+      "Bring up a second stack and restore a backup into it; what only the copy has, pg_dump takes off its machine (./dukaan ssh).",
+    );
   const settings = await requireSettings(stack);
   requireSameWay(settings, options);
   requireOwnDatabase(settings, to);
@@ -62,6 +66,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   const open: Step<Progress> = {
     title: "Tools and cloud",
     run: async (context, report) => {
+      await requireCredentials(stack);
       context.session = await openSession({ ...options, startCloud: true }, report);
       // In the middle of a move its machines are asked before Pulumi is, so they have to run.
       if (settings.joining === undefined && settings.leaving === undefined) return;

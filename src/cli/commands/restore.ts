@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { type Backup, backupsOf, chooseBackup, missingWal, type Timeline } from "../../backup/history.js";
 import { AppMachines } from "../app-machines.js";
+import { requireCredentials } from "../aws-stack.js";
 import { keepBundle } from "../bundles.js";
 import { DatabaseMachine, type Recovered } from "../database-machine.js";
 import { CliError, ExitCode } from "../errors.js";
@@ -51,7 +52,8 @@ export async function restore(options: RestoreOptions): Promise<void> {
   const started = Date.now();
   const at = momentOf(options);
   const timeline = timelineOf(options.timeline);
-  const { joining, managed } = await requireSettings(await openStack(options.stack, options));
+  const stack = await openStack(options.stack, options);
+  const { joining, managed } = await requireSettings(stack);
   if (managed) throw runByProvider("postgresql");
   if (joining !== undefined) {
     throw new CliError(
@@ -67,6 +69,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
     {
       title: "Machine",
       run: async (context, report, retitle) => {
+        await requireCredentials(stack);
         context.session = await openSession({ ...options, startCloud: true }, report);
         context.anew = await ensureMachine(context.session, report);
         retitle(context.anew ? "Machine made anew, with an empty database" : "Machine is there");

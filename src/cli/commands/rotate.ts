@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { copyFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
+import { requireCredentials } from "../aws-stack.js";
 import { bundleOf, findDeployedBundle } from "../bundles.js";
 import { CliError, ExitCode } from "../errors.js";
 import { planRotation, type Rotation } from "../logins.js";
@@ -63,6 +64,7 @@ export async function rotate(credential: string, options: RotateOptions): Promis
 const open = (options: RotateOptions): Step<Progress> => ({
   title: "Stack",
   run: async (context, report) => {
+    await requireCredentials(await openStack(options.stack, options));
     const session = await openSession(options, report);
     if (await removeStaleLocks(session.stack)) report("removed the lock of a run that was killed");
     await recover(session, report);

@@ -16,6 +16,8 @@ export interface SshAccess {
   services: Record<string, string[]>;
   /** Options for ssh: the stack's key and the pinned host keys. The first value of one holds: others go before these. */
   options: string[];
+  /** The machines are on AWS, where no command switches on what is off. */
+  onAws: boolean;
 }
 
 /** Opens a shell on a machine, or runs one command there and takes over its exit code. */
@@ -60,6 +62,7 @@ export async function sshAccess(session: Session, outputs?: Record<string, unkno
   return {
     targets: found.ssh,
     services: found.services,
+    onAws: found.tunnels !== undefined && Object.keys(found.tunnels).length > 0,
     options: [
       "-i",
       key,
@@ -185,13 +188,20 @@ export async function runOnMachine(
   if (exitCode === 0) return stdout.trim();
   const said = (stderr || stdout).trim();
   if (exitCode === 255) {
-    throw new CliError(`the machine does not answer: ${said}`, "Run ./dukaan up, which mends it.");
+    throw new CliError(
+      `the machine does not answer: ${said}`,
+      access.onAws ? `${runsOnAws} ./dukaan up makes anew what is gone.` : "Run ./dukaan up, which mends it.",
+    );
   }
   throw new CliError(
     said || `${command.slice(0, 2).join(" ")} ended with ${exitCode}`,
     "Correct the cause and run the same command again.",
   );
 }
+
+/** What to see to where a machine on AWS does not answer. */
+export const runsOnAws =
+  "See that its instance runs (aws ec2 describe-instances; no command here starts one) and that your credentials are good (aws sts get-caller-identity), then run the same command again.";
 
 /** @throws CliError (usage) that names the machines there are */
 export function chooseMachine(access: SshAccess, name: string | undefined): string {
