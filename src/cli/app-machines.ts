@@ -1,4 +1,4 @@
-import { askMachine, machinesRunning, runOnMachine, type SshAccess } from "./commands/ssh.js";
+import { askMachine, lostSoon, machinesRunning, runOnMachine, type SshAccess } from "./commands/ssh.js";
 
 const program = "/usr/local/lib/dukaan/current-release";
 
@@ -16,7 +16,7 @@ export class AppMachines {
   async areComplete(): Promise<boolean> {
     const command = ["test", "-x", program, "-a", "-e", "/opt/dukaan/releases/api/current"];
     const answers = await Promise.all(
-      this.#targets.map((target) => askMachine(this.#access, target, command, ["-o", "ConnectTimeout=5"])),
+      this.#targets.map((target) => askMachine(this.#access, target, command, lostSoon(this.#access))),
     );
     return answers.every(({ exitCode }) => exitCode === 0);
   }

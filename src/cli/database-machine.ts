@@ -5,7 +5,7 @@ import {
   readTimeline,
   type Timeline,
 } from "../backup/history.js";
-import { askMachine, machinesRunning, runOnMachine, type SshAccess } from "./commands/ssh.js";
+import { askMachine, lostSoon, machinesRunning, runOnMachine, type SshAccess } from "./commands/ssh.js";
 import { CliError } from "./errors.js";
 
 /** How the backups of a machine are; what /usr/local/lib/dukaan/backup-state prints. */
@@ -55,7 +55,7 @@ export class DatabaseMachine {
       this.#access,
       this.#target,
       ["test", "-x", `${library}/restore-database`],
-      ["-o", "ConnectTimeout=5"],
+      lostSoon(this.#access),
     );
     return exitCode === 0;
   }

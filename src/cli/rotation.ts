@@ -1,5 +1,5 @@
 import { CliError } from "./errors.js";
-import { askMachine, LOST_SOON, runOnMachine, sshAccess } from "./commands/ssh.js";
+import { askMachine, lostSoon, runOnMachine, sshAccess } from "./commands/ssh.js";
 import type { Session } from "./session.js";
 
 /** Says to the balancers whether to send requests to its machine; see src/roles/nginx/rotation.sh. */
@@ -45,7 +45,7 @@ export async function awaitInRotation(session: Session, machine: string): Promis
   const target = access.targets[machine];
   if (target === undefined) return;
   const deadline = Date.now() + 180_000;
-  while ((await askMachine(access, target, ["true"], LOST_SOON)).exitCode !== 0) {
+  while ((await askMachine(access, target, ["true"], lostSoon(access))).exitCode !== 0) {
     if (Date.now() > deadline)
       throw new CliError(
         `${machine} does not answer three minutes after it was switched on`,
@@ -56,7 +56,7 @@ export async function awaitInRotation(session: Session, machine: string): Promis
   // Each is on its kind of machine alone, and knows this step unless it is of an earlier version.
   const command = `if [ -x ${rotation} ]; then ${rotation} await 180 || [ $? -eq 64 ] || exit 1; fi
     if grep -qs could_take ${balancer}; then ${balancer} await 180; fi`;
-  await runOnMachine(access, target, ["sh", "-c", command], LOST_SOON);
+  await runOnMachine(access, target, ["sh", "-c", command], lostSoon(access));
 }
 
 /** What an app server with balancers says to it; undefined: the machine is none. */
@@ -64,5 +64,10 @@ async function ask(session: Session, machine: string, command: string) {
   const access = await sshAccess(session);
   const target = access.targets[machine];
   if (target === undefined || !access.services["api"]?.includes(machine)) return undefined;
-  return await askMachine(access, target, ["sh", "-c", `[ ! -x ${rotation} ] || { ${command}; }`], LOST_SOON);
+  return await askMachine(
+    access,
+    target,
+    ["sh", "-c", `[ ! -x ${rotation} ] || { ${command}; }`],
+    lostSoon(access),
+  );
 }

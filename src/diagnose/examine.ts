@@ -14,22 +14,25 @@ export interface Examined {
 }
 
 /**
- * Looks at one machine over one SSH connection, for at most 20 s. It only reads, and it never throws: a machine that
- * cannot be asked is a finding.
+ * Looks at one machine over one SSH connection, for at most 15 s once it answers. It only reads, and it never throws: a
+ * machine that cannot be asked is a finding.
  * @param target e.g. "root@203.0.113.10"
  * @param sshOptions key and known hosts
+ * @param seconds how long it may take to answer at all
  */
 export async function examine(
   machine: string,
   target: string,
   sshOptions: readonly string[],
   minutes: number,
+  seconds: number,
 ): Promise<Examined> {
   const started = Date.now() / 1000;
-  const quick = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=4", "-o", "ServerAliveInterval=4"];
+  const quick = ["-o", "BatchMode=yes", "-o", `ConnectTimeout=${seconds}`, "-o", "ServerAliveInterval=4"];
+  const most = seconds + 15;
   const result = await execa("ssh", [...quick, ...sshOptions, target, "sh", "-s"], {
     input: collectionScript(minutes),
-    timeout: 20_000,
+    timeout: most * 1000,
     reject: false,
   });
   let report: MachineReport;
@@ -37,12 +40,12 @@ export async function examine(
     report = parseReport(result.stdout);
   } catch {
     const why = result.timedOut
-      ? "it let us in and did not finish its answer within 20 s"
+      ? `it let us in and did not finish its answer within ${most} s`
       : result.stderr.trim() || `its answer ended early (exit code ${result.exitCode})`;
     return { machine, findings: [unreachable(machine, target, why)] };
   }
-  // Its clock was read after the login: at most a second or two later than ours.
-  const late = report.time - started;
-  const clockOffsetSeconds = late > 0 ? Math.max(0, late - 2) : late;
+  // Its clock was read after the login, which may take seconds: right is what lies between.
+  const ended = Date.now() / 1000;
+  const clockOffsetSeconds = report.time - Math.min(Math.max(report.time, started), ended);
   return { machine, report, findings: judge(report, { machine, clockOffsetSeconds, now: started }) };
 }

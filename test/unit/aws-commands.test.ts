@@ -7,7 +7,7 @@ import { down } from "../../src/cli/commands/down.js";
 import { evolve } from "../../src/cli/commands/evolve.js";
 import { restore } from "../../src/cli/commands/restore.js";
 import { rotate } from "../../src/cli/commands/rotate.js";
-import { runOnMachine, sshAccess } from "../../src/cli/commands/ssh.js";
+import { lostSoon, runOnMachine, sshAccess } from "../../src/cli/commands/ssh.js";
 import { MachineSteps } from "../../src/cli/database-side.js";
 import type { Session } from "../../src/cli/session.js";
 import { noCredentialsIn } from "./instance-connect.js";
@@ -97,6 +97,7 @@ describe("a stack on AWS", () => {
     const failure: unknown = await steps.step("where").catch((error: unknown) => error);
     expect(failure).toMatchObject(silent);
     expect(failure).not.toHaveProperty("remedy", expect.stringContaining("--accept-data-loss"));
+    expect(lostSoon(access)).toContain("ConnectTimeout=15");
     await expect(runOnMachine(access, "root@10.10.2.10", ["true"])).rejects.toMatchObject(silent);
   });
 });

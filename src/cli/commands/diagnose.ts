@@ -3,7 +3,7 @@ import { type Examined, examine } from "../../diagnose/examine.js";
 import { type Finding, inOrder, mebibytes, percent } from "../../diagnose/finding.js";
 import { CliError, ExitCode } from "../errors.js";
 import { openSession } from "../session.js";
-import { sshAccess } from "./ssh.js";
+import { answersWithin, sshAccess } from "./ssh.js";
 
 interface DiagnoseOptions {
   stack: string;
@@ -26,9 +26,12 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
     );
   }
   const started = Date.now();
-  const { targets, options: sshOptions } = await sshAccess(await openSession(options));
+  const access = await sshAccess(await openSession(options));
+  const within = answersWithin(access);
   const examined = await Promise.all(
-    Object.entries(targets).map(([machine, target]) => examine(machine, target, sshOptions, minutes)),
+    Object.entries(access.targets).map(([machine, target]) =>
+      examine(machine, target, access.options, minutes, within),
+    ),
   );
   const findings = inOrder(examined.flatMap((each) => each.findings));
   const healthy = !findings.some(({ severity }) => severity === "critical");

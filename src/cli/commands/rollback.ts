@@ -5,7 +5,7 @@ import { exportState } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
-import { askMachine, LOST_SOON, machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
+import { askMachine, lostSoon, machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RollbackOptions {
   stack: string;
@@ -101,7 +101,7 @@ async function goBack(
 ): Promise<MachineReturn> {
   const command = ["/usr/local/lib/dukaan/fall-back-release", "back", "api", release, "rolled back by hand"];
   // One that is gone, or hangs, is given up before buyers wait for the others' record.
-  const { exitCode, stdout, stderr } = await askMachine(access, target, command, LOST_SOON);
+  const { exitCode, stdout, stderr } = await askMachine(access, target, command, lostSoon(access));
   const [current, bundle] = stdout.trim().split("\t");
   return {
     machine,

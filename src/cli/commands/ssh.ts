@@ -164,10 +164,22 @@ export async function askMachine(
   return { exitCode: exitCode ?? 255, stdout, stderr };
 }
 
-/** Options for {@link askMachine} where a machine may be lost: one that is gone, or hangs, is given up after ten seconds. */
-export const LOST_SOON = ["ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=2"].flatMap(
-  (option) => ["-o", option],
-);
+/** How long a machine that answers may take to do so, in seconds: on AWS a tunnel is asked for, and opened, before. */
+export function answersWithin({ onAws }: SshAccess): number {
+  return onAws ? 15 : 5;
+}
+
+/**
+ * Options for {@link askMachine} where a machine may be lost: one that is gone, or hangs, is given up after ten seconds,
+ * on AWS twice that.
+ */
+export function lostSoon(access: SshAccess): string[] {
+  return [
+    `ConnectTimeout=${answersWithin(access)}`,
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=2",
+  ].flatMap((option) => ["-o", option]);
+}
 
 /** Words as the machine's shell takes them, each as it is. */
 export function commandLine(words: readonly string[]): string {
