@@ -47,7 +47,10 @@ export function judgeReturn(answers: readonly MachineReturn[]): Returned | NotRe
         "\n  ",
       ),
     );
-    return { refusal: lines.join("\n"), remedy: "Correct the app and run ./dukaan up." };
+    const remedy = answers.some(({ answered }) => answered)
+      ? "Correct the app and run ./dukaan up."
+      : "Look at them with ./dukaan diagnose, then run the same command again.";
+    return { refusal: lines.join("\n"), remedy };
   }
   const { served } = first;
   if (went.some((answer) => answer.served?.bundle !== served.bundle)) {

@@ -35,6 +35,13 @@ describe("a rollback", () => {
     );
   });
 
+  it("sends nobody to the app when not one machine could be asked", () => {
+    const asked = judgeReturn([silent("app-1"), without("app-2")]);
+    expect(asked).toHaveProperty("remedy", expect.stringContaining("Correct the app"));
+    const lost = judgeReturn([silent("app-1"), silent("app-2")]);
+    expect(lost).toHaveProperty("remedy", expect.stringMatching(/^Look at them.*diagnose/));
+  });
+
   it("is refused when machines went back to different bundles", () => {
     const other = { release: "older", bundle: "c".repeat(64) };
     expect(judgeReturn([went("app-1"), silent("app-2"), went("app-3", other)])).toMatchObject({
