@@ -1,5 +1,6 @@
+import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -119,6 +120,37 @@ async function openTo(from: string, to: string): Promise<number[]> {
   expect(closed.filter(([, answer]) => answer !== "EHOSTUNREACH")).toEqual([]);
   return answers.filter(([, answer]) => answer === "open").map(([port]) => Number(port));
 }
+
+/** Asks AWS about the machine, as a user: "answered", or why not. */
+const metadataAsker = `
+import os, pwd, socket, sys
+os.setuid(pwd.getpwnam(sys.argv[1]).pw_uid)
+one = socket.socket()
+one.settimeout(20)
+try:
+    one.connect(("169.254.169.254", 80))
+    print("answered")
+except OSError as error:
+    print(type(error).__name__, error.errno)
+`;
+
+test("nobody but root asks AWS about the machine", async () => {
+  await become("app-1");
+  await ip("-n", others, "address", "add", "169.254.169.254/32", "dev", "veth0");
+  const listening = execa("ip", ["netns", "exec", others, "python3", "-c", listener, "80"], {
+    reject: false,
+  });
+  try {
+    await once(listening.stdout, "data");
+    const ask = (name: string) => inMachine("python3", "-c", metadataAsker, name);
+    expect((await ask("root")).stdout).toBe("answered");
+    for (const name of ["nobody", "www-data"])
+      expect((await ask(name)).stdout).toBe(`OSError ${constants.errno.EHOSTUNREACH}`);
+  } finally {
+    listening.kill();
+    await listening;
+  }
+});
 
 test.each([
   ["edge-1", { [stranger]: [80, 443], [door]: [22], "app-1": [] }],

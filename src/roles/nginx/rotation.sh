@@ -6,8 +6,8 @@
 #   drain SECONDS  the same, and waits until those under way are finished, 40 s at most: the machine may go then
 #   join           new ones again
 #   join seen      the same, and waits until balancers have looked
-#   await SECONDS  waits until the machine could serve, after a boot say, and balancers have it back; fails when it cannot
-#                  within so many seconds
+#   ready SECONDS  waits until the machine could serve, after a boot say; fails when it cannot within so many seconds
+#   await SECONDS  the same, and waits until balancers have it back
 set -eu
 out=/run/dukaan/out-of-rotation
 timer=dukaan-rotation-join
@@ -45,7 +45,7 @@ join)
   disarm
   [ "${2:-}" != seen ] || sleep {{joinSeconds}}
   ;;
-await)
+ready)
   deadline=$(($(date +%s) + $2))
   until curl --silent --insecure --fail --max-time 3 --output /dev/null --header "Host: {{host}}" {{url}}; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
@@ -54,6 +54,9 @@ await)
     fi
     sleep 0.5
   done
+  ;;
+await)
+  "$0" ready "$2"
   sleep {{returnSeconds}}
   ;;
 *)
