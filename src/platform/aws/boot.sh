@@ -187,6 +187,8 @@ printf '%s\n' "$authority" > "$home/authority.pem"
 exec 3>&1 > "$home/log" 2>&1
 trap finish EXIT
 
+# Debian fetches its lists of packages when a machine boots, and would be in the way. The role base starts the timer again.
+systemctl stop apt-daily.timer apt-daily.service
 step "default user"
 remove_default_user
 step "curl"
