@@ -14,7 +14,7 @@ export interface Emulator {
 
 const folder = join(import.meta.dirname, "moto");
 
-/** Installs it, unless it is there; not to be done by two at the same time. @returns a Python that has it */
+/** Installs it, unless it is there. @returns a Python that has it */
 export function prepareEmulator(): Promise<string> {
   return pythonWith(join(folder, "requirements.txt"));
 }

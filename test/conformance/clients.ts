@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, rm } from "node:fs/promises";
+import { readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { cacheDirectory } from "../../toolchain/cache.js";
 import { ensureTool } from "../../toolchain/index.js";
+import { withLock } from "../../toolchain/lock.js";
 
 /** What a client found out about one thing; no error: as it should be. */
 export interface Finding {
@@ -43,7 +44,7 @@ export async function askWithPython(
   );
 }
 
-/** A Python with exactly these packages, in an environment of its own in the cache. */
+/** A Python with exactly these packages, in an environment of its own in the cache. Any number may ask for it at a time. */
 export async function pythonWith(requirements: string): Promise<string> {
   const key = createHash("sha256")
     .update(await readFile(requirements))
@@ -52,16 +53,24 @@ export async function pythonWith(requirements: string): Promise<string> {
   const venv = join(cacheDirectory(), "python", `conformance-${key}`);
   const python = join(venv, "bin", "python");
   const complete = join(venv, "complete");
-  if (existsSync(complete)) return python;
+  if (!existsSync(complete)) {
+    await withLock(`${venv}.lock`, async () => {
+      if (!existsSync(complete)) await makeEnvironment(venv, requirements);
+    });
+  }
+  return python;
+}
+
+async function makeEnvironment(venv: string, requirements: string): Promise<void> {
+  const python = join(venv, "bin", "python");
+  const complete = join(venv, "complete");
   await rm(venv, { recursive: true, force: true });
-  await mkdir(join(cacheDirectory(), "python"), { recursive: true });
   await execa("python3", ["-m", "venv", venv]);
   const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"];
   await execa(python, [...install, "-r", requirements]);
   // Programs in an environment know where it is, so it is made in its place and marked when it is whole.
   await execa("touch", [`${complete}.new`]);
   await rename(`${complete}.new`, complete);
-  return python;
 }
 
 async function findings(program: string, args: string[], cloud: Cloud): Promise<Finding[]> {

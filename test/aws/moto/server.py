@@ -9,6 +9,8 @@ import os
 import sys
 import threading
 
+import refreshes  # noqa: F401  what it changes
+from cloudwatch import speaking_cbor
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
@@ -158,7 +160,8 @@ def end_with_input():
 
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)  # not a line a request
-server = make_server("127.0.0.1", 0, DomainDispatcherApplication(create_backend_app), threaded=True)
+app = speaking_cbor(DomainDispatcherApplication(create_backend_app))
+server = make_server("127.0.0.1", 0, app, threaded=True)
 print(server.server_port, flush=True)
 threading.Thread(target=end_with_input, daemon=True).start()
 server.serve_forever()

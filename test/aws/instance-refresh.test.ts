@@ -1,0 +1,196 @@
+import {
+  AutoScalingClient,
+  CompleteLifecycleActionCommand,
+  CreateAutoScalingGroupCommand,
+  DescribeAutoScalingGroupsCommand,
+  PutLifecycleHookCommand,
+  UpdateAutoScalingGroupCommand,
+} from "@aws-sdk/client-auto-scaling";
+import {
+  CreateLaunchTemplateCommand,
+  CreateLaunchTemplateVersionCommand,
+  CreateSubnetCommand,
+  CreateVpcCommand,
+  DescribeInstanceAttributeCommand,
+  EC2Client,
+} from "@aws-sdk/client-ec2";
+import { AwsClient } from "aws4fetch";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { createInstanceRefresh } from "../../providers/dukaan/resources/instance-refresh.js";
+import { TestEngine } from "../unit/provider-engine.js";
+import { type Emulator, startEmulator } from "./emulator.js";
+
+// An Auto Scaling group that our own resource brings to another version, against an emulator of AWS: that both speak as AWS's
+// own client does. The plugin is not needed.
+
+const region = "us-east-1";
+const token = "dukaan:index:InstanceRefresh";
+const pace = { between: 0.05, atMost: 60 };
+let emulator: Emulator;
+let engine: TestEngine;
+let ec2: EC2Client;
+let scaling: AutoScalingClient;
+let template: string;
+
+beforeAll(async () => {
+  emulator = await startEmulator(region);
+  for (const [name, value] of Object.entries(emulator.env)) vi.stubEnv(name, value);
+  const refresh = createInstanceRefresh(pace);
+  engine = await TestEngine.start(() => Promise.resolve(refresh));
+  [ec2, scaling] = [new EC2Client({ region }), new AutoScalingClient({ region })];
+  await makeGroup();
+});
+afterAll(async () => {
+  for (const closing of [engine, { close: () => ec2.destroy() }, { close: () => scaling.destroy() }])
+    closing.close();
+  await emulator.stop();
+  vi.unstubAllEnvs();
+});
+
+/** What a launch template has; its user-data is its version. */
+const launches = (version: number) => ({
+  ImageId: "ami-0deb1a000000012",
+  InstanceType: "t3.small" as const,
+  UserData: Buffer.from(`version ${version}`).toString("base64"),
+});
+
+/** As the provider makes one: without instances until its hook is there. */
+async function makeGroup(): Promise<void> {
+  const { Vpc } = await ec2.send(new CreateVpcCommand({ CidrBlock: "10.0.0.0/16" }));
+  const subnets = ["a", "b"].map(async (zone, index) => {
+    const made = await ec2.send(
+      new CreateSubnetCommand({
+        VpcId: Vpc?.VpcId,
+        CidrBlock: `10.0.${index}.0/24`,
+        AvailabilityZone: `${region}${zone}`,
+      }),
+    );
+    return made.Subnet?.SubnetId;
+  });
+  const data = { LaunchTemplateName: "app", LaunchTemplateData: launches(1) };
+  const { LaunchTemplate } = await ec2.send(new CreateLaunchTemplateCommand(data));
+  template = LaunchTemplate?.LaunchTemplateId ?? "";
+  const named = { AutoScalingGroupName: "app" };
+  await scaling.send(
+    new CreateAutoScalingGroupCommand({
+      ...named,
+      MinSize: 0,
+      MaxSize: 0,
+      LaunchTemplate: { LaunchTemplateId: template, Version: "1" },
+      VPCZoneIdentifier: (await Promise.all(subnets)).join(","),
+    }),
+  );
+  const transition = "autoscaling:EC2_INSTANCE_LAUNCHING";
+  await scaling.send(
+    new PutLifecycleHookCommand({ ...named, LifecycleHookName: "boot", LifecycleTransition: transition }),
+  );
+  await scaling.send(new UpdateAutoScalingGroupCommand({ ...named, MinSize: 2, MaxSize: 4 }));
+}
+
+const makeVersion = (version: number) =>
+  ec2.send(
+    new CreateLaunchTemplateVersionCommand({
+      LaunchTemplateId: template,
+      LaunchTemplateData: launches(version),
+    }),
+  );
+
+const inputs = (templateVersion: number) => ({
+  region,
+  group: "app",
+  templateVersion,
+  least: 2,
+  alarms: ["errors"],
+  bakeSeconds: 60,
+});
+
+async function look() {
+  const { AutoScalingGroups } = await scaling.send(new DescribeAutoScalingGroupsCommand({}));
+  return AutoScalingGroups![0]!;
+}
+
+/** Each instance's zone, state, version, and what it starts with. */
+async function instances(): Promise<string[]> {
+  const { Instances = [] } = await look();
+  const told = Instances.map(async (instance) => {
+    const asked = { InstanceId: instance.InstanceId, Attribute: "userData" as const };
+    const { UserData } = await ec2.send(new DescribeInstanceAttributeCommand(asked));
+    const starts = Buffer.from(UserData?.Value ?? "", "base64").toString();
+    return `${instance.AvailabilityZone} ${instance.LifecycleState} ${instance.LaunchTemplate?.Version}: ${starts}`;
+  });
+  return (await Promise.all(told)).toSorted();
+}
+
+const inService = (version: number) =>
+  ["a", "b"].map((zone) => `${region}${zone} InService ${version}: version ${version}`);
+
+/** Asks CloudWatch, in the protocol that it had before the one of today. */
+async function askCloudWatch(operation: string, parameters: object): Promise<void> {
+  const keys = { accessKeyId: "testing", secretAccessKey: "testing" };
+  const client = new AwsClient({ ...keys, region, service: "monitoring", retries: 0 });
+  const { status } = await client.fetch(emulator.endpoint, {
+    body: JSON.stringify(parameters),
+    headers: {
+      "content-type": "application/x-amz-json-1.0",
+      "x-amz-target": `GraniteServiceVersion20100801.${operation}`,
+    },
+  });
+  expect(status).toBe(200);
+}
+
+test("a group's first instances come into service when they have started", async () => {
+  // One of them does not, and another one takes its place.
+  const { Instances: [first] = [] } = await look();
+  expect(first?.LifecycleState).toBe("Pending:Wait");
+  await scaling.send(
+    new CompleteLifecycleActionCommand({
+      AutoScalingGroupName: "app",
+      LifecycleHookName: "boot",
+      InstanceId: first?.InstanceId,
+      LifecycleActionResult: "ABANDON",
+    }),
+  );
+  await engine.up(token, "app", inputs(1));
+  expect(await instances()).toEqual(inService(1));
+  expect((await look()).Instances?.map(({ InstanceId }) => InstanceId)).not.toContain(first?.InstanceId);
+});
+
+test("they are replaced one after the other, and the group has the version then", async () => {
+  await makeVersion(2);
+  await engine.up(token, "app", inputs(2));
+  expect(await instances()).toEqual(inService(2));
+  expect((await look()).LaunchTemplate?.Version).toBe("2");
+  const counts = engine.messages.map((message) => /^\d of 2 serve .*; refresh \w+/.exec(message)?.[0]);
+  expect(counts).toContainEqual(expect.stringMatching(/^1 of 2 serve with version 2.*; refresh InProgress$/));
+  expect(counts).toContain("2 of 2 serve with version 2; refresh Baking");
+});
+
+test("when an alarm goes off, AWS goes back to the version before, and so says the error", async () => {
+  const alarm = {
+    AlarmName: "errors",
+    ComparisonOperator: "GreaterThanThreshold",
+    EvaluationPeriods: 1,
+    MetricName: "HTTPCode_Target_5XX_Count",
+    Namespace: "AWS/ApplicationELB",
+    Period: 60,
+    Statistic: "Sum",
+    Threshold: 5,
+  };
+  await askCloudWatch("PutMetricAlarm", alarm);
+  await makeVersion(3);
+  // Each look is a step: none until the alarm has gone off.
+  pace.between = 0.5;
+  const updating = engine.up(token, "app", inputs(3)).catch((error: Error) => error.message);
+  await expect
+    .poll(() => engine.messages.some((told) => told.startsWith("1 of 2 serve with version 3")))
+    .toBe(true);
+  await askCloudWatch("SetAlarmState", { AlarmName: "errors", StateValue: "ALARM", StateReason: "a test" });
+  expect(await updating).toMatch(/version 3 .* has ended as RollbackSuccessful: .*alarm.*: errors\n/);
+  expect(await instances()).toEqual(inService(2));
+  expect((await look()).LaunchTemplate?.Version).toBe("2");
+  // The next update tries it again.
+  pace.between = 0.05;
+  await askCloudWatch("SetAlarmState", { AlarmName: "errors", StateValue: "OK", StateReason: "a test" });
+  await engine.up(token, "app", inputs(3));
+  expect(await instances()).toEqual(inService(3));
+});
