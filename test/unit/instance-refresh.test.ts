@@ -141,9 +141,10 @@ describe("instances come to a version", () => {
   });
 
   test("though the load takes away one that served", async () => {
-    const three = [...fresh, "i-5 v7"];
-    api.scenes = [1, 2, 3, 4].map((count) => scene(7, [...three, `i-6${count} v7`, "i-9 v7 Pending"]));
-    api.scenes.push(scene(7, fresh));
+    api.scenes = ["i-5", "i-6", "i-7"].flatMap((id) =>
+      [`${id} v7`, `${id} v7 Terminating`].map((served) => scene(7, [...fresh, served, "i-9 v7 Pending"])),
+    );
+    api.scenes.push(scene(7, [...fresh, "i-9 v7 Pending"]), scene(7, fresh));
     expect((await bringUp()).outputs).toEqual({ active: 7 });
   });
 });
