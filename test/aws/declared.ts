@@ -4,7 +4,9 @@ import { type SecurityGroupRule, securityGroups } from "../../src/topology/secur
 import { type Topology, machinesOf } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
 import { statefulOnAws } from "../unit/on-aws.js";
-import type { Account } from "./inventory.js";
+import { type Account, nameIn } from "./inventory.js";
+import { expectManaged, expectNames } from "./managed.js";
+import { expectBucketKeys, expectBuckets, ownBuckets } from "./storage.js";
 import type { Config, Stack } from "./stack.js";
 
 /** Holds what AWS says that there is against what a stack of these settings declares. */
@@ -42,6 +44,12 @@ export async function expectAsDeclared(stack: Stack, account: Account, config: C
   expect(volumes.filter(({ Encrypted }) => Encrypted !== true)).toEqual([]);
   const sizes = volumes.map(({ Size }) => Size);
   expect(sizes).toEqual(expect.arrayContaining(topology.volumes.map(({ sizeGB }) => sizeGB)));
+
+  await expectManaged(account, topology);
+  await expectNames(account, topology, settings);
+  const buckets = ownBuckets(settings);
+  await expectBuckets(account, buckets);
+  await expectBucketKeys(account, buckets);
 
   const stateful = (await stack.state()).filter(({ type }) => statefulOnAws.includes(type));
   const ours = stateful.filter(({ urn }) => !/-nat(-[ab])?$/.test(urn));
@@ -101,6 +109,6 @@ function groupsBefore(topology: Topology, service: string): string[] {
     : machinesOf(topology, service).map(({ region, tier }) => `test-${region}-${tier}`);
 }
 
-function nameOf({ Tags = [] }: Instance): string {
-  return Tags.find(({ Key }) => Key === "Name")?.Value ?? "";
+function nameOf({ Tags }: Instance): string {
+  return nameIn(Tags);
 }

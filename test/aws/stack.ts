@@ -1,4 +1,4 @@
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -30,9 +30,6 @@ export interface StateResource {
   inputs?: Record<string, unknown>;
   outputs?: Record<string, unknown>;
 }
-
-/** How many resources an update created, updated, replaced, deleted and left unchanged. */
-export type Changes = Readonly<Record<string, number>>;
 
 /** A stack of the project, brought up by Pulumi's engine and the plugin for AWS against an emulator. */
 export class Stack {
@@ -87,53 +84,63 @@ export class Stack {
     return settings;
   }
 
-  /** `pulumi up`, as a command may do it that has moved the data: the stage's guard lets the change pass. */
-  async up(config: Config): Promise<Changes> {
+  /**
+   * `pulumi up`, as a command may do it that has moved the data: the stage's guard lets the change pass.
+   * @returns what it did, see {@link describeSteps}
+   */
+  async up(config: Config): Promise<string[]> {
     const settings = this.settings(config);
-    const gone = new Set(notIn(topologyOf(settings), await this.state()).map(({ urn }) => urn));
-    await this.release(({ urn }) => gone.has(urn));
-    const guard = (await this.state()).find(({ type }) => type === "dukaan:index:Stage");
-    const token = guard
-      ? changeToken(guard.inputs as unknown as Guarded, guarded(settings, topologyOf(settings)))
-      : "";
+    const topology = topologyOf(settings);
+    const before = await this.state();
+    const gone = notIn(topology, before);
+    await this.unprotect(gone);
+    await this.letGo(gone);
+    const guard = before.find(({ type }) => type === "dukaan:index:Stage");
+    const token = guard ? changeToken(guard.inputs as unknown as Guarded, guarded(settings, topology)) : "";
     await this.configure({ ...config, ...(token !== "" && { "dukaan:changeToken": token }) });
-    const changes = changesOf(await this.pulumi(["up", "--yes", "--skip-preview"]));
+    const log = join(this.folder, "events");
+    await rm(log, { force: true });
+    // --event-log is one of the flags that Pulumi offers only under this name.
+    const debug = { PULUMI_DEBUG_COMMANDS: "true" };
+    await this.pulumi(["up", "--yes", "--skip-preview", "--event-log", log], debug);
     await this.configure(config);
-    return changes;
+    const lines = (await readFile(log, "utf8")).split("\n").filter((line) => line !== "");
+    const events: { resourcePreEvent?: { metadata: Step } }[] = lines.map((line) => JSON.parse(line));
+    return describeSteps(events.flatMap(({ resourcePreEvent: step }) => (step ? [step.metadata] : [])));
   }
 
-  /** What an `up` would do, a line for each resource that is not the same, e.g. `update Instance app-1: instanceType`. */
+  /** What an `up` would do, see {@link describeSteps}. */
   async preview(config: Config, options: { refresh?: boolean } = {}): Promise<string[]> {
     await this.configure(config);
     const refresh = options.refresh ? ["--refresh"] : [];
-    const { steps = [] }: { steps?: PreviewStep[] } = JSON.parse(
-      await this.pulumi(["preview", "--json", ...refresh]),
-    );
-    return steps
-      .filter(({ op }) => op !== "same" && op !== "refresh")
-      .map(({ op, urn, detailedDiff }) => {
-        const [, , types = "", name = ""] = urn.split("::");
-        // Whole inputs: `parameters`, and not which of them.
-        const paths = op === "create" ? [] : Object.keys(detailedDiff ?? {});
-        const differs = [...new Set(paths.map((path) => path.split(/[.[]/)[0] ?? path))].toSorted();
-        const [type] = types.split("$").slice(-1);
-        return `${op} ${type} ${name}${differs.length > 0 ? `: ${differs.join(", ")}` : ""}`;
-      })
-      .toSorted();
+    const told = await this.pulumi(["preview", "--json", ...refresh]);
+    const { steps = [] }: { steps?: Step[] } = JSON.parse(told);
+    return describeSteps(steps);
   }
 
   /** Removes everything, as somebody may who has said that its data may go. */
   async destroy(): Promise<void> {
-    await this.release(() => true);
+    const all = await this.state();
+    await this.unprotect(all);
+    await this.letGo(all);
     await this.pulumi(["destroy", "--yes", "--skip-preview"]);
   }
 
-  /** Has AWS and Pulumi let go of what a change removes, as `evolve` and `down` do: by the settings from before it. */
-  private async release(goes: (resource: Pick<StateResource, "urn">) => boolean): Promise<void> {
+  /** Has AWS let go of what it would not delete, as `evolve` and `down` do. */
+  private async letGo(resources: readonly StateResource[]): Promise<void> {
+    const goes = new Set(resources.map(({ urn }) => urn));
     const stack = { name: "test", local: false, instance: "test", directory: this.folder, configFile: "" };
     const env = { ...this.env, PULUMI_OPTION_CWD: this.folder };
-    await letGo({ pulumi: { executable: "pulumi", env, stack } }, () => undefined, goes);
-    const shielded = (await this.state()).filter((resource) => resource.protect === true && goes(resource));
+    await letGo(
+      { pulumi: { executable: "pulumi", env, stack } },
+      () => undefined,
+      ({ urn }) => goes.has(urn),
+    );
+  }
+
+  /** Lifts Pulumi's protection from what a change removes, as `evolve` does and `down`. */
+  private async unprotect(resources: readonly StateResource[]): Promise<void> {
+    const shielded = resources.filter(({ protect }) => protect === true);
     if (shielded.length === 0) return;
     await this.pulumi(["state", "unprotect", "--yes", ...shielded.map(({ urn }) => urn)]);
   }
@@ -158,13 +165,13 @@ export class Stack {
   }
 
   /** @returns what it printed @throws Error with that */
-  private async pulumi(command: string[]): Promise<string> {
+  private async pulumi(command: string[], more: Record<string, string> = {}): Promise<string> {
     const { stdout, all, exitCode } = await execa(
       "pulumi",
       [...command, "--non-interactive", "--color=never"],
       {
         cwd: this.folder,
-        env: this.env,
+        env: { ...this.env, ...more },
         all: true,
         reject: false,
         stdin: "ignore",
@@ -179,15 +186,24 @@ export class Stack {
   }
 }
 
-interface PreviewStep {
+/** What Pulumi's engine does with a resource. */
+interface Step {
   op: string;
   urn: string;
   detailedDiff?: Record<string, unknown> | null;
 }
 
-/** The sums at the end of what `pulumi up` prints, e.g. `+ 12 created`. */
-function changesOf(text: string): Changes {
-  const [, sums = ""] = text.split("Resources:\n");
-  const counts = [...sums.matchAll(/(\d+) (created|updated|replaced|deleted|unchanged)/g)];
-  return Object.fromEntries(counts.map(([, count, what]) => [what, Number(count)]));
+/** A line for each that is not the same, e.g. `update Instance app-1: instanceType`. */
+function describeSteps(steps: readonly Step[]): string[] {
+  return steps
+    .filter(({ op }) => op !== "same" && op !== "refresh")
+    .map(({ op, urn, detailedDiff }) => {
+      const [, , types = "", name = ""] = urn.split("::");
+      // Whole inputs: `parameters`, and not which of them.
+      const paths = op === "create" ? [] : Object.keys(detailedDiff ?? {});
+      const differs = [...new Set(paths.map((path) => path.split(/[.[]/)[0] ?? path))].toSorted();
+      const [type] = types.split("$").slice(-1);
+      return `${op} ${type} ${name}${differs.length > 0 ? `: ${differs.join(", ")}` : ""}`;
+    })
+    .toSorted();
 }

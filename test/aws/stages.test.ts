@@ -1,3 +1,4 @@
+import type { Instance } from "@aws-sdk/client-ec2";
 import { beforeAll, expect, test } from "vitest";
 import { planEvolution } from "../../src/evolve/plan.js";
 import type { Stage } from "../../src/topology/stages.js";
@@ -5,6 +6,7 @@ import { expectAsDeclared } from "./declared.js";
 import { prepareEmulator, startEmulator } from "./emulator.js";
 import { Account, type Inventory } from "./inventory.js";
 import { type Config, Stack } from "./stack.js";
+import { expectBuckets } from "./storage.js";
 
 // Stacks on AWS by Pulumi's engine and the plugin, against an emulator of AWS. What that cannot show is in docs/aws.md.
 
@@ -18,6 +20,11 @@ const common: Config = {
   "dukaan:sms": "log",
 };
 
+/** Each account has this zone in Route 53. */
+const zone = "example.com";
+
+const named: Config = { "dukaan:domain": `shop.${zone}`, "dukaan:hostedZone": zone };
+
 /** A stack, and a change of its settings. A line more for another way to build a stage. */
 interface Variant {
   title: string;
@@ -25,6 +32,8 @@ interface Variant {
   change: Config;
   /** What that does at AWS. */
   does: readonly string[];
+  /** What is still there when the stack is gone, see {@link Account.kept}. */
+  kept?: readonly string[];
 }
 
 const thirdAppServer = [
@@ -34,30 +43,55 @@ const thirdAppServer = [
   "create aws:ec2/networkInterface:NetworkInterface app-3",
 ];
 
+/** Of a database that AWS runs. */
+const database = [
+  "backup of dukaan-test-database, encrypted",
+  "key test-database",
+  "snapshot dukaan-test-database-final, encrypted",
+];
+
+// Those that take the longest first.
 const variants: readonly Variant[] = [
   {
-    title: "droplet",
-    settings: { "dukaan:stage": "droplet" },
+    title: "split with a database of AWS",
+    settings: { "dukaan:stage": "split", "dukaan:managed": true },
+    change: {
+      "dukaan:databaseServerType": "t3.large",
+      "dukaan:databaseVolume": 40,
+      "dukaan:backupDays": 14,
+    },
+    does: [
+      "update aws:rds/instance:Instance database: allocatedStorage, backupRetentionPeriod, instanceClass",
+      "update aws:rds/parameterGroup:ParameterGroup database: parameters",
+    ],
+    kept: database,
+  },
+  {
+    title: "fleet of what AWS runs",
+    settings: { "dukaan:stage": "fleet", "dukaan:managed": true, "dukaan:loadBalancer": "managed", ...named },
+    change: { "dukaan:appServers": 3 },
+    does: [...thirdAppServer, "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3"],
+    kept: [...database, "record CNAME _.shop.example.com."].toSorted(),
+  },
+  {
+    title: "droplet with buckets of its own",
+    settings: { "dukaan:stage": "droplet", "dukaan:backup": "own", "dukaan:images": "own", ...named },
     change: { "dukaan:serverType": "t3.large" },
     does: ["update aws:ec2/instance:Instance app-1: instanceType, publicDns, publicIp"],
+    kept: ["bucket dukaan-test-backups", "bucket dukaan-test-images", "key test-storage"],
   },
   {
     title: "split with a NAT instance and a volume",
     settings: { "dukaan:stage": "split", "dukaan:nat": "instance", "dukaan:databaseVolume": 20 },
     change: { "dukaan:databaseVolume": 30 },
     does: ["update aws:ebs/volume:Volume database-1-data: size"],
+    kept: ["snapshot of test-database-1-data, encrypted"],
   },
   {
     title: "fleet with NAT gateways",
     settings: { "dukaan:stage": "fleet", "dukaan:nat": "gateway" },
     change: { "dukaan:appServers": 3 },
     does: thirdAppServer,
-  },
-  {
-    title: "fleet behind AWS's load balancer",
-    settings: { "dukaan:stage": "fleet", "dukaan:loadBalancer": "managed" },
-    change: { "dukaan:appServers": 3 },
-    does: [...thirdAppServer, "create aws:lb/targetGroupAttachment:TargetGroupAttachment app-3"],
   },
 ];
 
@@ -66,77 +100,94 @@ beforeAll(async () => void (await prepareEmulator()));
 
 test.concurrent.each(variants)(
   "$title: up, the same again, a change, down",
-  async ({ settings, change, does }) => {
-    await withStack(async (stack, account) => {
+  async ({ settings, change, does, kept }) => {
+    await withStack(kept, async (stack, account) => {
       await stack.up(settings);
       expect(await stack.preview(settings, { refresh: true })).toEqual([]);
       await expectAsDeclared(stack, account, settings);
 
       const changed = { ...settings, ...change };
-      const steps = await stack.preview(changed);
+      const steps = await stack.up(changed);
       expect(steps.filter((step) => step.includes(" aws:"))).toEqual(does);
-      await stack.up(changed);
       expect(await stack.preview(changed)).toEqual([]);
       await expectAsDeclared(stack, account, changed);
     });
   },
 );
 
-test.concurrent("what evolve does to resources, from droplet to fleet and back, replaces nothing", async () => {
-  await withStack(async (stack, account) => {
-    await stack.up({ "dukaan:stage": "droplet" });
-    const [first] = await account.instances();
-    const seen = await evolve(stack, account, ["droplet", "split", "fleet", "split", "droplet"]);
-    // app-1 all the time; the database's machine, the second app server and the balancer for as long as they had a part.
-    expect(seen.size).toBe(4);
-    expect((await account.instances()).map(({ InstanceId }) => InstanceId)).toEqual([first?.InstanceId]);
-    expect(await stack.preview({ "dukaan:stage": "droplet" })).toEqual([]);
-  });
-});
+/** Ways of a stack through stages and back to the first. */
+const ways: readonly {
+  title: string;
+  settings: Config;
+  stages: readonly Stage[];
+  machines: number;
+  kept: readonly string[];
+}[] = [
+  {
+    title: "from droplet to fleet and back",
+    settings: {},
+    stages: ["droplet", "split", "fleet", "split", "droplet"],
+    // app-1; the database's machine, the second app server and the balancer for as long as they have a part.
+    machines: 4,
+    kept: [],
+  },
+  {
+    title: "between split and fleet of what AWS runs",
+    settings: { "dukaan:managed": true, "dukaan:loadBalancer": "managed" },
+    stages: ["split", "fleet", "split"],
+    machines: 2,
+    kept: database,
+  },
+];
 
-test.concurrent("a move back from AWS's load balancer takes that away, which AWS protects until then", async () => {
-  await withStack(async (stack, account) => {
-    const behind = { "dukaan:loadBalancer": "managed" };
-    await stack.up({ ...behind, "dukaan:stage": "fleet" });
-    await evolve(stack, account, ["fleet", "split"], behind);
-    expect((await stack.state()).filter(({ type }) => type.startsWith("aws:lb/"))).toEqual([]);
-  });
-});
+test.concurrent.each(ways)(
+  "what evolve does to resources, $title, replaces nothing",
+  async ({ settings, stages, machines, kept }) => {
+    await withStack(kept, async (stack, account) => {
+      const [from, ...others] = stages.map((stage) => ({ ...settings, "dukaan:stage": stage }));
+      await stack.up(from!);
+      const first = await account.instances();
+      const seen = new Set<string>();
+      let now = from!;
+      for (const next of others) {
+        const plan = planEvolution(stack.settings(now), next["dukaan:stage"]);
+        const { during, after, finished } = plan.settings;
+        for (const stage of plan.moves ? [during, after, finished] : [after, finished]) {
+          const config = { ...settings, ...byKey(stage) };
+          const steps = await stack.up(config);
+          expect(steps.filter((step) => step.includes("replace"))).toEqual([]);
+          await expectAsDeclared(stack, account, config);
+          for (const { InstanceId = "" } of await account.instances()) seen.add(InstanceId);
+        }
+        now = next;
+      }
+      expect(seen.size).toBe(machines);
+      expect(idsOf(await account.instances())).toEqual(idsOf(first));
+      expect(await stack.preview(now)).toEqual([]);
+    });
+  },
+);
 
-/**
- * All the `up`s of `evolve`, from stage to stage.
- * @param always settings at all of them
- * @returns the ids of all instances there were after any of them
- */
-async function evolve(
-  stack: Stack,
-  account: Account,
-  way: readonly Stage[],
-  always: Config = {},
-): Promise<Set<string>> {
-  const seen = new Set<string>();
-  for (const [at, to] of way.slice(1).entries()) {
-    const from = way[at]!;
-    const plan = planEvolution(stack.settings({ ...always, "dukaan:stage": from }), to);
-    const { during, after, finished } = plan.settings;
-    for (const stage of plan.moves ? [during, after, finished] : [after, finished]) {
-      const config = Object.fromEntries(
-        Object.entries(stage).map(([key, value]) => [`dukaan:${key}`, value]),
-      );
-      const settings = { ...always, ...config };
-      expect(await stack.up(settings), JSON.stringify(stage)).not.toHaveProperty("replaced");
-      await expectAsDeclared(stack, account, settings);
-      for (const { InstanceId = "" } of await account.instances()) seen.add(InstanceId);
-    }
-  }
-  return seen;
+function byKey(stage: object): Config {
+  return Object.fromEntries(Object.entries(stage).map(([key, value]) => [`dukaan:${key}`, value]));
 }
 
-/** Runs with a stack in an account of AWS of its own, which is as empty afterwards as it was before. */
-async function withStack(run: (stack: Stack, account: Account) => Promise<void>): Promise<void> {
+function idsOf(instances: readonly Instance[]): string[] {
+  return instances.map(({ InstanceId = "" }) => InstanceId);
+}
+
+/**
+ * Runs with a stack in an account of AWS of its own, which is as empty afterwards as it was before.
+ * @param kept but for this
+ */
+async function withStack(
+  kept: readonly string[] = [],
+  run: (stack: Stack, account: Account) => Promise<void>,
+): Promise<void> {
   const emulator = await startEmulator(region);
   try {
     const account = new Account(emulator);
+    await account.ask("route53", "create_hosted_zone", { Name: zone, CallerReference: "test" });
     const before: Inventory = await account.inventory();
     const stack = await Stack.make(emulator, common);
     try {
@@ -146,6 +197,11 @@ async function withStack(run: (stack: Stack, account: Account) => Promise<void>)
       await stack.remove();
     }
     expect(await account.inventory()).toEqual(before);
+    expect(await account.kept("test")).toEqual(kept);
+    await expectBuckets(
+      account,
+      ["backups", "images"].filter((purpose) => kept.includes(`bucket dukaan-test-${purpose}`)),
+    );
   } finally {
     await emulator.stop();
   }

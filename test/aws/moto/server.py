@@ -11,6 +11,7 @@ import threading
 
 import refreshes  # noqa: F401  what it changes
 from cloudwatch import speaking_cbor
+import xmltodict
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
@@ -21,6 +22,8 @@ from moto.ec2.utils import add_tag_specification, random_resource_id
 from moto.elbv2.exceptions import ELBClientError
 from moto.elbv2.models import ELBv2Backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.rds.models import DBParameterGroup
+from moto.s3.responses import S3Response
 from werkzeug.serving import make_server
 
 
@@ -139,8 +142,8 @@ EC2Backend.delete_nat_gateway = delete_nat_gateway_and_interface
 delete_load_balancer = ELBv2Backend.delete_load_balancer
 
 
-def delete_load_balancer_that_may_go(self, arn):
-    """moto's own deletes it whatever it is protected from."""
+def delete_unprotected_load_balancer(self, arn):
+    """moto's own deletes protected ones, too."""
     balancer = self.load_balancers.get(arn)
     if balancer and balancer.attrs.get("deletion_protection.enabled") == "true":
         raise ELBClientError(
@@ -150,7 +153,34 @@ def delete_load_balancer_that_may_go(self, arn):
     delete_load_balancer(self, arn)
 
 
-ELBv2Backend.delete_load_balancer = delete_load_balancer_that_may_go
+ELBv2Backend.delete_load_balancer = delete_unprotected_load_balancer
+
+
+update_parameters = DBParameterGroup.update_parameters
+
+
+def update_by_user(self, new_parameters):
+    """The provider reads only those back of which AWS says who set them."""
+    update_parameters(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
+
+
+DBParameterGroup.update_parameters = update_by_user
+
+
+put_bucket = S3Response._bucket_response_put
+
+
+def put_tagged_bucket(self, request, bucket_name, querystring):
+    """moto's own leaves out the tags that a bucket is made with."""
+    answer = put_bucket(self, request, bucket_name, querystring)
+    if not querystring and self.body:
+        configuration = xmltodict.parse(self.body, force_list={"Tag"})["CreateBucketConfiguration"]
+        tags = (configuration.get("Tags") or {}).get("Tag", [])
+        self.backend.put_bucket_tagging(bucket_name, {tag["Key"]: tag["Value"] for tag in tags})
+    return answer
+
+
+S3Response._bucket_response_put = put_tagged_bucket
 
 
 def end_with_input():
