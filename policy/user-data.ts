@@ -7,7 +7,7 @@ const signs: readonly [pattern: RegExp, what: string][] = [
   [/\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*:[^\s:@/]+@/i, "a URL with a password"],
   [
     // What a script is about to find out is not in it.
-    /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret)[-_]?key)["']?\s*[:=]\s*["']?(?!\$[({])[^\s"'{[]{6,}/i,
+    /(?:passw(?:or)?d|passphrase|secret|token|(?:api|access|secret)[-_]?key)["']?\s*[:=]\s*["']?(?!\$\()[^\s"'{[]{6,}/i,
     "a password or token",
   ],
   [/^\s*chpasswd\s*:/m, "passwords of users"],

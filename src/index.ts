@@ -33,6 +33,7 @@ export const {
   addresses,
   loadBalancer,
   services,
+  groups,
   ssh,
   tunnels,
   deployKey,

@@ -34,6 +34,8 @@ export interface StackOutputs {
   addresses: Record<string, MachineAddresses>;
   /** Names of the machines that run a service, e.g. `{ "api": ["app-1"] }`. */
   services: Record<string, readonly string[]>;
+  /** Names of groups of machines that the provider starts by itself, beside those. */
+  groups?: readonly string[];
   /** Targets for ssh by machine, e.g. `{ "app-1": "root@203.0.113.10" }`; they want the deploy key. */
   ssh: Record<string, pulumi.Output<string>>;
   /** By machine: the doors through which those targets are reached. Absent: they are reached from everywhere. */
@@ -129,6 +131,7 @@ export async function provision(settings: Settings, artifacts: Artifacts): Promi
       private: about.privateAddress,
     })),
     services: Object.fromEntries(topology.services.map(({ name, machines }) => [name, machines])),
+    ...(topology.groups && { groups: topology.groups.map(({ name }) => name) }),
     ssh: byMachine(environment, ({ connection }) => pulumi.interpolate`root@${connection.host}`),
     ...tunnels(environment),
     deployKey: environment.deployKey.privateKey,
@@ -165,7 +168,7 @@ function makeBalancer(
 
 /** With the machines behind it that the provider starts by itself. Loads the SDK of its cloud for them alone. */
 async function makeManagedBalancer(
-  { acme, domain, hostedZone, operatorKeys }: Settings,
+  { acme, domain, hostedZone, operatorKeys, release }: Settings,
   topology: Topology,
   region: Region,
   servers: readonly Machine[],
@@ -181,7 +184,8 @@ async function makeManagedBalancer(
   const { AppGroup } = await import("../components/aws/app-group.js");
   const { releases } = storage;
   const authorizedKeys = [deployKey.publicKey, ...operatorKeys];
-  const group = { about, topology, region, app, balancer, releases, authorizedKeys };
+  const held = release !== undefined;
+  const group = { about, topology, region, app, balancer, releases, authorizedKeys, held };
   return [balancer, new AppGroup(about.name, group, { parent })];
 }
 

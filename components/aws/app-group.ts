@@ -21,6 +21,8 @@ export interface AppGroupArgs {
   releases: ReleaseBucket;
   /** OpenSSH public keys that may log in as root. */
   authorizedKeys: pulumi.Input<string>[];
+  /** The stack stays at a release that has served: its failures would bring back the one that was left for it. */
+  held: boolean;
 }
 
 /** Seconds for which a release's failures are counted once it is everywhere: CloudWatch is a minute or two behind. */
@@ -41,10 +43,11 @@ export class AppGroup extends pulumi.ComponentResource {
     const { about, topology, region, balancer, releases } = args;
     const member = memberOf(topology, about);
     const { network } = region;
-    const bootPackage = { bucket: releases, ...this.makePackage(name, args, member) };
+    const { key, digest } = this.makePackage(name, args, member);
+    const bootPackage = { bucket: releases, key, digest };
     const firewall = region.firewallOf(member.tier);
     const { pool, service } = balancer;
-    const group = machineGroup(
+    const { alarms, ...group } = machineGroup(
       { stack: topology.stack },
       about,
       { member, network, firewall, pool, service, bootPackage },
@@ -52,7 +55,13 @@ export class AppGroup extends pulumi.ComponentResource {
     );
     void new InstanceRefresh(
       name,
-      { region: region.about.location, least: about.least, bakeSeconds, ...group },
+      {
+        region: region.about.location,
+        least: about.least,
+        bakeSeconds,
+        ...group,
+        alarms: args.held ? [] : alarms,
+      },
       { parent: this },
     );
     this.registerOutputs({});
@@ -62,9 +71,9 @@ export class AppGroup extends pulumi.ComponentResource {
     name: string,
     { topology, region, app, releases: { endpoint, bucket }, authorizedKeys }: AppGroupArgs,
     machine: Machine,
-  ): { key: pulumi.Output<string>; digest: pulumi.Output<string> } {
+  ): BootPackage {
     const { roles, release } = app.partsOf(machine);
-    const { key, digest } = new BootPackage(
+    return new BootPackage(
       name,
       {
         endpoint,
@@ -72,10 +81,10 @@ export class AppGroup extends pulumi.ComponentResource {
         bucket,
         roles: [base({ topology, machine, authorizedKeys }), ...roles],
         release,
+        // A bad one is met there, and becomes no package; the first of them has migrated the database.
+        after: app.ready,
       },
       { parent: this },
     );
-    // Nothing boots from it before it is good on the servers beside, of which the first has migrated the database.
-    return { key, digest: pulumi.all([digest, ...app.ready]).apply(([first]) => first!) };
   }
 }

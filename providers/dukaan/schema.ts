@@ -236,9 +236,8 @@ const resources: Record<string, ResourceSpec> = {
       least: integer,
       alarms: listOf(string),
       bakeSeconds: integer,
-      warmupSeconds: integer,
     },
-    ["alarms", "bakeSeconds", "warmupSeconds"],
+    ["alarms", "bakeSeconds"],
     { active: integer },
   ),
 };

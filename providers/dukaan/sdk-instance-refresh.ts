@@ -10,12 +10,10 @@ export interface InstanceRefreshArgs {
   templateVersion: pulumi.Input<number>;
   /** As many instances must serve at least. */
   least: pulumi.Input<number>;
-  /** Names of alarms of CloudWatch; AWS goes back when one of them goes off while it replaces instances. @default none */
+  /** Names of alarms of CloudWatch; AWS goes back when one of them goes off while it replaces instances. One that is raised before is not watched. @default none */
   alarms?: pulumi.Input<pulumi.Input<string>[]>;
   /** Seconds for which alarms are watched when all instances are replaced. @default 0 */
   bakeSeconds?: pulumi.Input<number>;
-  /** Seconds between an instance in service and the next one. @default the group's own */
-  warmupSeconds?: pulumi.Input<number>;
 }
 
 /**

@@ -10,6 +10,8 @@ export interface ShopOutputs {
   release: string;
   /** Digest of the bundle that the app stays at since a rollback. */
   held?: string;
+  /** Groups of machines that the provider starts by itself, beside those that a command reaches. */
+  groups?: readonly string[];
   /** PEM of the local certificate authority; absent where a public one signs. */
   caCertificate?: string;
   /** One ssh target a machine, e.g. `{ "shop-1": "root@203.0.113.10" }`. */

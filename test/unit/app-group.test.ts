@@ -160,6 +160,17 @@ describe("the resources of a group of app servers", () => {
     ]);
   });
 
+  it("are watched by no alarm while the stack stays at a release after a rollback", async () => {
+    const held = await recordOnAws({ ...grouped, "dukaan:release": "a".repeat(64) });
+    const refresh = held.find(({ type }) => short(type) === "InstanceRefresh");
+    expect(refresh?.inputs).toMatchObject({ alarms: [] });
+  }, 30_000);
+
+  it("become a package when the release is good on the first server, and not before", () => {
+    const boot = resources.find(({ type }) => short(type) === "BootPackage");
+    expect(boot?.inputs).toMatchObject({ after: ["0123456789ab"] });
+  });
+
   it("have no secret in user-data, which AWS shows to who may look", () => {
     const [template] = inputsOf("LaunchTemplate");
     const script = Buffer.from(template?.["userData"] as string, "base64").toString();

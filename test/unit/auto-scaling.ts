@@ -11,13 +11,15 @@ export interface Scene {
   refreshes?: Answer[];
 }
 
-/** What AWS's API of Auto Scaling answers on loopback, in its Query protocol. */
+/** What AWS's API of Auto Scaling answers on loopback, and CloudWatch's about alarms, in its Query protocol. */
 export interface AutoScalingServer {
   url: string;
   /** One each time that the group is looked at; the last one stays. */
   scenes: Scene[];
   /** The id of the refresh that is started. */
   started: string;
+  /** Names of alarms that are raised. */
+  raised: string[];
   /** The next requests are refused with these. */
   refusals: { status: number; code: string; message: string }[];
   /** What was asked, with whose key. */
@@ -38,6 +40,7 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
     url: "",
     scenes: [],
     started: "refresh-1",
+    raised: [],
     refusals: [],
     asked: [],
     async close() {
@@ -47,7 +50,8 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
     },
   };
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
-    const asked = Object.fromEntries(new URLSearchParams(await text(request))) as (typeof api.asked)[number];
+    const sent = request.method === "GET" ? (request.url?.slice(2) ?? "") : await text(request);
+    const asked = Object.fromEntries(new URLSearchParams(sent)) as (typeof api.asked)[number];
     const [, key = ""] = /Credential=(\w+)\//.exec(request.headers.authorization ?? "") ?? [];
     api.asked.push({ ...asked, key });
     api.onRequest?.(asked.Action);
@@ -64,7 +68,7 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
   return api;
 }
 
-function answer({ scenes, started }: AutoScalingServer, action: string): Answer {
+function answer({ scenes, started, raised }: AutoScalingServer, action: string): Answer {
   const [{ group, refreshes = [] } = {}] = scenes;
   switch (action) {
     case "DescribeAutoScalingGroups":
@@ -73,6 +77,8 @@ function answer({ scenes, started }: AutoScalingServer, action: string): Answer 
       // Asked for after the group: the scene is over.
       if (scenes.length > 1) scenes.shift();
       return { InstanceRefreshes: refreshes };
+    case "DescribeAlarms":
+      return { MetricAlarms: raised.map((name) => ({ AlarmName: name })) };
     default:
       return { InstanceRefreshId: started };
   }

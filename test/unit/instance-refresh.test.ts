@@ -18,7 +18,11 @@ let pace: { between: number; atMost: number };
 beforeEach(async () => {
   pace = { between: 0.01, atMost: 20 };
   api = await startAutoScaling();
-  const there = { AWS_ENDPOINT_URL_AUTO_SCALING: api.url, AWS_CA_BUNDLE: undefined };
+  const there = {
+    AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
+    AWS_ENDPOINT_URL_CLOUDWATCH: api.url,
+    AWS_CA_BUNDLE: undefined,
+  };
   for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
     vi.stubEnv(name, value);
   engine = await TestEngine.start(() => Promise.resolve(createInstanceRefresh(pace)));
@@ -62,7 +66,7 @@ describe("instances come to a version", () => {
       scene(6, fresh, "Successful v7"),
       scene(7, fresh, "Successful v7"),
     ];
-    const news = { ...inputs, alarms: ["errors", "latency"], bakeSeconds: 180, warmupSeconds: 30 };
+    const news = { ...inputs, alarms: ["errors", "latency"], bakeSeconds: 180 };
     const before = { id: "lab-app", inputs: { ...inputs, templateVersion: 6 }, outputs: { active: 6 } };
     expect((await engine.update(token, before, news)).outputs).toEqual({ active: 7 });
     const [started, ...more] = api.asked.filter(({ Action }) => Action === "StartInstanceRefresh");
@@ -81,7 +85,6 @@ describe("instances come to a version", () => {
       "Preferences.ScaleInProtectedInstances": "Refresh",
       "Preferences.StandbyInstances": "Terminate",
       "Preferences.BakeTime": "180",
-      "Preferences.InstanceWarmup": "30",
       "Preferences.AlarmSpecification.Alarms.member.1": "errors",
       "Preferences.AlarmSpecification.Alarms.member.2": "latency",
     });
@@ -98,7 +101,6 @@ describe("instances come to a version", () => {
   });
 
   test.each([
-    ["to another version", "InProgress v5"],
     ["that goes back", "RollbackInProgress v7"],
     ["that is cancelled", "Cancelling v7"],
   ])("after a refresh %s has ended", async (_what, other) => {
@@ -112,7 +114,50 @@ describe("instances come to a version", () => {
     ];
     expect((await bringUp()).outputs).toEqual({ active: 7 });
     expect(api.asked.filter(({ Action }) => Action === "StartInstanceRefresh")).toHaveLength(1);
-    expect(engine.messages[0]).toMatch(/^another refresh is to end first: to version [57], \w+, 50 %$/);
+    expect(engine.messages[0]).toMatch(/^another refresh, to version 7, is to end first: \w+, 50 %$/);
+    expect(actions()).not.toContain("CancelInstanceRefresh");
+  });
+
+  test("after a refresh to another version was ended, once", async () => {
+    api.started = "refresh-2";
+    api.scenes = [
+      scene(6, old, "InProgress v5"),
+      scene(6, old, "InProgress v5"),
+      scene(6, old, "Cancelling v5"),
+      scene(6, old, "Cancelled v5"),
+      scene(6, old, "InProgress v7", "Cancelled v5"),
+      scene(7, fresh, "Successful v7", "Cancelled v5"),
+    ];
+    expect((await bringUp()).outputs).toEqual({ active: 7 });
+    const changing = api.asked.map(({ Action }) => Action).filter((action) => !action.startsWith("Describe"));
+    expect(changing).toEqual(["CancelInstanceRefresh", "StartInstanceRefresh"]);
+  });
+
+  test("though the refresh to another version has ended before it could be ended", async () => {
+    api.started = "refresh-2";
+    api.scenes = [
+      scene(6, old, "InProgress v5"),
+      scene(5, old, "Successful v5"),
+      scene(5, old, "InProgress v7", "Successful v5"),
+      scene(7, fresh, "Successful v7", "Successful v5"),
+    ];
+    api.onRequest = (action) => {
+      if (action === "CancelInstanceRefresh")
+        api.refusals = [{ status: 400, code: "ActiveInstanceRefreshNotFound", message: "none is under way" }];
+    };
+    expect((await bringUp()).outputs).toEqual({ active: 7 });
+  });
+
+  test("watched by no alarm that was raised before, which is what it is to end", async () => {
+    api.raised = ["errors"];
+    api.scenes = [scene(6, old), scene(6, old, "InProgress v7"), scene(7, fresh, "Successful v7")];
+    await engine.create(token, { ...inputs, alarms: ["errors", "latency"] });
+    const started = api.asked.find(({ Action }) => Action === "StartInstanceRefresh");
+    expect(started).toMatchObject({ "Preferences.AlarmSpecification.Alarms.member.1": "latency" });
+    expect(started).not.toHaveProperty(["Preferences.AlarmSpecification.Alarms.member.2"]);
+    expect(engine.messages.join("\n")).toMatch(
+      /errors is raised: whether the new instances fail is not watched/,
+    );
   });
 
   test("where somebody else starts a refresh at the same moment", async () => {

@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { Agent } from "node:https";
 import {
+  ActiveInstanceRefreshNotFoundFault,
   AutoScalingClient,
   AutoScalingServiceException,
+  CancelInstanceRefreshCommand,
   DescribeAutoScalingGroupsCommand,
   DescribeInstanceRefreshesCommand,
   InstanceRefreshInProgressFault,
@@ -28,8 +30,6 @@ export interface RefreshPlan {
   alarms: readonly string[];
   /** Seconds for which alarms are watched when all instances are replaced. */
   bakeSeconds?: number | undefined;
-  /** Seconds between an instance in service and the next one; absent: the group's. */
-  warmupSeconds?: number | undefined;
 }
 
 /** With its own pauses between them, up to 20 s: more than a minute of throttling, or of a network that is away. */
@@ -66,7 +66,7 @@ export async function lookAt({ region, group: name }: RefreshPlan, signal: Abort
  * @returns the refresh's id; undefined when another one is under way
  */
 export async function startRefresh(plan: RefreshPlan): Promise<string | undefined> {
-  const { region, group, template, version, alarms, bakeSeconds, warmupSeconds } = plan;
+  const { region, group, template, version, alarms, bakeSeconds } = plan;
   const command = new StartInstanceRefreshCommand({
     AutoScalingGroupName: group,
     DesiredConfiguration: {
@@ -82,7 +82,6 @@ export async function startRefresh(plan: RefreshPlan): Promise<string | undefine
       ScaleInProtectedInstances: "Refresh",
       StandbyInstances: "Terminate",
       ...(bakeSeconds !== undefined && { BakeTime: bakeSeconds }),
-      ...(warmupSeconds !== undefined && { InstanceWarmup: warmupSeconds }),
       ...(alarms.length > 0 && { AlarmSpecification: { Alarms: [...alarms] } }),
     },
   });
@@ -99,7 +98,20 @@ export async function startRefresh(plan: RefreshPlan): Promise<string | undefine
 /** Has AWS go back to the version before, now and not after the hour for which it goes on by itself. */
 export async function sendBack({ region, group }: RefreshPlan): Promise<void> {
   const command = new RollbackInstanceRefreshCommand({ AutoScalingGroupName: group });
-  await asking(region, (client) => client.send(command));
+  await asking(region, (client) => unlessOver(client.send(command)));
+}
+
+/** Ends the refresh that is under way; what it has replaced stays. */
+export async function cancelRefresh({ region, group }: RefreshPlan): Promise<void> {
+  const command = new CancelInstanceRefreshCommand({ AutoScalingGroupName: group });
+  await asking(region, (client) => unlessOver(client.send(command)));
+}
+
+/** One that has ended meanwhile: the next look says how. */
+async function unlessOver(sent: Promise<unknown>): Promise<void> {
+  await sent.catch((error: unknown) => {
+    if (!(error instanceof ActiveInstanceRefreshNotFoundFault)) throw error;
+  });
 }
 
 /**

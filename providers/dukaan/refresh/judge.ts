@@ -25,6 +25,8 @@ export interface Sight {
 export interface Course {
   /** Id of the refresh that brings the wanted version: started by us, or found under way. */
   followed?: string | undefined;
+  /** Ids of refreshes to something else that were ended. */
+  readonly ended: Set<string | undefined>;
   /** Why the followed refresh was told to go back. */
   sentBack?: string;
   /** Instances of the wanted version by id, and whether they have served. */
@@ -37,6 +39,7 @@ export type Verdict =
   | { next: "done" }
   | { next: "wait"; progress: string }
   | { next: "start" }
+  | { next: "end"; what: string }
   | { next: "send back"; why: string }
   | { next: "fail"; why: string };
 
@@ -56,9 +59,13 @@ export function judge(wanted: Wanted, { group, refreshes }: Sight, course: Cours
   if (followed && followed === active) return judgeActive(wanted, group, followed, course);
   if (followed && followed.Status !== "Successful") return { next: "fail", why: endOf(followed, course) };
   if (active) {
-    const version = templateOf(active, group)?.Version;
-    const other = `another refresh is to end first: to version ${version}, ${stateOf(active)}`;
-    return { next: "wait", progress: other };
+    const other = `another refresh, to version ${templateOf(active, group)?.Version}`;
+    // What it leads to is not wanted any more, least of all everywhere.
+    if (!goesBack(active) && !course.ended.has(active.InstanceRefreshId)) {
+      course.ended.add(active.InstanceRefreshId);
+      return { next: "end", what: other };
+    }
+    return { next: "wait", progress: `${other}, is to end first: ${stateOf(active)}` };
   }
   // Successful, or just started: AWS may take a moment to tell of it.
   if (course.followed === undefined && !(isAt(wanted, group) && runs(group).every(isOf(wanted))))

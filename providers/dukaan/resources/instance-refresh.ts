@@ -13,7 +13,6 @@ type InstanceRefreshInputs = {
   least: number;
   alarms?: string[];
   bakeSeconds?: number;
-  warmupSeconds?: number;
 };
 
 /** How often AWS is asked, and for how long, in seconds. */
@@ -48,7 +47,8 @@ export function createInstanceRefresh(pace: Pace): ResourceType<InstanceRefreshI
   };
 }
 
-export const instanceRefresh = createInstanceRefresh({ between: 10, atMost: 45 * 60 });
+/** Longer than AWS goes on by itself. */
+export const instanceRefresh = createInstanceRefresh({ between: 10, atMost: 90 * 60 });
 
 async function outputsOf(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<Properties> {
   if (!context.preview) await bringUp(inputs, pace, context);
@@ -58,10 +58,10 @@ async function outputsOf(inputs: InstanceRefreshInputs, pace: Pace, context: Con
 async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<void> {
   const aws = await import("../refresh/auto-scaling.js");
   const { region, group: name, template, templateVersion, least } = inputs;
-  const { alarms = [], bakeSeconds, warmupSeconds } = inputs;
+  const { alarms = [], bakeSeconds } = inputs;
   const version = String(templateVersion);
-  const plan: RefreshPlan = { region, group: name, template, version, alarms, bakeSeconds, warmupSeconds };
-  const course: Course = { seen: new Map(), givenUp: new Set() };
+  const plan: RefreshPlan = { region, group: name, template, version, alarms, bakeSeconds };
+  const course: Course = { seen: new Map(), givenUp: new Set(), ended: new Set() };
   const end = Date.now() + pace.atMost * 1000;
   let progress = "";
   while (Date.now() < end) {
@@ -71,7 +71,10 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
     if (verdict.next === "fail") throw failure(inputs, verdict.why, course);
     if (verdict.next === "start") {
       context.log("info", `AWS brings the instances of ${name} to version ${version}, one after the other`);
-      course.followed = await aws.startRefresh(plan);
+      course.followed = await aws.startRefresh(await withoutRaised(plan, context));
+    } else if (verdict.next === "end") {
+      context.log("info", `${verdict.what}, is under way: AWS is asked to end it`);
+      await aws.cancelRefresh(plan);
     } else if (verdict.next === "send back") {
       context.log("warning", `${verdict.why}: AWS is asked to go back to the version before`);
       await aws.sendBack(plan);
@@ -83,6 +86,15 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
     context.signal.throwIfAborted();
   }
   throw failure(inputs, `not after ${pace.atMost / 60} minutes: ${progress}`, course);
+}
+
+/** What is raised before already is what this is to end: watched, it would take that back. */
+async function withoutRaised(plan: RefreshPlan, context: Context): Promise<RefreshPlan> {
+  const { raisedAlarms } = await import("../refresh/alarms.js");
+  const raised = await raisedAlarms(plan.region, plan.alarms, context.signal);
+  if (raised.length === 0) return plan;
+  context.log("warning", `${raised.join(", ")} is raised: whether the new instances fail is not watched`);
+  return { ...plan, alarms: plan.alarms.filter((name) => !raised.includes(name)) };
 }
 
 function failure({ region, group, templateVersion }: InstanceRefreshInputs, why: string, course: Course) {

@@ -52,24 +52,26 @@ export async function rollback(options: RollbackOptions): Promise<void> {
         if ("refusal" in outcome) throw new CliError(outcome.refusal, outcome.remedy, ExitCode.failed);
         context.back = outcome;
         switchedAfter = (Date.now() - started) / 1000;
-        retitle(`Release ${outcome.served.release} serves`);
+        const beside = context.shop!.groups ? `on ${Object.keys(machinesRunning(access, "api")).join()}` : "";
+        retitle(`Release ${outcome.served.release} serves ${beside}`.trim());
       },
     },
     {
       title: "Recorded: the stack stays at this release",
-      run: async (context, report) => {
+      run: async (context, report, retitle) => {
+        const { groups } = context.shop!;
+        if (groups)
+          retitle(`Recorded: the stack stays at this release, and ${groups.join()} goes back to it`);
         // It has gone back already; no rule is to stand in the way of saying so.
         const pulumi = withoutPolicies(context.session!.pulumi);
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
-        const targets = await releasesBut(context.session!, silent);
+        const targets = await recordedBy(context.session!, silent);
         const only = targets.flatMap(({ urn }) => ["--target", urn]);
         await runOperation(pulumi, "up", report, ["--config", hold, ...only]);
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
         // The stack tells what its first machine has, which may be one of those that did not answer.
-        const recorded = (await releasesBut(context.session!, silent)).find(({ type }) =>
-          releaseTypes.has(type),
-        );
+        const [recorded] = await releasesBut(context.session!, silent);
         const active = recorded?.outputs?.["active"];
         context.shop.release = typeof active === "string" ? active : served.release;
         await smokeTest(context.shop);
@@ -86,7 +88,7 @@ export async function rollback(options: RollbackOptions): Promise<void> {
     return;
   }
   process.stdout.write(
-    `\nRelease ${shop.release} serves since ${switchedAfter.toFixed(1)} s after the start (${seconds.toFixed(1)} s in all).\n` +
+    `\nRelease ${shop.release} serves since ${switchedAfter.toFixed(1)} s after the start (${seconds.toFixed(1)} s in all${shop.groups ? `, until ${shop.groups.join()} had it too` : ""}).\n` +
       "The stack stays at it; deploy what is built here with ./dukaan up --release latest.\n" +
       describeReturn(back),
   );
@@ -113,17 +115,25 @@ async function goBack(
 
 const releaseTypes: ReadonlySet<string> = new Set(["dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
 
-/**
- * The releases on all machines but these, as the state has them, and their candidates where there are some; and what brings
- * the same release to machines that nobody configures.
- */
+/** The releases on all machines but these, as the state has them, and their candidates where there are some. */
 async function releasesBut({ pulumi }: Session, machines: readonly string[]) {
   const { resources = [] } = (await exportState(pulumi)).deployment;
   return resources.filter(
     ({ type, urn }) =>
-      (releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`))) ||
-      groupTypes.has(type),
+      releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
   );
+}
+
+/**
+ * What a rollback is recorded with: those releases; and what brings the same release to machines that nobody configures, with
+ * the roles of those beside them, because roles travel with it and are met there first.
+ */
+async function recordedBy(session: Session, silent: readonly string[]) {
+  const releases = await releasesBut(session, silent);
+  const { resources = [] } = (await exportState(session.pulumi)).deployment;
+  const groups = resources.filter(({ type }) => groupTypes.has(type));
+  const roles = groups.length === 0 ? [] : resources.filter(({ type }) => type === "dukaan:index:Role");
+  return [...releases, ...roles, ...groups];
 }
 
 const groupTypes: ReadonlySet<string> = new Set([

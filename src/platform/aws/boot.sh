@@ -93,7 +93,8 @@ tell_group() { # CONTINUE or ABANDON
     --data "Action=CompleteLifecycleAction&Version=2011-01-01&AutoScalingGroupName=$group" \
     --data "LifecycleHookName=$hook&InstanceId=$instance&LifecycleActionResult=$1" "$scaling/" || {
     [ ! -f "$home/answer" ] || cat "$home/answer"
-    return 1
+    # It has heard an earlier time, whose answer was lost; or it waits no more, and ends this machine itself.
+    grep -qs 'No active Lifecycle Action' "$home/answer"
   }
 }
 

@@ -3,6 +3,7 @@ import { Policy } from "@pulumi/aws/autoscaling/policy.js";
 import { MetricAlarm } from "@pulumi/aws/cloudwatch/metricAlarm.js";
 import { LaunchTemplate } from "@pulumi/aws/ec2/launchTemplate.js";
 import * as pulumi from "@pulumi/pulumi";
+import { percentWhileReplaced } from "../../topology/connections.js";
 import type { Machine, MachineGroup } from "../../topology/topology.js";
 import type { PlatformFirewall, PlatformNetwork, PlatformPool, ReleaseBucket } from "../platform.js";
 import { bootRole } from "./boot-access.js";
@@ -48,8 +49,8 @@ const hook = "configured";
 const bootSeconds = 900;
 /** Percent of its processors that the group is to use: AWS adds machines above, and takes some away well below. */
 const busy = 50;
-/** Answers that a server failed at, in a minute, above which a release is taken back. */
-const failures = 10;
+/** Percent of a minute's answers that are failures, above which a release is taken back; so few of them say nothing. */
+const failing = { percent: 5, least: 5 };
 
 /**
  * An Auto Scaling group over both zones, in a load balancer's target group. Its machines configure themselves from a package
@@ -89,7 +90,10 @@ export function machineGroup(
           defaultResult: "ABANDON",
         },
       ],
-      waitForCapacityTimeout: `${bootSeconds}s`,
+      // New ones serve before unhealthy ones go: what all of them fail at, such as a database that is away, ends none.
+      instanceMaintenancePolicy: { minHealthyPercentage: 100, maxHealthyPercentage: percentWhileReplaced },
+      // An instance refresh waits, and knows what for; the provider would want the count of a moment that is over.
+      waitForCapacityTimeout: "0",
       tags: Object.entries(tags(context, about.name, { region: member.region, tier: member.tier })).map(
         ([key, value]) => ({ key, value, propagateAtLaunch: true }),
       ),
@@ -99,6 +103,8 @@ export function machineGroup(
       // Nothing is reached, nor reaches it, before; and what boots here would not be asked for anything.
       dependsOn: [...network.ways, ...firewall.ready, service],
       ignoreChanges: ["launchTemplate"],
+      // A machine that boots may hold it up for as long as its hook.
+      customTimeouts: { delete: "30m" },
     },
   );
   void new Policy(
@@ -147,6 +153,8 @@ function makeTemplate(
       instanceType: member.serverType,
       iamInstanceProfile: { arn: profile },
       metadataOptions,
+      // By the minute: the group is to see its load before it is over.
+      monitoring: { enabled: true },
       blockDeviceMappings: [
         {
           deviceName: image.rootDeviceName,
@@ -199,29 +207,42 @@ function userData(
   });
 }
 
-/** While it is raised no release is begun, and one that is on its way is taken back. */
+/** A release that is on its way is taken back when it is raised. */
 function makeAlarm(
   context: Stack,
   { name }: MachineGroup,
   pool: PlatformPool,
   options: pulumi.CustomResourceOptions,
 ): MetricAlarm {
+  // The last parts of their ARNs: "app/NAME/ID" and "targetgroup/NAME/ID".
+  const dimensions = {
+    LoadBalancer: pool.balancer.balancerId.apply((arn) => arn.replace(/^.*:loadbalancer\//, "")),
+    TargetGroup: poolOf(pool).apply((arn) => arn.replace(/^.*:/, "")),
+  };
+  const sumOf = (metricName: string) => ({
+    namespace: "AWS/ApplicationELB",
+    metricName,
+    dimensions,
+    stat: "Sum",
+    period: 60,
+  });
   return new MetricAlarm(
     name,
     {
       name: `dukaan-${context.stack}-${name}-failures`,
       alarmDescription: "App servers answer with failures: a release that is on its way is taken back",
-      namespace: "AWS/ApplicationELB",
-      metricName: "HTTPCode_Target_5XX_Count",
-      // The last parts of their ARNs: "app/NAME/ID" and "targetgroup/NAME/ID".
-      dimensions: {
-        LoadBalancer: pool.balancer.balancerId.apply((arn) => arn.replace(/^.*:loadbalancer\//, "")),
-        TargetGroup: poolOf(pool).apply((arn) => arn.replace(/^.*:/, "")),
-      },
-      statistic: "Sum",
-      period: 60,
+      metricQueries: [
+        {
+          id: "percent",
+          expression: `IF(failures >= ${failing.least}, 100 * failures / answers, 0)`,
+          label: "failures, percent",
+          returnData: true,
+        },
+        { id: "failures", metric: sumOf("HTTPCode_Target_5XX_Count") },
+        { id: "answers", metric: sumOf("RequestCount") },
+      ],
       evaluationPeriods: 1,
-      threshold: failures,
+      threshold: failing.percent,
       comparisonOperator: "GreaterThanThreshold",
       treatMissingData: "notBreaching",
       tags: tags(context, name),

@@ -1,0 +1,35 @@
+import { AwsError } from "../../../src/aws/error.js";
+import { endpointOf, sendSigned } from "../../../src/aws/request.js";
+import { ProviderError } from "../resource.js";
+
+/**
+ * Which of some alarms of CloudWatch are raised.
+ * @throws ProviderError with AWS's words
+ */
+export async function raisedAlarms(
+  region: string,
+  names: readonly string[],
+  signal: AbortSignal,
+): Promise<string[]> {
+  if (names.length === 0) return [];
+  const query = new URLSearchParams({ Action: "DescribeAlarms", Version: "2010-08-01", StateValue: "ALARM" });
+  for (const [index, name] of names.entries()) query.set(`AlarmNames.member.${index + 1}`, name);
+  const origin = endpointOf("CLOUDWATCH", `https://monitoring.${region}.amazonaws.com`);
+  const request = {
+    service: "monitoring",
+    region,
+    method: "GET",
+    url: `${origin}/?${query}`,
+    headers: {},
+  } as const;
+  const { status, body } = await sendSigned(request, signal).catch((error: unknown) => {
+    if (error instanceof AwsError) throw new ProviderError(`${error.message}. ${error.remedy}`);
+    throw error;
+  });
+  if (status !== 200)
+    throw new ProviderError(
+      `CloudWatch in ${region} does not say whether ${names.join(", ")} is raised: HTTP ${status}, ${body.slice(0, 300)}. May your identity cloudwatch:DescribeAlarms?`,
+    );
+  // Names of alarms are ours: nothing in them is escaped.
+  return names.filter((name) => body.includes(`<AlarmName>${name}</AlarmName>`));
+}
