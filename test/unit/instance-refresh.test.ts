@@ -3,7 +3,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createInstanceRefresh } from "../../providers/dukaan/resources/instance-refresh.js";
-import { unknown } from "../../providers/dukaan/values.js";
 import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
 import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 import { TestEngine } from "./provider-engine.js";
@@ -309,38 +308,5 @@ describe("the wait", () => {
     );
     for (const name of Object.keys(awsKeys)) vi.stubEnv(name, undefined);
     await expect(bringUp()).rejects.toThrow(/^there are no credentials for AWS.*Log in/s);
-  });
-});
-
-describe("the engine", () => {
-  test("asks AWS nothing in a preview, nor to delete", async () => {
-    const previewed = await engine.create(token, { ...inputs, templateVersion: unknown }, true);
-    expect(previewed.outputs).toEqual({ active: unknown });
-    const state = { id: "lab-app", inputs, outputs: { active: 7 } };
-    expect((await engine.update(token, state, { ...inputs, templateVersion: 8 }, true)).outputs).toEqual({
-      active: 8,
-    });
-    await engine.delete(token, state);
-    expect(api.asked).toEqual([]);
-  });
-
-  test("goes to another version in place, and to another group anew", async () => {
-    const state = { id: "lab-app", inputs, outputs: { active: 7 } };
-    expect(await engine.diff(token, state, inputs)).toEqual({ changes: {}, replaces: [] });
-    expect(await engine.diff(token, state, { ...inputs, templateVersion: 8, alarms: ["errors"] })).toEqual({
-      changes: { templateVersion: "update", alarms: "add" },
-      replaces: [],
-    });
-    expect((await engine.diff(token, state, { ...inputs, group: unknown })).replaces).toEqual(["group"]);
-  });
-
-  test("takes versions by number alone: AWS goes back to no other", async () => {
-    await expect(engine.check(token, { ...inputs, templateVersion: "$Latest" })).rejects.toThrow(
-      "templateVersion",
-    );
-    await expect(engine.check(token, { ...inputs, templateVersion: 0, least: -1 })).rejects.toThrow(
-      "templateVersion: versions are counted from 1\nleast: must not be negative",
-    );
-    expect(await engine.check(token, { ...inputs, templateVersion: unknown })).toMatchObject({ least: 2 });
   });
 });

@@ -19,7 +19,7 @@ export async function raisedAlarms(
     service: "monitoring",
     region,
     method: "GET",
-    url: `${origin}/?${query}`,
+    url: `${origin}/?${query.toString()}`,
     headers: {},
   } as const;
   const { status, body } = await sendSigned(request, signal).catch((error: unknown) => {
