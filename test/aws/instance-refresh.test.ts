@@ -98,6 +98,7 @@ const makeVersion = (version: number) =>
 const inputs = (templateVersion: number) => ({
   region,
   group: "app",
+  template,
   templateVersion,
   least: 2,
   alarms: ["errors"],

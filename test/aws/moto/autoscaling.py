@@ -43,15 +43,23 @@ def require_group(response):
 # Instances. moto has those of all versions named by the template's default one, in one subnet, in service at once.
 
 
-def launch(group, version):
-    """One instance of a version of the group's template, in the subnet with the fewest of that version."""
-    template = group.ec2_launch_template
-    made = template.get_version(version)
-    launched_from = {
-        "LaunchTemplateId": template.id,
-        "LaunchTemplateName": template.name,
-        "Version": str(made.number),
-    }
+def specified(group):
+    """What the group launches from."""
+    return specify(group, {"Version": group.launch_template_version})
+
+
+def specify(group, wanted):
+    """A launch template, the group's if it is not named, and its version by number, however that is named."""
+    name = wanted.get("LaunchTemplateId", group.ec2_launch_template.id)
+    template = group.ec2_backend.get_launch_template(name)
+    version = template.get_version(wanted.get("Version", "$Default"))
+    return {"LaunchTemplateId": name, "LaunchTemplateName": template.name, "Version": str(version.number)}
+
+
+def launch(group, launched_from):
+    """One instance, in the subnet with the fewest of its kind."""
+    template = group.ec2_backend.get_launch_template(launched_from["LaunchTemplateId"])
+    made = template.get_version(launched_from["Version"])
     alike = [state for state in group.instance_states if state.launch_template == launched_from]
     taken = Counter(state.instance.subnet_id for state in alike)
     subnet = min(group.vpc_zone_identifier.split(","), key=lambda name: taken[name])
@@ -99,7 +107,7 @@ def terminate(group, state):
 
 def launch_several(self, count_needed, propagated_tags):
     for _ in range(count_needed):
-        launch(self, self.launch_template_version)
+        launch(self, specified(self))
 
 
 def counted(self):
@@ -243,7 +251,7 @@ def complete_lifecycle_action(self):
         self.autoscaling_backend.update_attached_target_groups(group.name)
     else:
         terminate(group, state)
-        launch(group, state.launch_template["Version"])
+        launch(group, state.launch_template)
     return EmptyResult()
 
 

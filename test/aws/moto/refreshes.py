@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/autoscaling/ec2/userguide/instance-refresh-overview.
 from datetime import datetime, timezone
 from uuid import uuid4
 
-from autoscaling import add, launch, looking, require_group, terminate
+from autoscaling import add, launch, looking, require_group, specified, specify, terminate
 from moto.autoscaling.exceptions import AutoscalingClientError, ValidationError
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.responses import ActionResult
@@ -46,10 +46,7 @@ def start_instance_refresh(self):
         raise AutoscalingClientError(
             "InstanceRefreshInProgress", "An Instance Refresh is already in progress and blocks this operation"
         )
-    template = wanted.get("LaunchTemplate", {})
-    version = template.get("Version", group.launch_template_version)
-    # By number, however it is named.
-    version = str(group.ec2_launch_template.get_version(version).number)
+    template = specify(group, wanted["LaunchTemplate"]) if wanted else specified(group)
     refresh = {
         "InstanceRefreshId": str(uuid4()),
         "AutoScalingGroupName": group.name,
@@ -61,12 +58,12 @@ def start_instance_refresh(self):
         "DesiredConfiguration": wanted or None,
         "Strategy": "Rolling",
     }
-    # To which version, and which instances go.
-    refresh["version"] = version
+    # From what new instances are launched, and which ones go.
+    refresh["template"] = template
     refresh["old"] = [
         state
         for state in group.instance_states
-        if not preferences.get("SkipMatching") or state.launch_template["Version"] != version
+        if not preferences.get("SkipMatching") or state.launch_template != template
     ]
     refreshes_of(group).insert(0, refresh)
     return ActionResult({"InstanceRefreshId": refresh["InstanceRefreshId"]})
@@ -101,16 +98,16 @@ def rollback_instance_refresh(self):
 
 
 def go_back(group, refresh, reason):
-    """To the version that the group has: it gets another one when its refresh succeeds."""
+    """To what the group launches from: it gets another template when its refresh succeeds."""
     refresh["Status"] = "RollbackInProgress"
     refresh["RollbackDetails"] = {
         "RollbackReason": reason,
         "RollbackStartTime": datetime.now(timezone.utc),
         "PercentageCompleteOnRollback": refresh["PercentageComplete"],
     }
-    refresh["version"] = group.launch_template_version
+    refresh["template"] = specified(group)
     refresh["old"] = [
-        state for state in group.instance_states if state.launch_template["Version"] != refresh["version"]
+        state for state in group.instance_states if state.launch_template != refresh["template"]
     ]
 
 
@@ -151,7 +148,7 @@ def replace_one(group, refresh):
         terminate(group, old[0])
         return True
     if old:
-        launch(group, refresh["version"])
+        launch(group, refresh["template"])
     return bool(old)
 
 
