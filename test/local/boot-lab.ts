@@ -17,6 +17,8 @@ export interface BootLab {
   /** The one that packages go to. */
   bucket: { endpoint: string; region: string; bucket: string };
   put(key: string, content: string): Promise<void>;
+  /** The keys in it. */
+  keys(): Promise<string[]>;
   /** Starts a machine with boot.sh as its user-data, beside what AWS would be to it. */
   start(id: string, boots: { key: string; digest: string }): Promise<void>;
   /** What the machine has asked of the Auto Scaling API; none while it is off. */
@@ -58,21 +60,26 @@ export async function openBootLab(name: string): Promise<BootLab> {
   });
   const bucket = { endpoint, region, bucket: "dukaan-test-releases" };
 
-  async function put(path: string, content: string): Promise<void> {
+  async function send(method: "GET" | "PUT", path: string, content = ""): Promise<string> {
     const url = `${endpoint}/${bucket.bucket}${path}`;
     const body = Buffer.from(content);
     const headers = { "content-length": String(body.length) };
-    const request = { service: "s3", region, method: "PUT", url, headers, body } as const;
-    const { status } = await sendSigned(request, AbortSignal.timeout(10_000));
-    if (status !== 200) throw new Error(`${url}: ${status}`);
+    const request = { service: "s3", region, method, url, headers, body };
+    const answer = await sendSigned(request, AbortSignal.timeout(10_000));
+    if (answer.status !== 200) throw new Error(`${url}: ${answer.status}`);
+    return answer.body;
   }
-  await put("", "");
+  await send("PUT", "");
 
   return {
     lab,
     storage,
     bucket,
-    put: (key, content) => put(`/${key}`, content),
+    put: async (key, content) => void (await send("PUT", `/${key}`, content)),
+    async keys() {
+      const listed = await send("GET", "?list-type=2");
+      return [...listed.matchAll(/<Key>([^<]*)/g)].map(([, key = ""]) => key);
+    },
     async start(id, { key, digest }) {
       const script = bootScript({
         region,

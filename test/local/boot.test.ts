@@ -241,3 +241,10 @@ test("a role that cannot be applied says why on the console, but for what is sec
   expect(said + (await shOk(boot.lab, "3", "journalctl --output cat"))).not.toContain("SENTINEL");
   await shOk(boot.lab, "3", "test ! -e /opt/dukaan");
 });
+
+test("of packages that are deleted nothing stays in the bucket", async () => {
+  const folders = (await boot.keys()).map((key) => key.replace(/\/.*/, ""));
+  expect(folders).toEqual(["boot", "boot", "boot", "objects", "objects"]);
+  await engine.delete(type, engine.state("package"));
+  expect(await boot.keys()).toEqual([]);
+});
