@@ -26,7 +26,7 @@ import type { Emulator } from "./emulator.js";
 /** Every kind of thing that goes with its stack, by id. What has ended and is only remembered is left out. */
 export type Inventory = Readonly<Record<string, readonly string[]>>;
 
-/** Those of other services than EC2: who is asked, what, where the answer has them, and what they are called there. */
+/** The same beside what EC2's own client is asked for: who is asked, what, where the answer has them, and what they are called there. */
 const elsewhere: Readonly<Record<string, readonly [string, string, string, string]>> = {
   databases: ["rds", "describe_db_instances", "DBInstances", "DBInstanceIdentifier"],
   databaseSubnets: ["rds", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName"],
@@ -34,9 +34,12 @@ const elsewhere: Readonly<Record<string, readonly [string, string, string, strin
   logs: ["logs", "describe_log_groups", "logGroups", "logGroupName"],
   balancers: ["elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerArn"],
   pools: ["elbv2", "describe_target_groups", "TargetGroups", "TargetGroupArn"],
+  serverGroups: ["autoscaling", "describe_auto_scaling_groups", "AutoScalingGroups", "AutoScalingGroupName"],
+  templates: ["ec2", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"],
   certificates: ["acm", "list_certificates", "CertificateSummaryList", "CertificateArn"],
   users: ["iam", "list_users", "Users", "UserName"],
   roles: ["iam", "list_roles", "Roles", "RoleName"],
+  profiles: ["iam", "list_instance_profiles", "InstanceProfiles", "InstanceProfileName"],
   keyNames: ["kms", "list_aliases", "Aliases", "AliasName"],
 };
 
@@ -66,7 +69,7 @@ export interface Key {
 
 export class Account {
   readonly ec2: EC2Client;
-  /** Asks services other than EC2. */
+  /** Asks other services. */
   readonly ask: Emulator["ask"];
 
   constructor({ endpoint, env, ask }: Emulator) {
