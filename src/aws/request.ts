@@ -13,7 +13,7 @@ export interface AwsRequest {
   service: string;
   /** e.g. "us-east-1" */
   region: string;
-  method: "GET" | "HEAD" | "PUT" | "DELETE";
+  method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE";
   url: string;
   /** With a body, `content-length` and `x-amz-content-sha256` are among them. */
   headers: Record<string, string>;

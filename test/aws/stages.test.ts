@@ -74,6 +74,22 @@ const variants: readonly Variant[] = [
     kept: [...database, "record CNAME _.shop.example.com."].toSorted(),
   },
   {
+    title: "fleet with a group of app servers",
+    settings: {
+      "dukaan:stage": "fleet",
+      "dukaan:managed": true,
+      "dukaan:loadBalancer": "managed",
+      "dukaan:appServers": 3,
+      "dukaan:appServersMost": 6,
+    },
+    change: { "dukaan:serverType": "t3.large", "dukaan:databaseServerType": "t3.medium" },
+    does: [
+      "update aws:ec2/instance:Instance app-1: instanceType, publicDns, publicIp",
+      "update aws:ec2/launchTemplate:LaunchTemplate app-group: instanceType, latestVersion, userData",
+    ],
+    kept: database,
+  },
+  {
     title: "droplet with buckets of its own",
     settings: { "dukaan:stage": "droplet", "dukaan:backup": "own", "dukaan:images": "own", ...named },
     change: { "dukaan:serverType": "t3.large" },
@@ -116,8 +132,9 @@ const ways: readonly {
   },
   {
     title: "between split and fleet of what AWS runs",
-    settings: { "dukaan:managed": true, "dukaan:loadBalancer": "managed" },
+    settings: { "dukaan:managed": true, "dukaan:loadBalancer": "managed", "dukaan:appServersMost": 4 },
     stages: ["split", "fleet", "split"],
+    // app-1, and the one that the group begins with.
     machines: 2,
     kept: database,
   },

@@ -3,9 +3,22 @@ import { isOwn } from "../../components/object-storage.js";
 import type { Settings } from "../../src/settings/schema.js";
 import type { Account } from "./inventory.js";
 
-/** What the buckets are for that a stack of these settings makes. */
+/** What the buckets are for that a stack of these settings makes, each with a user and a key. */
 export function ownBuckets({ backup, images }: Settings): string[] {
   return [...(isOwn(backup) ? ["backups"] : []), ...(isOwn(images) ? ["images"] : [])];
+}
+
+/** Name of the bucket for something. */
+export async function bucketFor(account: Account, purpose: string): Promise<string> {
+  return (await account.buckets()).find((name) => purposeOf(name) === purpose) ?? "none";
+}
+
+/** ARN of the key that encrypts a bucket. */
+export async function keyOf(account: Account, bucket: string): Promise<string | undefined> {
+  const { ServerSideEncryptionConfiguration: encryption } = await account.ask<{
+    ServerSideEncryptionConfiguration: { Rules: { ApplyServerSideEncryptionByDefault: Encryption }[] };
+  }>("s3", "get_bucket_encryption", { Bucket: bucket });
+  return encryption.Rules[0]?.ApplyServerSideEncryptionByDefault.KMSMasterKeyID;
 }
 
 /** Nothing of them is public, everything in them is encrypted, and what is deleted from backups can be had back. */
@@ -74,14 +87,21 @@ async function expectWhatIsKept(account: Account, Bucket: string): Promise<void>
   ]);
 }
 
-/** A user for each bucket, who may use that one, from the stack's network, with one key; and a way from there to S3. */
-export async function expectBucketKeys(account: Account, purposes: readonly string[]): Promise<void> {
+/**
+ * A user for each bucket, who may use that one, from the stack's network, with one key; and a way from there to S3.
+ * @param isReached whether anything from there asks S3
+ */
+export async function expectBucketKeys(
+  account: Account,
+  purposes: readonly string[],
+  isReached = purposes.length > 0,
+): Promise<void> {
   const { Users } = await account.ask<{ Users: { UserName: string; Path: string }[] }>("iam", "list_users");
   expect(Users.map(({ UserName, Path }) => `${Path}${UserName}`).toSorted()).toEqual(
     purposes.map((purpose) => `/dukaan/dukaan-test-${purpose}`).toSorted(),
   );
   const ways = await account.ways();
-  expect(ways.length).toBe(purposes.length > 0 ? 1 : 0);
+  expect(ways.length).toBe(isReached ? 1 : 0);
   const [way] = ways;
   for (const { UserName } of Users) {
     const of = <Answer>(operation: string, more = {}) =>
@@ -95,10 +115,7 @@ export async function expectBucketKeys(account: Account, purposes: readonly stri
       PolicyName: PolicyNames[0],
     });
     const bucket = (await account.buckets()).find((name) => UserName.endsWith(purposeOf(name)))!;
-    const { ServerSideEncryptionConfiguration: encryption } = await account.ask<{
-      ServerSideEncryptionConfiguration: { Rules: { ApplyServerSideEncryptionByDefault: Encryption }[] };
-    }>("s3", "get_bucket_encryption", { Bucket: bucket });
-    const key = encryption.Rules[0]?.ApplyServerSideEncryptionByDefault.KMSMasterKeyID;
+    const key = await keyOf(account, bucket);
     expect(PolicyDocument.Statement).toEqual(allowed(bucket, key, way?.VpcId));
   }
 }
@@ -138,6 +155,6 @@ function purposeOf(bucket: string): string {
   return bucket.split("-")[2] ?? bucket;
 }
 
-function arnOf(bucket: string): string {
+export function arnOf(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
 }

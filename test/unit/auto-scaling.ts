@@ -50,8 +50,7 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
     },
   };
   const respond = async (request: IncomingMessage, response: ServerResponse) => {
-    const sent = request.method === "GET" ? (request.url?.slice(2) ?? "") : await text(request);
-    const asked = Object.fromEntries(new URLSearchParams(sent)) as (typeof api.asked)[number];
+    const asked = Object.fromEntries(new URLSearchParams(await text(request))) as (typeof api.asked)[number];
     const [, key = ""] = /Credential=(\w+)\//.exec(request.headers.authorization ?? "") ?? [];
     api.asked.push({ ...asked, key });
     api.onRequest?.(asked.Action);

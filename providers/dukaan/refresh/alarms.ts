@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { AwsError } from "../../../src/aws/error.js";
-import { endpointOf, sendSigned } from "../../../src/aws/request.js";
+import { type AwsRequest, endpointOf, sendSigned } from "../../../src/aws/request.js";
 import { ProviderError } from "../resource.js";
 
 /**
@@ -14,14 +15,19 @@ export async function raisedAlarms(
   if (names.length === 0) return [];
   const query = new URLSearchParams({ Action: "DescribeAlarms", Version: "2010-08-01", StateValue: "ALARM" });
   for (const [index, name] of names.entries()) query.set(`AlarmNames.member.${index + 1}`, name);
-  const origin = endpointOf("CLOUDWATCH", `https://monitoring.${region}.amazonaws.com`);
-  const request = {
+  const form = Buffer.from(query.toString());
+  const request: AwsRequest = {
     service: "monitoring",
     region,
-    method: "GET",
-    url: `${origin}/?${query.toString()}`,
-    headers: {},
-  } as const;
+    method: "POST",
+    url: `${endpointOf("CLOUDWATCH", `https://monitoring.${region}.amazonaws.com`)}/`,
+    headers: {
+      "content-type": "application/x-www-form-urlencoded",
+      "content-length": String(form.length),
+      "x-amz-content-sha256": createHash("sha256").update(form).digest("hex"),
+    },
+    body: form,
+  };
   const { status, body } = await sendSigned(request, signal).catch((error: unknown) => {
     if (error instanceof AwsError) throw new ProviderError(`${error.message}. ${error.remedy}`);
     throw error;

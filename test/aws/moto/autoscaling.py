@@ -66,6 +66,7 @@ def launch(group, launched_from):
     nics = [{**nic, "SubnetId": subnet} for nic in made.data.get("NetworkInterfaces", [])]
     security_groups = [name for nic in nics for name in nic.pop("Groups", [])]
     tags = {**group.get_propagated_tags(), ASG_NAME_TAG: group.name}
+    disks = made.data.get("BlockDeviceMappings")
     [instance] = group.ec2_backend.run_instances(
         made.image_id,
         1,
@@ -78,6 +79,8 @@ def launch(group, launched_from):
         nics=nics,
         subnet_id=subnet,
         tags={"instance": tags},
+        # Else it has them beside a disk of its own, which is not encrypted.
+        **({"block_device_mappings": disks} if disks else {}),
     ).instances
     profile = made.data.get("IamInstanceProfile", {})
     if profile:
