@@ -1,4 +1,5 @@
-"""CloudWatch as today's clients ask it, in CBOR: moto understands JSON. What translates is botocore, which knows both.
+"""CloudWatch as today's clients ask it, in CBOR: moto understands JSON. What translates is botocore, which knows both. What moto
+gets wrong is put right.
 
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
@@ -10,10 +11,26 @@ from datetime import datetime
 import botocore.session
 from botocore.parsers import JSONParser, RpcV2CBORParser
 from botocore.serialize import RpcV2CBORSerializer
+from moto.cloudwatch.responses import CloudWatchResponse
 from werkzeug.wrappers import Response
 
 service = botocore.session.get_session().get_service_model("cloudwatch")
 prefix = f"/service/{service.metadata['targetPrefix']}/operation/"
+
+
+describe_alarms = CloudWatchResponse.describe_alarms
+
+
+def describe_alarms_in_a_state(self):
+    """moto's own does not look at the state of alarms that are named."""
+    answer = describe_alarms(self)
+    state = self._get_param("StateValue")
+    found = answer.result["MetricAlarms"]
+    answer.result["MetricAlarms"] = [alarm for alarm in found if state in (None, alarm.state_value)]
+    return answer
+
+
+CloudWatchResponse.describe_alarms = describe_alarms_in_a_state
 
 
 def seconds(value):
@@ -25,6 +42,9 @@ def seconds(value):
 def speaking_cbor(app):
     def translate(environ, start_response):
         if not environ["PATH_INFO"].startswith(prefix):
+            if environ["REQUEST_METHOD"] == "GET" and f"Version={service.api_version}" in environ["QUERY_STRING"]:
+                # The protocol before, by which moto does not go where nothing says so.
+                environ["CONTENT_TYPE"] = "application/x-www-form-urlencoded"
             return app(environ, start_response)
         operation = service.operation_model(environ["PATH_INFO"].removeprefix(prefix))
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
