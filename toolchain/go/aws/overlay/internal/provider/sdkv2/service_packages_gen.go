@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-provider-aws/internal/service/autoscaling"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/cloudwatch"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/ec2"
-	"github.com/hashicorp/terraform-provider-aws/internal/service/elb"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/elbv2"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/iam"
 	"github.com/hashicorp/terraform-provider-aws/internal/service/kms"
@@ -29,7 +28,6 @@ func servicePackages(ctx context.Context) []conns.ServicePackage {
 		autoscaling.ServicePackage(ctx),
 		cloudwatch.ServicePackage(ctx),
 		ec2.ServicePackage(ctx),
-		elb.ServicePackage(ctx), // asked by a group that waits for its instances, whatever balancer it has
 		elbv2.ServicePackage(ctx),
 		iam.ServicePackage(ctx),
 		kms.ServicePackage(ctx),
