@@ -33,9 +33,10 @@ const bakeSeconds = 120;
  * from a package in a bucket, by themselves. Costs its machines, and $1 a month for the bucket's key. One that is lost is
  * replaced within the time of a boot, at any hour. A release takes some minutes, and AWS takes it back where machines do not
  * come up or answer with failures: then `up` fails and says so, and the servers beside the group have the release already.
+ * None begins while failures are counted already, but that of a rollback, which nothing takes back.
  *
  * @example
- * new AppGroup("app-group", { about, topology, region, app, balancer, releases, authorizedKeys }, { parent: environment });
+ * new AppGroup("app-group", { about, topology, region, app, balancer, releases, authorizedKeys, held: false }, { parent: environment });
  */
 export class AppGroup extends pulumi.ComponentResource {
   constructor(name: string, args: AppGroupArgs, options: pulumi.ComponentResourceOptions) {

@@ -10,7 +10,7 @@ export interface InstanceRefreshArgs {
   templateVersion: pulumi.Input<number>;
   /** As many instances must serve at least. */
   least: pulumi.Input<number>;
-  /** Names of alarms of CloudWatch; AWS goes back when one of them goes off while it replaces instances. One that is raised before is not watched. @default none */
+  /** Names of alarms of CloudWatch; AWS goes back when one of them goes off while it replaces instances. None may be raised before. @default none */
   alarms?: pulumi.Input<pulumi.Input<string>[]>;
   /** Seconds for which alarms are watched when all instances are replaced. @default 0 */
   bakeSeconds?: pulumi.Input<number>;

@@ -24,7 +24,7 @@ export async function expectServerGroups(account: Account, topology: Topology): 
   }
 }
 
-/** Ids of the instances that belong to no machine of a stack, and how many of each group there may be. */
+/** Ids of the instances that are in a group, and no machine of a stack. */
 export async function idsInGroups(account: Account): Promise<Set<string>> {
   const { AutoScalingInstances } = await account.ask<{ AutoScalingInstances: { InstanceId: string }[] }>(
     "autoscaling",

@@ -235,19 +235,19 @@ describe("a preview", () => {
 });
 
 describe("the bucket", () => {
-  test("keeps the newest ten packages, and of the large parts those that one of them names", async () => {
+  test("keeps the newest fifty packages, and of the large parts those that one of them names", async () => {
     const runtime = { ...archive("next-node"), version: "24.22.0" };
     await pack(program());
     const names: string[] = [];
     const parts: number[] = [];
-    for (let index = 0; index < 11; index++) {
+    for (let index = 0; index < 51; index++) {
       const roles = [motd(`${index}\n`)];
       const { key } = await pack(program({ roles, release: release({ runtime }) }));
       names.push(key);
       parts.push(keys("objects/").length);
     }
-    // The first package is the tenth, for as long as it is there.
-    expect(parts).toEqual([...Array.from({ length: 9 }, () => 3), 2, 2]);
+    // The first package is the fiftieth, for as long as it is there.
+    expect(parts).toEqual([...Array.from({ length: 49 }, () => 3), 2, 2]);
     expect(keys("boot/")).toEqual(names.slice(1).toSorted());
     expect(keys("objects/")).toEqual(
       [digestOf("next-node"), digestOf("modules")].map((digest) => `objects/${digest}.tar.gz`).toSorted(),

@@ -14,7 +14,7 @@ let engine: TestEngine;
 
 beforeAll(async () => {
   for (const [name, value] of Object.entries(noCredentialsIn(home))) vi.stubEnv(name, value);
-  const refresh = createInstanceRefresh({ between: 0.01, atMost: 1 });
+  const refresh = createInstanceRefresh({ between: 0.01, atMost: 1, clear: 1 });
   engine = await TestEngine.start(() => Promise.resolve(refresh));
 });
 afterAll(() => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { createInstanceRefresh } from "../../providers/dukaan/resources/instance-refresh.js";
+import { createInstanceRefresh, type Pace } from "../../providers/dukaan/resources/instance-refresh.js";
 import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
 import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 import { TestEngine } from "./provider-engine.js";
@@ -12,10 +12,10 @@ const inputs = { region: "eu-west-2", group: "lab-app", template: "lt-1", templa
 const home = mkdtempSync(join(tmpdir(), "dukaan-refresh-"));
 let api: AutoScalingServer;
 let engine: TestEngine;
-let pace: { between: number; atMost: number };
+let pace: Pace;
 
 beforeEach(async () => {
-  pace = { between: 0.01, atMost: 20 };
+  pace = { between: 0.01, atMost: 20, clear: 20 };
   api = await startAutoScaling();
   const there = {
     AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
@@ -113,7 +113,7 @@ describe("instances come to a version", () => {
     ];
     expect((await bringUp()).outputs).toEqual({ active: 7 });
     expect(api.asked.filter(({ Action }) => Action === "StartInstanceRefresh")).toHaveLength(1);
-    expect(engine.messages[0]).toMatch(/^another refresh, to version 7, is to end first: \w+, 50 %$/);
+    expect(engine.messages[0]).toMatch(/^an earlier refresh, to version 7, is to end first: \w+, 50 %$/);
     expect(actions()).not.toContain("CancelInstanceRefresh");
   });
 
@@ -147,16 +147,27 @@ describe("instances come to a version", () => {
     expect((await bringUp()).outputs).toEqual({ active: 7 });
   });
 
-  test("watched by no alarm that was raised before, which is what it is to end", async () => {
+  test("when the alarm is over that would take it back", async () => {
     api.raised = ["errors"];
     api.scenes = [scene(6, old), scene(6, old, "InProgress v7"), scene(7, fresh, "Successful v7")];
+    api.onRequest = (action) => {
+      const before = api.asked.filter(({ Action }) => Action === "DescribeAlarms").length;
+      if (action === "DescribeAlarms" && before === 3) api.raised = [];
+    };
     await engine.create(token, { ...inputs, alarms: ["errors", "latency"] });
-    const started = api.asked.find(({ Action }) => Action === "StartInstanceRefresh");
-    expect(started).toMatchObject({ "Preferences.AlarmSpecification.Alarms.member.1": "latency" });
-    expect(started).not.toHaveProperty(["Preferences.AlarmSpecification.Alarms.member.2"]);
-    expect(engine.messages.join("\n")).toMatch(
-      /errors is raised: whether the new instances fail is not watched/,
+    expect(api.asked.filter(({ Action }) => Action === "DescribeAlarms")).toHaveLength(3);
+    expect(engine.messages).toContain("errors is raised: waiting for it to be over");
+  });
+
+  test("not while an alarm is raised, which what is to come may have raised elsewhere", async () => {
+    pace = { ...pace, clear: 0.03 };
+    api.raised = ["errors"];
+    api.scenes = [scene(6, old, "RollbackSuccessful v7")];
+    api.started = "refresh-2";
+    await expect(engine.create(token, { ...inputs, alarms: ["errors"] })).rejects.toThrow(
+      /stay as they are, .*version 7 .*errors is raised.*\n.*\.\/dukaan rollback, which waits for no alarm/,
     );
+    expect(actions()).not.toContain("StartInstanceRefresh");
   });
 
   test("where somebody else starts a refresh at the same moment", async () => {

@@ -51,6 +51,8 @@ test.each(["x", "."])("a lock on %s lets one in at a time, and says when somebod
   };
   const run = (): Promise<void> => withLock(join(folder, name), task, waiting);
   await Promise.all([run(), run()]);
-  expect(seen).toEqual(["in", "waits", "out", "in", "out"]);
+  expect(seen.filter((each) => each !== "waits")).toEqual(["in", "out", "in", "out"]);
+  // By two processes: who is in and who waits is told in either order.
+  expect(seen.slice(0, 2).toSorted()).toEqual(["in", "waits"]);
   await rm(folder, { recursive: true });
 });

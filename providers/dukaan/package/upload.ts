@@ -9,9 +9,9 @@ import { Storage, type Bucket } from "./storage.js";
 
 /**
  * How many packages stay, for machines that go back to one. A release that the group refuses has brought a package as well:
- * what the group goes on with must still be there after some of them.
+ * what the group goes on with must still be there after many of them.
  */
-const kept = 10;
+const kept = 50;
 
 /** Brings a package into the bucket, with what it names, and takes away what is too old. */
 export async function uploadPackage(

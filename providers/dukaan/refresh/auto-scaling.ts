@@ -103,7 +103,11 @@ export async function sendBack({ region, group }: RefreshPlan): Promise<void> {
 
 /** Ends the refresh that is under way; what it has replaced stays. */
 export async function cancelRefresh({ region, group }: RefreshPlan): Promise<void> {
-  const command = new CancelInstanceRefreshCommand({ AutoScalingGroupName: group });
+  // Not after machines that boot meanwhile.
+  const command = new CancelInstanceRefreshCommand({
+    AutoScalingGroupName: group,
+    WaitForTransitioningInstances: false,
+  });
   await asking(region, (client) => unlessOver(client.send(command)));
 }
 

@@ -59,7 +59,7 @@ export function judge(wanted: Wanted, { group, refreshes }: Sight, course: Cours
   if (followed && followed === active) return judgeActive(wanted, group, followed, course);
   if (followed && followed.Status !== "Successful") return { next: "fail", why: endOf(followed, course) };
   if (active) {
-    const other = `another refresh, to version ${templateOf(active, group)?.Version}`;
+    const other = `an earlier refresh, to version ${templateOf(active, group)?.Version}`;
     // What it leads to is not wanted any more, least of all everywhere.
     if (!goesBack(active) && !course.ended.has(active.InstanceRefreshId)) {
       course.ended.add(active.InstanceRefreshId);
@@ -150,8 +150,9 @@ const isOf = (wanted: Wanted) => (instance: Instance) => isWanted(wanted, instan
 
 const isLeaving = ({ LifecycleState }: Instance) => LifecycleState?.startsWith("Terminat") === true;
 
-/** The group's instances but those that are being taken away. */
-const runs = ({ Instances = [] }: AutoScalingGroup) => Instances.filter((instance) => !isLeaving(instance));
+/** The group's instances but those that are being taken away, or were set aside by somebody. */
+const runs = ({ Instances = [] }: AutoScalingGroup) =>
+  Instances.filter((instance) => !isLeaving(instance) && instance.LifecycleState !== "Standby");
 
 const serves = ({ LifecycleState, HealthStatus }: Instance) =>
   LifecycleState === "InService" && HealthStatus === "Healthy";

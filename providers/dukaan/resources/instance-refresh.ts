@@ -15,10 +15,11 @@ type InstanceRefreshInputs = {
   bakeSeconds?: number;
 };
 
-/** How often AWS is asked, and for how long, in seconds. */
+/** How often AWS is asked, for how long, and how long for an alarm to be over, in seconds. */
 export interface Pace {
   between: number;
   atMost: number;
+  clear: number;
 }
 
 /** Brings the instances of an Auto Scaling group to a version of its launch template, and waits until they serve. */
@@ -48,7 +49,7 @@ export function createInstanceRefresh(pace: Pace): ResourceType<InstanceRefreshI
 }
 
 /** Longer than AWS goes on by itself. */
-export const instanceRefresh = createInstanceRefresh({ between: 10, atMost: 90 * 60 });
+export const instanceRefresh = createInstanceRefresh({ between: 10, atMost: 90 * 60, clear: 5 * 60 });
 
 async function outputsOf(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<Properties> {
   if (!context.preview) await bringUp(inputs, pace, context);
@@ -71,7 +72,8 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
     if (verdict.next === "fail") throw failure(inputs, verdict.why, course);
     if (verdict.next === "start") {
       context.log("info", `AWS brings the instances of ${name} to version ${version}, one after the other`);
-      course.followed = await aws.startRefresh(await withoutRaised(plan, context));
+      await requireQuiet(inputs, pace, context);
+      course.followed = await aws.startRefresh(plan);
     } else if (verdict.next === "end") {
       context.log("info", `${verdict.what}, is under way: AWS is asked to end it`);
       await aws.cancelRefresh(plan);
@@ -88,13 +90,27 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
   throw failure(inputs, `not after ${pace.atMost / 60} minutes: ${progress}`, course);
 }
 
-/** What is raised before already is what this is to end: watched, it would take that back. */
-async function withoutRaised(plan: RefreshPlan, context: Context): Promise<RefreshPlan> {
+/**
+ * Nothing is begun while an alarm is raised that would take it back: it may be raised by what is to be brought, on a machine
+ * that has it already. A cure is brought by who names no alarms.
+ */
+async function requireQuiet(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<void> {
+  const { region, group, templateVersion, alarms = [] } = inputs;
   const { raisedAlarms } = await import("../refresh/alarms.js");
-  const raised = await raisedAlarms(plan.region, plan.alarms, context.signal);
-  if (raised.length === 0) return plan;
-  context.log("warning", `${raised.join(", ")} is raised: whether the new instances fail is not watched`);
-  return { ...plan, alarms: plan.alarms.filter((name) => !raised.includes(name)) };
+  const end = Date.now() + pace.clear * 1000;
+  for (;;) {
+    const raised = await raisedAlarms(region, alarms, context.signal);
+    if (raised.length === 0) return;
+    const is = `${raised.join(", ")} ${raised.length === 1 ? "is" : "are"} raised`;
+    if (Date.now() >= end)
+      throw new ProviderError(
+        `the instances of ${group} stay as they are, and are not brought to version ${templateVersion} of their launch template: ${is}, and AWS would take that back.\n` +
+          "Go back to the release before with ./dukaan rollback, which waits for no alarm; or see to what fails, and run the same command again.",
+      );
+    context.progress(`${is}: waiting for it to be over`);
+    await sleep(pace.between * 1000, undefined, { signal: context.signal }).catch(() => {});
+    context.signal.throwIfAborted();
+  }
 }
 
 function failure({ region, group, templateVersion }: InstanceRefreshInputs, why: string, course: Course) {

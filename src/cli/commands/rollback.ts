@@ -1,7 +1,7 @@
 import { describeReturn, judgeReturn, type MachineReturn, type Returned } from "../going-back.js";
 import { CliError, ExitCode } from "../errors.js";
 import { query, readOutputs, runOperation, withoutPolicies } from "../pulumi.js";
-import { exportState } from "../recovery/state.js";
+import { exportState, type StateResource } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
@@ -24,7 +24,8 @@ interface Progress {
 /**
  * Goes back to the last good release. First the machines switch, each with what it has, so that buyers are served whatever
  * else is broken; then it is recorded: the stack's settings hold the app at that bundle until `up --release latest`. A
- * machine that does not answer keeps no other from going back; it is named, and the exit code is 1.
+ * machine that does not answer keeps no other from going back; it is named, and the exit code is 1. A group of machines that
+ * nobody configures goes back with the record, by new ones.
  */
 export async function rollback(options: RollbackOptions): Promise<void> {
   const started = Date.now();
@@ -42,18 +43,21 @@ export async function rollback(options: RollbackOptions): Promise<void> {
     {
       title: "Machines go back",
       run: async (context, _report, retitle) => {
-        const { access, shop } = context as Required<Progress>;
+        const { access, shop, session } = context as Required<Progress>;
+        // While a group is waited for the stack has told nothing yet of what its machines have.
+        const releases = shop.groups ? await releasesBut(session, []) : [];
+        const releaseOn = (machine: string) =>
+          activeOf(releases.find(({ urn }) => urn.endsWith(`::${machine}-api`))) ?? shop.release;
         const answers = await Promise.all(
           Object.entries(machinesRunning(access, "api")).map(([name, target]) =>
-            goBack(access, name, target, shop.release),
+            goBack(access, name, target, releaseOn(name)),
           ),
         );
         const outcome = judgeReturn(answers);
         if ("refusal" in outcome) throw new CliError(outcome.refusal, outcome.remedy, ExitCode.failed);
         context.back = outcome;
         switchedAfter = (Date.now() - started) / 1000;
-        const beside = context.shop!.groups ? `on ${Object.keys(machinesRunning(access, "api")).join()}` : "";
-        retitle(`Release ${outcome.served.release} serves ${beside}`.trim());
+        retitle(`Release ${outcome.served.release} serves${shop.groups ? ` on ${namesIn(access)}` : ""}`);
       },
     },
     {
@@ -61,24 +65,25 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       run: async (context, report, retitle) => {
         const { groups } = context.shop!;
         if (groups)
-          retitle(`Recorded: the stack stays at this release, and ${groups.join()} goes back to it`);
+          retitle(`Recorded: the stack stays at this release, and ${groups.join(", ")} goes back to it`);
         // It has gone back already; no rule is to stand in the way of saying so.
         const pulumi = withoutPolicies(context.session!.pulumi);
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
         const targets = await recordedBy(context.session!, silent);
         const only = targets.flatMap(({ urn }) => ["--target", urn]);
-        await runOperation(pulumi, "up", report, ["--config", hold, ...only]);
+        await runOperation(pulumi, "up", report, ["--config", hold, ...only]).catch((error: unknown) => {
+          throw groups ? unfinished(error, namesIn(context.access!), served.release) : error;
+        });
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
         // The stack tells what its first machine has, which may be one of those that did not answer.
         const [recorded] = await releasesBut(context.session!, silent);
-        const active = recorded?.outputs?.["active"];
-        context.shop.release = typeof active === "string" ? active : served.release;
+        context.shop.release = activeOf(recorded) ?? served.release;
         await smokeTest(context.shop);
       },
     },
   ]);
-  const { shop, back } = progress as Required<Progress>;
+  const { shop, back, access } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
   if (back.silent.length > 0) process.exitCode = ExitCode.failed;
   if (options.json) {
@@ -88,9 +93,30 @@ export async function rollback(options: RollbackOptions): Promise<void> {
     return;
   }
   process.stdout.write(
-    `\nRelease ${shop.release} serves since ${switchedAfter.toFixed(1)} s after the start (${seconds.toFixed(1)} s in all${shop.groups ? `, until ${shop.groups.join()} had it too` : ""}).\n` +
+    `\nRelease ${shop.release} serves ${shop.groups ? `on ${namesIn(access)} ` : ""}since ${switchedAfter.toFixed(1)} s after the start` +
+      ` (${seconds.toFixed(1)} s in all${shop.groups ? `; then on ${shop.groups.join(", ")}, too` : ""}).\n` +
       "The stack stays at it; deploy what is built here with ./dukaan up --release latest.\n" +
       describeReturn(back),
+  );
+}
+
+function namesIn(access: SshAccess): string {
+  return Object.keys(machinesRunning(access, "api")).join(", ");
+}
+
+/** The release that a resource says to be active. */
+function activeOf(release: StateResource | undefined): string | undefined {
+  const active = release?.outputs?.["active"];
+  return typeof active === "string" ? active : undefined;
+}
+
+/** Another rollback would go back one release further: the machines have gone already. */
+function unfinished(error: unknown, machines: string, release: string): unknown {
+  if (!(error instanceof CliError)) return error;
+  return new CliError(
+    error.message,
+    `${machines} serves release ${release}, and the others do not yet. Where another run works on the stack, end it (Ctrl-C). Then \`./dukaan up\` brings them there; not another rollback, which would go back further.`,
+    error.exitCode,
   );
 }
 

@@ -139,7 +139,8 @@ export function loadBalancerService(
   });
 }
 
-function groupOf({ poolId }: PlatformPool): pulumi.Output<string> {
+/** ARN of a pool's target group. @throws Error when it has none */
+export function groupOf({ poolId }: PlatformPool): pulumi.Output<string> {
   if (!poolId) throw new Error("the pool has no target group");
   return poolId;
 }

@@ -10,6 +10,7 @@ import { bootRole } from "./boot-access.js";
 import { bootScript } from "./boot-script.js";
 import { type AwsContext, tags } from "./context.js";
 import { debianImage, metadataOptions } from "./instance.js";
+import { groupOf } from "./load-balancer.js";
 
 export interface MachineGroupArgs {
   /** What its machines have in common. */
@@ -45,7 +46,7 @@ type Stack = Pick<AwsContext, "stack">;
 
 /** What a machine has to say before it is one of the group. */
 const hook = "configured";
-/** Seconds that it has for it: four times what Debian's mirrors take on a bad day. */
+/** Seconds that it has for it; a boot with its packages takes a third of that. */
 const bootSeconds = 900;
 /** Percent of its processors that the group is to use: AWS adds machines above, and takes some away well below. */
 const busy = 50;
@@ -76,7 +77,7 @@ export function machineGroup(
       maxSize: about.most,
       vpcZoneIdentifiers: zonesOf(network).map((zone) => network.subnet(member.tier, zone).id),
       launchTemplate: { id: template.id, version: template.latestVersion.apply(String) },
-      targetGroupArns: [poolOf(pool)],
+      targetGroupArns: [groupOf(pool)],
       // One that runs and does not serve is replaced too.
       healthCheckType: "ELB",
       // From when it says that it is configured: two of the load balancer's looks, and time to spare.
@@ -217,7 +218,7 @@ function makeAlarm(
   // The last parts of their ARNs: "app/NAME/ID" and "targetgroup/NAME/ID".
   const dimensions = {
     LoadBalancer: pool.balancer.balancerId.apply((arn) => arn.replace(/^.*:loadbalancer\//, "")),
-    TargetGroup: poolOf(pool).apply((arn) => arn.replace(/^.*:/, "")),
+    TargetGroup: groupOf(pool).apply((arn) => arn.replace(/^.*:/, "")),
   };
   const sumOf = (metricName: string) => ({
     namespace: "AWS/ApplicationELB",
@@ -234,7 +235,8 @@ function makeAlarm(
       metricQueries: [
         {
           id: "percent",
-          expression: `IF(failures >= ${failing.least}, 100 * failures / answers, 0)`,
+          // Where none has failed there is no figure.
+          expression: `IF(FILL(failures, 0) >= ${failing.least}, 100 * FILL(failures, 0) / answers, 0)`,
           label: "failures, percent",
           returnData: true,
         },
@@ -253,9 +255,4 @@ function makeAlarm(
 
 function zonesOf({ region: { subnets } }: PlatformNetwork): (string | undefined)[] {
   return [...new Set(subnets.map(({ zone }) => zone))];
-}
-
-function poolOf({ poolId }: PlatformPool): pulumi.Output<string> {
-  if (!poolId) throw new Error("the load balancer has no target group");
-  return poolId;
 }

@@ -9,7 +9,7 @@ import { resourceType } from "../../../providers/dukaan/types.js";
 const onMachines = new Set(["dukaan:index:Role", "dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
 
 /** The emulator takes a step each time that it is asked. */
-const refresh = createInstanceRefresh({ between: 0.2, atMost: 120 });
+const refresh = createInstanceRefresh({ between: 0.2, atMost: 120, clear: 10 });
 
 async function withoutMachines(token: string): Promise<ResourceType> {
   if (token === "dukaan:index:InstanceRefresh") return refresh;
