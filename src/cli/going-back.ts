@@ -1,3 +1,5 @@
+import type { StateResource } from "./recovery/state.js";
+
 /** What machines say that were to go back to an earlier release, and what follows from it. Pure. */
 
 /** A release that serves on a machine. */
@@ -83,4 +85,45 @@ export function describeReturn({ silent, stayed }: Returned): string {
         `ATTENTION: ${machine} does not answer and was left. If it comes back it serves what it had, until ./dukaan up brings it this release.\n`,
     ),
   ].join("");
+}
+
+const releaseTypes: ReadonlySet<string> = new Set(["dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
+
+/** What brings a release to machines that nobody configures. */
+const groupTypes: ReadonlySet<string> = new Set([
+  "dukaan:index:BootPackage",
+  "aws:ec2/launchTemplate:LaunchTemplate",
+  "dukaan:index:InstanceRefresh",
+]);
+
+/** The releases on all machines but these, as the state has them, and their candidates where there are some. */
+export function releasesBut(
+  resources: readonly StateResource[],
+  machines: readonly string[],
+): StateResource[] {
+  return resources.filter(
+    ({ type, urn }) =>
+      releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
+  );
+}
+
+/**
+ * What a rollback is recorded with: those releases; and what brings the same release to a group of machines, with the roles of
+ * the machines beside it, because roles travel with it and are met there first.
+ */
+export function recordedBy(resources: readonly StateResource[], silent: readonly string[]): StateResource[] {
+  const group = resources.filter(({ type }) => groupTypes.has(type));
+  const roles = group.length === 0 ? [] : resources.filter(({ type }) => type === "dukaan:index:Role");
+  return [...releasesBut(resources, silent), ...roles, ...group];
+}
+
+/** The release that a resource says to be active. */
+export function activeOf(release: StateResource | undefined): string | undefined {
+  const active = release?.outputs?.["active"];
+  return typeof active === "string" ? active : undefined;
+}
+
+/** The release that the state has on a machine. Machines of other sizes have others, of the same bundle. */
+export function activeOn(machine: string, resources: readonly StateResource[]): string | undefined {
+  return activeOf(resources.find(({ urn }) => urn.endsWith(`dukaan:index:Release::${machine}-api`)));
 }

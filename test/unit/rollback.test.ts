@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { describeReturn, judgeReturn, type MachineReturn } from "../../src/cli/going-back.js";
+import {
+  activeOn,
+  describeReturn,
+  judgeReturn,
+  type MachineReturn,
+  recordedBy,
+  releasesBut,
+} from "../../src/cli/going-back.js";
 
 const served = { release: "old", bundle: "b".repeat(64) };
 const went = (machine: string, at = served): MachineReturn => ({
@@ -47,5 +54,52 @@ describe("a rollback", () => {
     expect(judgeReturn([went("app-1"), silent("app-2"), went("app-3", other)])).toMatchObject({
       refusal: "the machines do not agree on a release: app-1 old, app-3 older",
     });
+  });
+});
+
+describe("the record of a rollback", () => {
+  const resource = (type: string, name: string, outputs = {}) => ({
+    urn: `urn:pulumi:aws::dukaan::dukaan:index:Environment$${type}::${name}`,
+    type,
+    outputs,
+  });
+  const machines = [
+    resource("dukaan:index:Role", "app-1-nginx"),
+    resource("dukaan:index:Release", "app-1-api", { active: "new" }),
+    resource("dukaan:index:ReleaseCandidate", "app-1-api"),
+    resource("dukaan:index:Release", "app-2-api", { active: "old" }),
+    resource("aws:ec2/instance:Instance", "app-1"),
+  ];
+  const group = [
+    resource("dukaan:index:BootPackage", "app-group"),
+    resource("aws:ec2/launchTemplate:LaunchTemplate", "app-group"),
+    resource("dukaan:index:InstanceRefresh", "app-group"),
+  ];
+  const namesOf = (resources: readonly { type: string; urn: string }[]) =>
+    resources.map(({ type, urn }) => `${type.replace(/^.*[:/]/, "")} ${urn.replace(/^.*::/, "")}`);
+
+  it("is the releases of the machines that answered", () => {
+    expect(namesOf(recordedBy(machines, ["app-2"]))).toEqual([
+      "Release app-1-api",
+      "ReleaseCandidate app-1-api",
+    ]);
+  });
+
+  it("brings a group along, with the roles that travel with its package, and nothing else", () => {
+    expect(namesOf(recordedBy([...machines, ...group], []))).toEqual([
+      "Release app-1-api",
+      "ReleaseCandidate app-1-api",
+      "Release app-2-api",
+      "Role app-1-nginx",
+      "BootPackage app-group",
+      "LaunchTemplate app-group",
+      "InstanceRefresh app-group",
+    ]);
+  });
+
+  it("goes by what each machine has, not by what the stack has told when it last came to an end", () => {
+    expect([activeOn("app-1", machines), activeOn("app-2", machines)]).toEqual(["new", "old"]);
+    expect(activeOn("app-3", machines)).toBeUndefined();
+    expect(namesOf(releasesBut(machines, ["app-1"]))).toEqual(["Release app-2-api"]);
   });
 });

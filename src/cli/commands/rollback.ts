@@ -1,4 +1,13 @@
-import { describeReturn, judgeReturn, type MachineReturn, type Returned } from "../going-back.js";
+import {
+  activeOf,
+  activeOn,
+  describeReturn,
+  judgeReturn,
+  type MachineReturn,
+  recordedBy,
+  releasesBut,
+  type Returned,
+} from "../going-back.js";
 import { CliError, ExitCode } from "../errors.js";
 import { query, readOutputs, runOperation, withoutPolicies } from "../pulumi.js";
 import { exportState, type StateResource } from "../recovery/state.js";
@@ -45,9 +54,8 @@ export async function rollback(options: RollbackOptions): Promise<void> {
       run: async (context, _report, retitle) => {
         const { access, shop, session } = context as Required<Progress>;
         // While a group is waited for the stack has told nothing yet of what its machines have.
-        const releases = shop.groups ? await releasesBut(session, []) : [];
-        const releaseOn = (machine: string) =>
-          activeOf(releases.find(({ urn }) => urn.endsWith(`::${machine}-api`))) ?? shop.release;
+        const resources = shop.groups ? await resourcesOf(session) : [];
+        const releaseOn = (machine: string) => activeOn(machine, resources) ?? shop.release;
         const answers = await Promise.all(
           Object.entries(machinesRunning(access, "api")).map(([name, target]) =>
             goBack(access, name, target, releaseOn(name)),
@@ -70,14 +78,14 @@ export async function rollback(options: RollbackOptions): Promise<void> {
         const pulumi = withoutPolicies(context.session!.pulumi);
         const { served, silent } = context.back!;
         const hold = `dukaan:release=${served.bundle}`;
-        const targets = await recordedBy(context.session!, silent);
+        const targets = recordedBy(await resourcesOf(context.session!), silent);
         const only = targets.flatMap(({ urn }) => ["--target", urn]);
         await runOperation(pulumi, "up", report, ["--config", hold, ...only]).catch((error: unknown) => {
           throw groups ? unfinished(error, namesIn(context.access!), served.release) : error;
         });
         context.shop = (await readOutputs(pulumi, { secrets: false })) as unknown as ShopOutputs;
         // The stack tells what its first machine has, which may be one of those that did not answer.
-        const [recorded] = await releasesBut(context.session!, silent);
+        const [recorded] = releasesBut(await resourcesOf(context.session!), silent);
         context.shop.release = activeOf(recorded) ?? served.release;
         await smokeTest(context.shop);
       },
@@ -104,10 +112,8 @@ function namesIn(access: SshAccess): string {
   return Object.keys(machinesRunning(access, "api")).join(", ");
 }
 
-/** The release that a resource says to be active. */
-function activeOf(release: StateResource | undefined): string | undefined {
-  const active = release?.outputs?.["active"];
-  return typeof active === "string" ? active : undefined;
+async function resourcesOf({ pulumi }: Session): Promise<StateResource[]> {
+  return (await exportState(pulumi)).deployment.resources ?? [];
 }
 
 /** Another rollback would go back one release further: the machines have gone already. */
@@ -138,35 +144,6 @@ async function goBack(
     ...(exitCode === 0 && current && bundle && { served: { release: current, bundle } }),
   };
 }
-
-const releaseTypes: ReadonlySet<string> = new Set(["dukaan:index:Release", "dukaan:index:ReleaseCandidate"]);
-
-/** The releases on all machines but these, as the state has them, and their candidates where there are some. */
-async function releasesBut({ pulumi }: Session, machines: readonly string[]) {
-  const { resources = [] } = (await exportState(pulumi)).deployment;
-  return resources.filter(
-    ({ type, urn }) =>
-      releaseTypes.has(type) && !machines.some((machine) => urn.endsWith(`::${machine}-api`)),
-  );
-}
-
-/**
- * What a rollback is recorded with: those releases; and what brings the same release to machines that nobody configures, with
- * the roles of those beside them, because roles travel with it and are met there first.
- */
-async function recordedBy(session: Session, silent: readonly string[]) {
-  const releases = await releasesBut(session, silent);
-  const { resources = [] } = (await exportState(session.pulumi)).deployment;
-  const groups = resources.filter(({ type }) => groupTypes.has(type));
-  const roles = groups.length === 0 ? [] : resources.filter(({ type }) => type === "dukaan:index:Role");
-  return [...releases, ...roles, ...groups];
-}
-
-const groupTypes: ReadonlySet<string> = new Set([
-  "dukaan:index:BootPackage",
-  "aws:ec2/launchTemplate:LaunchTemplate",
-  "dukaan:index:InstanceRefresh",
-]);
 
 /** Allows what machines have gone back from to be deployed again, and takes the hold off the stack. */
 export async function releaseHold(session: Session): Promise<void> {

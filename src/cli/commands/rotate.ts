@@ -5,6 +5,7 @@ import { execa } from "execa";
 import { requireCredentials } from "../aws-stack.js";
 import { bundleOf, findDeployedBundle } from "../bundles.js";
 import { CliError, ExitCode } from "../errors.js";
+import { activeOn } from "../going-back.js";
 import { planRotation, type Rotation } from "../logins.js";
 import { query, readOutputs, runOperation } from "../pulumi.js";
 import { removeStaleLocks } from "../recovery/lock.js";
@@ -81,7 +82,7 @@ const endStandby: Step<Progress> = {
     const access = await sshAccess(session!);
     const { deployment } = await exportState(session!.pulumi);
     for (const [name, target] of Object.entries(machinesRunning(access, "api"))) {
-      const release = releaseOn(name, deployment.resources ?? []);
+      const release = activeOn(name, deployment.resources ?? []) ?? "";
       const command = `/usr/local/lib/dukaan/fall-back-release settle api ${release} && readlink /opt/dukaan/releases/api/current`;
       const result = await execa("ssh", [...access.options, target, command], {
         reject: false,
@@ -95,13 +96,6 @@ const endStandby: Step<Progress> = {
     }
   },
 };
-
-/** The release that the stack has on a machine. Machines of other sizes have others, of the same bundle. */
-function releaseOn(machine: string, resources: readonly StateResource[]): string {
-  const found = resources.find(({ urn }) => urn.endsWith(`dukaan:index:Release::${machine}-api`));
-  const { active = "" } = (found?.["outputs"] ?? {}) as { active?: string };
-  return active;
-}
 
 const steps: Record<Credential, Step<Progress>[]> = {
   "database-password": [
