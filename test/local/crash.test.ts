@@ -52,7 +52,8 @@ test(
     let inTheMiddle = 0;
     // Where chance has it that too few hit anything, there are more of them.
     const isEnough = (round: number) => round > 2 * rounds || (round > rounds && inTheMiddle > rounds / 3);
-    for (let round = 1; !isEnough(round); round++) {
+    let round = 1;
+    for (; !isEnough(round); round++) {
       const world = await worldOf(cloud);
       const chosen: [command: string, request: Request][] = [];
       const touched = new Set<number>();
@@ -99,7 +100,7 @@ test(
         process.stderr.write(`${wrong.length > 0 ? findings.at(-1) : what}\n`);
     }
     const covered = [...hits].map(([command, count]) => `${command} ${Math.floor(count)}`).join(", ");
-    process.stderr.write(`killed ${rounds} times, ${inTheMiddle} of them during actions: ${covered}\n`);
+    process.stderr.write(`killed ${round - 1} times, ${inTheMiddle} of them during actions: ${covered}\n`);
     expect(findings).toEqual([]);
     // Its machines were none of the process's business.
     expect(await startTimeOf(await leader(bystander))).toBe(begun);
