@@ -2,7 +2,6 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { graphOf } from "../../src/diagram/graph.js";
 import { planText } from "../../src/diagram/plan.js";
 import { describeEvolution, planEvolution } from "../../src/evolve/plan.js";
-import { parseSettings } from "../../src/settings/parse.js";
 import { mostAppServers } from "../../src/settings/schema.js";
 import { databaseClasses } from "../../src/topology/aws-catalog.js";
 import { serverType } from "../../src/topology/catalog.js";
@@ -11,7 +10,7 @@ import { arrivalRules } from "../../src/topology/firewall.js";
 import { securityGroups } from "../../src/topology/security-groups.js";
 import { memberOf, servicesOn } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
-import { onlyAws, recordOnAws, settingsOnAws, statementsOf, tableOf } from "./on-aws.js";
+import { onlyAws, problemsOnAws, recordOnAws, settingsOnAws, statementsOf, tableOf } from "./on-aws.js";
 import { short } from "./provisioned.js";
 import type { RecordedResource } from "./record-resources.js";
 
@@ -22,21 +21,9 @@ const behindBalancer = {
 };
 const grouped = { ...behindBalancer, "dukaan:appServers": 3, "dukaan:appServersMost": 8 };
 
-const problemsOf = (more: Record<string, unknown>) => {
-  const raw = {
-    "dukaan:provider": "aws",
-    "dukaan:location": "us-east-1",
-    "dukaan:images": "none",
-    "dukaan:sms": "log",
-    ...more,
-  };
-  const { problems = [] } = parseSettings("shop", raw);
-  return problems.map(({ path, reason, remedy }) => `${path} ${reason} | ${remedy}`);
-};
-
 describe("dukaan:appServersMost", () => {
   it("needs a database and a load balancer of AWS's, and more than the fewest", () => {
-    expect(problemsOf(grouped)).toEqual([]);
+    expect(problemsOnAws(grouped)).toEqual([]);
     expect(settingsOnAws(grouped)).toMatchObject({ appServers: 3, appServersMost: 8 });
     expect(settingsOnAws(behindBalancer)).not.toHaveProperty("appServersMost");
   });
@@ -52,7 +39,7 @@ describe("dukaan:appServersMost", () => {
     [{ "dukaan:appServersMost": 2 }, /^dukaan:appServersMost is 2; it must be >= 3/],
     [{ "dukaan:appServersMost": 21 }, /^dukaan:appServersMost is 21; it must be <= 20/],
   ])("%j with it is wrong, and nothing else", (more, message) => {
-    expect(problemsOf({ ...grouped, ...more })).toEqual([expect.stringMatching(message)]);
+    expect(problemsOnAws({ ...grouped, ...more })).toEqual([expect.stringMatching(message)]);
   });
 
   it("is no more than every database of AWS's has connections for, also while machines are replaced", () => {
@@ -70,7 +57,7 @@ describe("dukaan:appServersMost", () => {
       "dukaan:location": "fsn1",
       "hcloud:token": "t".repeat(64),
     };
-    expect(problemsOf({ ...grouped, ...hetzner }).join("\n")).toMatch(
+    expect(problemsOnAws({ ...grouped, ...hetzner }).join("\n")).toMatch(
       /dukaan:appServersMost is set, and hetzner starts no servers by itself/,
     );
   });

@@ -10,27 +10,15 @@ import { type Guarded, changeToken, guarded, stageChange } from "../../src/topol
 import { privateRules } from "../../src/topology/firewall.js";
 import type { Topology } from "../../src/topology/topology.js";
 import { topologyOf } from "../../stacks/index.js";
-import { settingsOnAws } from "./on-aws.js";
+import { problemsOnAws, settingsOnAws } from "./on-aws.js";
 import { backup, onThisComputer, settingsOf } from "./provisioned.js";
 
 const split = { "dukaan:stage": "split" };
 const managed = { ...split, "dukaan:managed": true };
 
-const problemsOf = (more: Record<string, unknown>) => {
-  const raw = {
-    "dukaan:provider": "aws",
-    "dukaan:location": "us-east-1",
-    "dukaan:images": "none",
-    "dukaan:sms": "log",
-    ...more,
-  };
-  const { problems = [] } = parseSettings("shop", raw);
-  return problems.map(({ path, reason, remedy }) => `${path} ${reason} | ${remedy}`);
-};
-
 describe("dukaan:managed", () => {
   it("needs no bucket for backups, and has a standby and a week of backups unless told otherwise", () => {
-    expect(problemsOf(managed)).toEqual([]);
+    expect(problemsOnAws(managed)).toEqual([]);
     expect(settingsOnAws(managed).managed).toEqual({ multiAz: true, backupDays: 7 });
     const other = { ...managed, "dukaan:multiAz": "false", "dukaan:backupDays": "14" };
     expect(settingsOnAws(other).managed).toEqual({ multiAz: false, backupDays: 14 });
@@ -51,7 +39,7 @@ describe("dukaan:managed", () => {
     [{ "dukaan:backupDays": 6 }, /^dukaan:backupDays is 6; it must be >= 7/],
     [{ "dukaan:multiAz": "no" }, /^dukaan:multiAz is "no"; it must be boolean/],
   ])("%j with it is wrong, and nothing else", (more, message) => {
-    expect(problemsOf({ ...managed, ...more })).toEqual([expect.stringMatching(message)]);
+    expect(problemsOnAws({ ...managed, ...more })).toEqual([expect.stringMatching(message)]);
   });
 
   it("is AWS's alone, and so is what goes with it", () => {
@@ -70,8 +58,8 @@ describe("dukaan:managed", () => {
   });
 
   it("lets the database have ARM's sizes, which the stack's own servers cannot have", () => {
-    expect(problemsOf({ ...managed, "dukaan:databaseServerType": "t4g.medium" })).toEqual([]);
-    expect(problemsOf({ ...managed, "dukaan:serverType": "t4g.medium" })).toEqual([
+    expect(problemsOnAws({ ...managed, "dukaan:databaseServerType": "t4g.medium" })).toEqual([]);
+    expect(problemsOnAws({ ...managed, "dukaan:serverType": "t4g.medium" })).toEqual([
       expect.stringMatching(/^dukaan:serverType is t4g\.medium, an ARM server/),
     ]);
   });

@@ -47,6 +47,19 @@ export function settingsOnAws(more: Record<string, unknown> = {}): Settings {
   return settings;
 }
 
+/** What is wrong with the settings of a stack on AWS, a line each; nothing is said of its backups. */
+export function problemsOnAws(more: Record<string, unknown>): string[] {
+  const raw = {
+    "dukaan:provider": "aws",
+    "dukaan:location": "us-east-1",
+    "dukaan:images": "none",
+    "dukaan:sms": "log",
+    ...more,
+  };
+  const { problems = [] } = parseSettings("shop", raw);
+  return problems.map(({ path, reason, remedy }) => `${path} ${reason} | ${remedy}`);
+}
+
 /** Every resource of a stack on AWS, as the program declares them; nothing is asked of AWS. */
 export function recordOnAws(more: Record<string, unknown> = {}): Promise<RecordedResource[]> {
   return record(() => provision(settingsOnAws(more), artifacts));

@@ -1,8 +1,7 @@
 import { createReadStream } from "node:fs";
 import type { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-import { AwsError } from "../../../src/aws/error.js";
-import { type AwsAnswer, type AwsRequest, endpointOf, sendSigned } from "../../../src/aws/request.js";
+import { type AwsAnswer, type AwsRequest, endpointOf } from "../../../src/aws/request.js";
+import { askAws, element, said } from "../ask-aws.js";
 import { ProviderError } from "../resource.js";
 import { sha256 } from "../role/specification.js";
 
@@ -25,9 +24,6 @@ export interface LocalFile {
   size: number;
   digest: string;
 }
-
-/** How often a request is tried that gets no answer, or "not now" for one. */
-const tries = 4;
 
 /** The requests of a package's resource, signed with the credentials that AWS's own tools find. */
 export class Storage {
@@ -81,19 +77,8 @@ export class Storage {
   ): Promise<AwsAnswer> {
     const { region, bucket, endpoint } = this.place;
     const url = `${endpointOf("S3", endpoint)}/${bucket}/${path}`;
-    for (let attempt = 1; ; attempt++) {
-      const request = { service: "s3", region, method, url, headers, ...(body && { body: body() }) };
-      const answer = await sendSigned(request, this.signal).catch((error: Error) => error);
-      if (!(answer instanceof Error) && answer.status < 500) return answer;
-      this.signal.throwIfAborted();
-      if (answer instanceof AwsError) throw new ProviderError(`${answer.message}. ${answer.remedy}`);
-      if (attempt >= tries)
-        throw new ProviderError(
-          `the object storage does not answer at ${url.replace(/\?.*/, "")}: ${answer instanceof Error ? answer.message : said(answer)}. ` +
-            "Check this computer's network (behind a proxy with an own authority: AWS_CA_BUNDLE).",
-        );
-      await sleep(250 * 2 ** attempt, undefined, { signal: this.signal });
-    }
+    const make = () => ({ service: "s3", region, method, url, headers, ...(body && { body: body() }) });
+    return askAws("the object storage", make, this.signal);
   }
 
   private expect(answer: AwsAnswer, wanted: readonly number[], what: string): void {
@@ -107,13 +92,3 @@ export class Storage {
 
 /** The header in which words about an object are kept. */
 const about = "x-amz-meta-objects";
-
-function said({ status, body }: AwsAnswer): string {
-  const [code, message] = [element(body, "Code"), element(body, "Message")];
-  return `HTTP ${status}${code === undefined ? "" : `, ${code}: ${message ?? ""}`}`;
-}
-
-/** What an element of an answer in XML holds: names and times, in which nothing is escaped, and sentences for people. */
-function element(xml: string, name: string): string | undefined {
-  return new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1];
-}

@@ -14,6 +14,7 @@ import {
 import { awsCredentials } from "../../../src/aws/credentials.js";
 import { AwsError } from "../../../src/aws/error.js";
 import { percentWhileReplaced } from "../../../src/topology/connections.js";
+import { withRemedy } from "../ask-aws.js";
 import { ProviderError } from "../resource.js";
 import type { Sight } from "./judge.js";
 
@@ -144,7 +145,7 @@ async function asking<Answer>(
 }
 
 function explain(error: unknown, region: string): unknown {
-  if (error instanceof AwsError) return new ProviderError(`${error.message}. ${error.remedy}`);
+  if (error instanceof AwsError) return withRemedy(error);
   if (error instanceof AutoScalingServiceException)
     return new ProviderError(
       `Auto Scaling in ${region} refuses: ${error.name}: ${error.message} (HTTP ${error.$metadata.httpStatusCode}). ` +
