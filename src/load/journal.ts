@@ -1,4 +1,5 @@
-import { closeSync, fdatasync, fdatasyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import type { Product } from "./catalogue.js";
 
 /** What one line of a journal says. A run begins with `start`; every order is attempted before anything comes of it. */
@@ -19,35 +20,51 @@ export interface Line {
 const SYNC_INTERVAL_MS = 200;
 
 /**
- * The orders of one run in an append-only file, one JSON object a line. A line is written the moment it is known, so a
- * crash of this process loses nothing; batches are forced to the disk every 200 ms, so a power cut loses at most those.
+ * The orders of one run in an append-only file, one JSON object a line. Batches are forced to the disk every 200 ms, so a
+ * power cut loses at most those. Nobody waits for the disk but who adds a line: a write to a file that is being forced to a
+ * busy disk may take seconds, and visitors are to keep coming meanwhile.
  */
 export class Journal {
-  readonly #file: number;
+  readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
+  #written: Promise<void> = Promise.resolve();
   #dirty = false;
 
-  constructor(path: string) {
-    this.#file = openSync(path, "ax", 0o600);
+  private constructor(file: FileHandle) {
+    this.#file = file;
     this.#timer = setInterval(() => this.#sync(), SYNC_INTERVAL_MS);
     this.#timer.unref();
   }
 
-  add(entry: Entry): void {
-    writeSync(this.#file, `${JSON.stringify(entry)}\n`);
-    this.#dirty = true;
+  /** @throws Error when there is such a file already */
+  static async open(path: string): Promise<Journal> {
+    return new Journal(await open(path, "ax", 0o600));
   }
 
-  close(): void {
+  /** From when this resolves a crash of this process does not lose the line. Lines are written in the order of the calls. */
+  add(entry: Entry): Promise<void> {
+    this.#written = this.#append(this.#written, `${JSON.stringify(entry)}\n`);
+    return this.#written;
+  }
+
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    fdatasyncSync(this.#file);
-    closeSync(this.#file);
+    await this.#written;
+    await this.#file.datasync();
+    await this.#file.close();
+  }
+
+  async #append(before: Promise<void>, line: string): Promise<void> {
+    await before;
+    await this.#file.appendFile(line);
+    this.#dirty = true;
   }
 
   #sync(): void {
     if (!this.#dirty) return;
     this.#dirty = false;
-    fdatasync(this.#file, () => undefined);
+    // What fails here fails again when the journal is closed, which says so.
+    this.#file.datasync().catch(() => undefined);
   }
 }
 

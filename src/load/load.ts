@@ -65,12 +65,12 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     stores,
     random: seededRandom(seed),
     run: randomBytes(5).toString("hex"),
-    journal: options.journal === undefined ? undefined : new Journal(options.journal),
+    journal: options.journal === undefined ? undefined : await Journal.open(options.journal),
     left: new Map(products.map(({ id, stock }) => [id, stock])),
     orders: { next: 1, placed: 0, refused: 0, unknown: 0 },
   };
   const startedAt = new Date();
-  town.journal?.add({ type: "start", run: town.run, url, at: startedAt.toISOString(), products });
+  await town.journal?.add({ type: "start", run: town.run, url, at: startedAt.toISOString(), products });
 
   const samples: Sample[] = [];
   const visits = new Set<Promise<void>>();
@@ -126,7 +126,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     const { user, system } = process.cpuUsage(cpuAtStart);
     await Promise.all(visits);
     client.close();
-    town.journal?.close();
+    await town.journal?.close();
     const { placed, refused, unknown } = town.orders;
     return {
       url,

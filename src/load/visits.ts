@@ -92,7 +92,12 @@ async function orderByForm(store: Store, town: Town, ask: Asker): Promise<void> 
   );
   if (!page) return;
   const [key, total] = [hidden(page.body, "key")!, hidden(page.body, "total")!];
-  const { order, phone } = attempt(town, store, [{ productId: product.id, quantity: 1 }], Number(total));
+  const { order, phone } = await attempt(
+    town,
+    store,
+    [{ productId: product.id, quantity: 1 }],
+    Number(total),
+  );
   const form = { key, total, name: buyerName(town.run, order), phone, ...ADDRESS, landmark: "" };
   await settle(town, order, async () => {
     const answer = await ask(
@@ -115,7 +120,7 @@ async function orderByApi(store: Store, town: Town, ask: Asker): Promise<void> {
   if (!product) return void (await ask("catalogue", get(`/s/${store.slug}`), [200]));
   const lines = [{ productId: product.id, quantity: 1 + Math.floor(town.random() * 2) }];
   const totalPaise = product.pricePaise * lines[0]!.quantity;
-  const { order, phone } = attempt(town, store, lines, totalPaise);
+  const { order, phone } = await attempt(town, store, lines, totalPaise);
   const request: Ask = {
     method: "POST",
     path: `/api/v1/stores/${store.slug}/orders`,
@@ -141,16 +146,17 @@ async function orderByApi(store: Store, town: Town, ask: Asker): Promise<void> {
   });
 }
 
-function attempt(
+/** Notes an order before it is sent. */
+async function attempt(
   town: Town,
   store: Store,
   lines: Line[],
   totalPaise: number,
-): { order: number; phone: string } {
+): Promise<{ order: number; phone: string }> {
   const order = town.orders.next++;
   for (const { productId, quantity } of lines)
     town.left.set(productId, (town.left.get(productId) ?? 0) - quantity);
-  town.journal?.add({ type: "attempt", order, store: store.slug, lines, totalPaise });
+  await town.journal?.add({ type: "attempt", order, store: store.slug, lines, totalPaise });
   // Shops bound orders by phone number, so those of another run come from other numbers.
   const number = (Number.parseInt(town.run.slice(0, 8), 16) + order) % 1_000_000_000;
   return { order, phone: `9${String(number).padStart(9, "0")}` };
@@ -165,12 +171,12 @@ async function settle(
   for (let i = 1; i <= ORDER_ATTEMPTS; i++) {
     const result = await send();
     if (result && "id" in result) {
-      town.journal?.add({ type: "placed", order, id: result.id });
+      await town.journal?.add({ type: "placed", order, id: result.id });
       town.orders.placed++;
       return;
     }
     if (result) {
-      town.journal?.add({ type: "refused", order, reason: result.refused });
+      await town.journal?.add({ type: "refused", order, reason: result.refused });
       town.orders.refused++;
       return;
     }

@@ -166,23 +166,25 @@ describe("journal", () => {
     "order"
   >;
 
-  async function journalOf(write: (journal: Journal) => void): Promise<string> {
+  async function journalOf(...entries: Entry[]): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "dukaan-journal-"));
     cleanUps.push(() => rm(folder, { recursive: true }));
     const path = join(folder, "journal.jsonl");
-    const journal = new Journal(path);
-    write(journal);
-    journal.close();
+    const journal = await Journal.open(path);
+    for (const entry of entries) void journal.add(entry);
+    await journal.close();
     return path;
   }
 
   test("keeps what became of each order, also when its last line was cut off", async () => {
-    const path = await journalOf((journal) => {
-      journal.add(start);
-      for (const order of [1, 2, 3]) journal.add({ ...attempt, order });
-      journal.add({ type: "refused", order: 2, reason: "out of stock" });
-      journal.add({ type: "placed", order: 1, id: "x" });
-    });
+    const path = await journalOf(
+      start,
+      { ...attempt, order: 1 },
+      { ...attempt, order: 2 },
+      { ...attempt, order: 3 },
+      { type: "refused", order: 2, reason: "out of stock" },
+      { type: "placed", order: 1, id: "x" },
+    );
     const outcomes = () => [...readJournal(path).orders.values()].map(({ outcome }) => outcome.type);
     expect(outcomes()).toEqual(["placed", "refused", "unknown"]);
     await truncate(path, (await readFile(path)).length - 3);
@@ -190,11 +192,8 @@ describe("journal", () => {
   });
 
   test("is never written over, and says where it is broken", async () => {
-    const path = await journalOf((journal) => {
-      journal.add(start);
-      journal.add({ type: "placed", order: 9, id: "x" });
-    });
-    expect(() => new Journal(path)).toThrow(/EEXIST/);
+    const path = await journalOf(start, { type: "placed", order: 9, id: "x" });
+    await expect(Journal.open(path)).rejects.toThrow(/EEXIST/);
     expect(() => readJournal(path)).toThrow(/:2 is out of place: placed/);
   });
 });
