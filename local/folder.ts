@@ -54,7 +54,10 @@ export const isLocalCloud = ({ log, state }: InstanceFolder): boolean => existsS
 
 /** @throws HostError when the folder is used for something else: it would go when the local cloud goes */
 export function requireOwnFolder(folder: InstanceFolder): void {
-  if (!existsSync(folder.path) || isLocalCloud(folder) || readdirSync(folder.path).length === 0) return;
+  if (!existsSync(folder.path)) return;
+  // Listed once: another local cloud of that name may be writing its first files.
+  const names = new Set(readdirSync(folder.path));
+  if (names.size === 0 || [folder.log, folder.state].some((path) => names.has(basename(path)))) return;
   throw new HostError(
     `${folder.path}, where the local cloud would keep its files, holds something else`,
     "Set DUKAAN_LOCAL_HOME to a folder that nothing else uses.",

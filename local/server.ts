@@ -118,8 +118,9 @@ async function start(
       "Use that one, or stop it with `./dukaan local down`.",
     );
   }
-  const token = await readOrMakeToken(folder);
+  // First, by it the folder is known for a local cloud's.
   const state = new State(folder.state);
+  const token = await readOrMakeToken(folder);
   const isNew = state.setting("slot") === undefined;
   const forgetIfNew = async (error: unknown): Promise<never> => {
     if (isNew) await forget(instance, folder);

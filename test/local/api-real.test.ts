@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import {
   inspectHost,
   localCloudStatus,
@@ -117,6 +117,7 @@ describe("the local cloud's process", () => {
   });
 
   test("runs once when it is started twice at the same time", async () => {
+    onTestFinished(() => stopLocalCloud("api-twice", { onProgress: () => {} }));
     const twice = [1, 2].map(() =>
       execa(process.execPath, [program, "--instance", "api-twice", "--home", home], { reject: false }),
     );
