@@ -14,19 +14,19 @@ const project = (name: string, options: { serial?: boolean; workers?: number; ti
 });
 
 // From fast to slow; each project is a folder of test/. `local`, `alone` and `e2e` boot real machines and need root.
-// `alone` compares the whole computer before and after, or wants all of it for a load. In `e2e` each file has a local
-// cloud of its own, and much of its time is waiting: two at a time, of the four that fit on a computer.
+// `alone` compares the whole computer before and after, or wants all of it for a load. In `local` and `e2e` each file has
+// local clouds of its own, of the four that fit on a computer; in `e2e` more than half of the time is waiting.
 export default defineConfig({
   test: {
     projects: [
-      project("unit"),
-      project("property", { timeout: 60_000 }),
-      project("toolchain", { timeout: 120_000 }),
-      project("app", { serial: true, timeout: 120_000 }),
-      project("local", { serial: true, timeout: 300_000 }),
+      project("unit", { workers: 2 }),
+      project("property", { workers: 2, timeout: 60_000 }),
+      project("toolchain", { workers: 2, timeout: 120_000 }),
+      project("app", { workers: 2, timeout: 120_000 }),
+      project("local", { workers: 2, timeout: 300_000 }),
       project("alone", { serial: true, timeout: 600_000 }),
       project("aws", { workers: 2, timeout: 1_200_000 }),
-      project("e2e", { workers: 2, timeout: 600_000 }),
+      project("e2e", { workers: 3, timeout: 600_000 }),
     ],
   },
 });

@@ -14,7 +14,7 @@ import { migrationsDirectory } from "../../apps/api/release-files.js";
 import { sampleStore } from "../../apps/api/seed/catalogue.js";
 import { seed } from "../../apps/api/seed/fill.js";
 import { waitForSocket } from "../bench/closed-loop.js";
-import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "./postgres.js";
+import { startPgBouncer, startPostgres, type PgBouncer, type Postgres } from "../app/postgres.js";
 
 // The service in a process of its own, as on a machine, with more visitors than it can serve.
 
