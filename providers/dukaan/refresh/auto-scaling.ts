@@ -1,8 +1,6 @@
-import { readFile } from "node:fs/promises";
-import { Agent } from "node:https";
 import {
   ActiveInstanceRefreshNotFoundFault,
-  AutoScalingClient,
+  type AutoScalingClient,
   AutoScalingServiceException,
   CancelInstanceRefreshCommand,
   DescribeAutoScalingGroupsCommand,
@@ -11,8 +9,8 @@ import {
   RollbackInstanceRefreshCommand,
   StartInstanceRefreshCommand,
 } from "@aws-sdk/client-auto-scaling";
-import { awsCredentials } from "../../../src/aws/credentials.js";
 import { AwsError } from "../../../src/aws/error.js";
+import { scalingClient } from "../../../src/aws/scaling-client.js";
 import { percentWhileReplaced } from "../../../src/topology/connections.js";
 import { withRemedy } from "../ask-aws.js";
 import { ProviderError } from "../resource.js";
@@ -119,22 +117,12 @@ async function unlessOver(sent: Promise<unknown>): Promise<void> {
   });
 }
 
-/**
- * Each time with another client: the SDK keeps credentials that do not say when they run out.
- * Honours AWS_ENDPOINT_URL_AUTO_SCALING, AWS_ENDPOINT_URL and AWS_CA_BUNDLE.
- * @throws ProviderError with AWS's words
- */
+/** @throws ProviderError with AWS's words */
 async function asking<Answer>(
   region: string,
   ask: (client: AutoScalingClient) => Promise<Answer>,
 ): Promise<Answer> {
-  const bundle = process.env["AWS_CA_BUNDLE"];
-  const client = new AutoScalingClient({
-    region,
-    maxAttempts: attempts,
-    credentials: awsCredentials,
-    ...(bundle && { requestHandler: { httpsAgent: new Agent({ ca: await readFile(bundle) }) } }),
-  });
+  const client = await scalingClient(region, attempts);
   try {
     return await ask(client);
   } catch (error) {

@@ -4,6 +4,7 @@ import { MetricAlarm } from "@pulumi/aws/cloudwatch/metricAlarm.js";
 import { LaunchTemplate } from "@pulumi/aws/ec2/launchTemplate.js";
 import * as pulumi from "@pulumi/pulumi";
 import { percentWhileReplaced } from "../../topology/connections.js";
+import { bootSeconds, groupName } from "../../topology/server-groups.js";
 import type { Machine, MachineGroup } from "../../topology/topology.js";
 import type { PlatformFirewall, PlatformNetwork, PlatformPool, ReleaseBucket } from "../platform.js";
 import { bootRole } from "./boot-access.js";
@@ -46,8 +47,6 @@ type Stack = Pick<AwsContext, "stack">;
 
 /** What a machine has to say before it is one of the group. */
 const hook = "configured";
-/** Seconds that it has for it; a boot with its packages takes a third of that. */
-const bootSeconds = 900;
 /** Percent of its processors that the group is to use: AWS adds machines above, and takes some away well below. */
 const busy = 50;
 /** Percent of a minute's answers that are failures, above which a release is taken back; so few of them say nothing. */
@@ -66,7 +65,7 @@ export function machineGroup(
   options: pulumi.CustomResourceOptions,
 ): PlatformMachineGroup {
   const { network, firewall, pool, service, member } = args;
-  const name = groupName(context, about);
+  const name = groupName(context.stack, about);
   const template = makeTemplate(context, about, args, options);
   const alarm = makeAlarm(context, about, pool, options);
   const group = new Group(
@@ -128,11 +127,6 @@ export function machineGroup(
   };
 }
 
-/** Fixed, because the machines' role names the group before it is there. */
-function groupName({ stack }: Stack, { name }: MachineGroup): string {
-  return `dukaan-${stack}-${name}`;
-}
-
 function makeTemplate(
   context: Stack,
   about: MachineGroup,
@@ -144,7 +138,7 @@ function makeTemplate(
   const profile = bootRole(
     context,
     about.name,
-    { group: groupName(context, about), network, bucket: bootPackage.bucket },
+    { group: groupName(context.stack, about), network, bucket: bootPackage.bucket },
     options,
   );
   return new LaunchTemplate(
@@ -192,7 +186,7 @@ function userData(
   { bucket, key, digest }: BootPackage,
   context: Stack,
 ): pulumi.Output<string> {
-  const group = groupName(context, about);
+  const group = groupName(context.stack, about);
   return pulumi.all([bucket.bucket, key, digest]).apply(([name, archive, sum]) => {
     const script = bootScript({
       region: location,
