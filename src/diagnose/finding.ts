@@ -1,8 +1,9 @@
-/** Something that is wrong on a machine, or will be. */
+/** Something that is wrong on a machine, or in a group of machines that the provider starts by itself; or will be. */
 export interface Finding {
   /** critical: buyers notice, or are about to. warning: look at it today. notice: look at it this week. */
   severity: "critical" | "warning" | "notice";
   code: Code;
+  /** The machine's name, or the group's. */
   machine: string;
   /** One sentence. */
   what: string;
@@ -24,6 +25,11 @@ export const codes = [
   "out-of-memory",
   "memory-low",
   "service-down",
+  "group-suspended",
+  "group-activity-failed",
+  "group-empty",
+  "group-short",
+  "group-refresh-failed",
   "database-refuses",
   "database-blocked",
   "connections-exhausted",
@@ -40,6 +46,7 @@ export const codes = [
   "database-distant",
   "requests-slow",
   "service-restarting",
+  "group-at-most",
   "files-exhausted",
   "unit-failed",
   "clock-wrong",
@@ -54,6 +61,7 @@ export const codes = [
   "reboot-required",
   "updates-pending",
   "not-looked-at",
+  "group-not-reached",
 ] as const;
 
 export type Code = (typeof codes)[number];

@@ -17,11 +17,13 @@ import {
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createInstanceRefresh } from "../../providers/dukaan/resources/instance-refresh.js";
+import { groupSummary } from "../../src/cli/server-groups.js";
+import { examineGroup } from "../../src/diagnose/examine-group.js";
 import { TestEngine } from "../unit/provider-engine.js";
 import { type Emulator, startEmulator } from "./emulator.js";
 
-// An Auto Scaling group that our own resource brings to another version, against an emulator of AWS: that both speak as AWS's
-// own client does. The plugin is not needed.
+// An Auto Scaling group that our own resource brings to another version, and that a diagnosis looks at, against an emulator of
+// AWS: that all speak as AWS's own client does. The plugin is not needed.
 
 const region = "us-east-1";
 const token = "dukaan:index:InstanceRefresh";
@@ -137,6 +139,17 @@ async function instances(): Promise<string[]> {
 const inService = (version: number) =>
   ["a", "b"].map((zone) => `${region}${zone} InService ${version}: version ${version}`);
 
+/** How a diagnosis sums the group up, what it finds, and what it has measured. */
+async function diagnosed(): Promise<string[]> {
+  const examined = await examineGroup("app-group", "app", region, 15);
+  const findings = examined.findings.map(
+    ({ severity, code, evidence }) => `${severity} ${code}: ${evidence.join("; ")}`,
+  );
+  return [groupSummary(examined), ...findings];
+}
+
+const givenUp = /^warning group-activity-failed: .* UTC Launching a new EC2 instance: i-\w+: .*abandoned/;
+
 /** Asks CloudWatch, in the protocol that it had before the one of today. */
 async function askCloudWatch(operation: string, parameters: object): Promise<void> {
   const keys = { accessKeyId: "testing", secretAccessKey: "testing" };
@@ -163,6 +176,11 @@ test("a group's first instances come into service when they have started", async
       LifecycleActionResult: "ABANDON",
     }),
   );
+  // Less than two serve, and not for long.
+  expect(await diagnosed()).toEqual([
+    "app-group  1 of 2 in service  least 2  most 4",
+    expect.stringMatching(givenUp),
+  ]);
   await engine.up(token, "app", inputs(1));
   expect(await instances()).toEqual(inService(1));
   expect((await look()).Instances?.map(({ InstanceId }) => InstanceId)).not.toContain(first?.InstanceId);
@@ -190,6 +208,11 @@ test("when an alarm goes off, AWS goes back to the version before, and so says t
   expect(await updating).toMatch(/version 3 .* has ended as RollbackSuccessful: .*alarm.*: errors\n/);
   expect(await instances()).toEqual(inService(2));
   expect((await look()).LaunchTemplate?.Version).toBe("2");
+  expect(await diagnosed()).toEqual([
+    expect.stringMatching(/^app-group {2}2 of 2 in service .* latest refresh RollbackSuccessful/),
+    expect.stringMatching(givenUp),
+    expect.stringMatching(/^warning group-refresh-failed: .*: RollbackSuccessful, .*alarm.*: errors/),
+  ]);
   // The next update tries it again when the alarm is over, and not before.
   pace.between = 0.05;
   await expect(engine.up(token, "app", inputs(3))).rejects.toThrow(/stay as they are, .*errors is raised/);
@@ -197,4 +220,9 @@ test("when an alarm goes off, AWS goes back to the version before, and so says t
   await askCloudWatch("SetAlarmState", { AlarmName: "errors", StateValue: "OK", StateReason: "a test" });
   await engine.up(token, "app", inputs(3));
   expect(await instances()).toEqual(inService(3));
+  // What failed at the beginning is less than an hour ago.
+  expect(await diagnosed()).toEqual([
+    "app-group  2 of 2 in service  least 2  most 4  latest refresh Successful (100 %)",
+    expect.stringMatching(givenUp),
+  ]);
 });

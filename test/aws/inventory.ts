@@ -1,3 +1,4 @@
+import { AutoScalingClient } from "@aws-sdk/client-auto-scaling";
 import {
   DescribeAddressesCommand,
   DescribeEgressOnlyInternetGatewaysCommand,
@@ -69,19 +70,22 @@ export interface Key {
 
 export class Account {
   readonly ec2: EC2Client;
+  readonly scaling: AutoScalingClient;
   /** Asks other services. */
   readonly ask: Emulator["ask"];
 
   constructor({ endpoint, env, ask }: Emulator) {
     this.ask = ask;
-    this.ec2 = new EC2Client({
+    const access = {
       endpoint,
       region: env["AWS_REGION"]!,
       credentials: {
         accessKeyId: env["AWS_ACCESS_KEY_ID"]!,
         secretAccessKey: env["AWS_SECRET_ACCESS_KEY"]!,
       },
-    });
+    };
+    this.ec2 = new EC2Client(access);
+    this.scaling = new AutoScalingClient(access);
   }
 
   /** By kind. Two of them are equal when nothing was added and nothing taken away. */

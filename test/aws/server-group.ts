@@ -1,4 +1,7 @@
 import { expect } from "vitest";
+import { askGroup } from "../../src/diagnose/examine-group.js";
+import { judgeGroup } from "../../src/diagnose/judge-group.js";
+import { groupName } from "../../src/topology/server-groups.js";
 import { type MachineGroup, type Topology, memberOf } from "../../src/topology/topology.js";
 import { managedPort } from "../../stacks/fleet.js";
 import type { Account } from "./inventory.js";
@@ -19,6 +22,7 @@ export async function expectServerGroups(account: Account, topology: Topology): 
   for (const [index, group] of groups.entries()) {
     const found = AutoScalingGroups[index]!;
     await expectGroup(account, topology, group, found);
+    await expectDiagnosis(account, group, found);
     await expectTemplate(account, topology, group, found.LaunchTemplate);
     await expectRole(account, topology, group);
   }
@@ -102,6 +106,26 @@ async function expectGroup(
       TargetTrackingConfiguration: expect.objectContaining({ TargetValue: 50 }),
     }),
   ]);
+}
+
+/** A diagnosis learns all that, and has nothing against it. */
+async function expectDiagnosis(account: Account, about: MachineGroup, group: ServerGroup): Promise<void> {
+  const signal = AbortSignal.timeout(60_000);
+  const report = await askGroup(account.scaling, groupName("test", about), "us-east-1", signal);
+  expect(report).toMatchObject({
+    least: about.least,
+    most: about.most,
+    desired: group.DesiredCapacity,
+    version: group.LaunchTemplate.Version,
+    suspended: [],
+  });
+  const ids = report!.instances.map(({ id }) => id);
+  expect(ids).toEqual(group.Instances.map(({ InstanceId }) => InstanceId));
+  const launched = report!.activities.map(({ what, status }) => `${what}: ${status}`);
+  expect(launched).toEqual(
+    expect.arrayContaining(ids.map((id) => `Launching a new EC2 instance: ${id}: Successful`)),
+  );
+  expect(judgeGroup(report!, about.name, Date.now() / 1000)).toEqual([]);
 }
 
 /** Sessions for metadata, an encrypted disk, one security group, no login key; and a package that is there. */

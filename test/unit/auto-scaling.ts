@@ -3,12 +3,14 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
-/** A group and its refreshes, as `DescribeAutoScalingGroups` and `DescribeInstanceRefreshes` tell of them. */
+/** A group, its refreshes and activities, as what begins with `Describe` tells of them. */
 export interface Scene {
   /** Absent: there is no such group. */
   group?: Answer;
   /** Latest first. */
   refreshes?: Answer[];
+  /** Latest first. */
+  activities?: Answer[];
 }
 
 /** What AWS's API of Auto Scaling answers on loopback, and CloudWatch's about alarms, in its Query protocol. */
@@ -68,7 +70,7 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
 }
 
 function answer({ scenes, started, raised }: AutoScalingServer, action: string): Answer {
-  const [{ group, refreshes = [] } = {}] = scenes;
+  const [{ group, refreshes = [], activities = [] } = {}] = scenes;
   switch (action) {
     case "DescribeAutoScalingGroups":
       return { AutoScalingGroups: group ? [group] : [] };
@@ -76,6 +78,8 @@ function answer({ scenes, started, raised }: AutoScalingServer, action: string):
       // Asked for after the group: the scene is over.
       if (scenes.length > 1) scenes.shift();
       return { InstanceRefreshes: refreshes };
+    case "DescribeScalingActivities":
+      return { Activities: activities };
     case "DescribeAlarms":
       return { MetricAlarms: raised.map((name) => ({ AlarmName: name })) };
     default:

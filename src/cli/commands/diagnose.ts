@@ -2,6 +2,8 @@ import { styleText } from "node:util";
 import { type Examined, examine } from "../../diagnose/examine.js";
 import { type Finding, inOrder, mebibytes, percent } from "../../diagnose/finding.js";
 import { CliError, ExitCode } from "../errors.js";
+import { readOutputs } from "../pulumi.js";
+import { examineGroups, groupSummary } from "../server-groups.js";
 import { openSession } from "../session.js";
 import { answersWithin, sshAccess } from "./ssh.js";
 
@@ -13,8 +15,8 @@ interface DiagnoseOptions {
 }
 
 /**
- * Looks at every machine of the stack, changes nothing, and says in order what is wrong and what to do about it. Exit
- * code 0: nothing critical; 1: something critical.
+ * Looks at every machine of the stack and at the groups of machines that AWS starts by itself, changes nothing, and says in
+ * order what is wrong and what to do about it. Exit code 0: nothing critical; 1: something critical.
  */
 export async function diagnose(options: DiagnoseOptions): Promise<void> {
   const minutes = Number(options.minutes);
@@ -26,14 +28,19 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
     );
   }
   const started = Date.now();
-  const access = await sshAccess(await openSession(options));
+  const session = await openSession(options);
+  const outputs = await readOutputs(session.pulumi, { secrets: true });
+  const access = await sshAccess(session, outputs);
   const within = answersWithin(access);
-  const examined = await Promise.all(
-    Object.entries(access.targets).map(([machine, target]) =>
-      examine(machine, target, access.options, minutes, within),
+  const [examined, groups] = await Promise.all([
+    Promise.all(
+      Object.entries(access.targets).map(([machine, target]) =>
+        examine(machine, target, access.options, minutes, within),
+      ),
     ),
-  );
-  const findings = inOrder(examined.flatMap((each) => each.findings));
+    examineGroups(session.stack.name, outputs, within),
+  ]);
+  const findings = inOrder([...examined, ...groups].flatMap((each) => each.findings));
   const healthy = !findings.some(({ severity }) => severity === "critical");
   const seconds = (Date.now() - started) / 1000;
   if (options.json) {
@@ -44,11 +51,17 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
         report: { ...report, certificates: report.certificates.map(({ file, by }) => ({ file, by })) },
       }),
     }));
-    process.stdout.write(
-      `${JSON.stringify({ stack: options.stack, healthy, seconds, findings, machines }, undefined, 2)}\n`,
-    );
+    const told = {
+      stack: options.stack,
+      healthy,
+      seconds,
+      findings,
+      machines,
+      groups: groups.map(({ group, reached, report }) => ({ group, reachable: reached, report })),
+    };
+    process.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`);
   } else {
-    const lines = [...examined.map(summary), "", ...findings.flatMap(describe)];
+    const lines = [...examined.map(summary), ...groups.map(groupSummary), "", ...findings.flatMap(describe)];
     if (findings.length === 0) lines.push("Nothing is wrong.");
     process.stdout.write(`${lines.join("\n")}\n\n${seconds.toFixed(1)} s\n`);
   }

@@ -1,4 +1,4 @@
-"""Auto Scaling in moto: lifecycle actions, which it has not, and versions of launch templates.
+"""Auto Scaling in moto: lifecycle actions and activities, which it has not, and versions of launch templates.
 
 Machines do not boot here: an instance that waits for a lifecycle hook comes into service by itself when its group is looked
 at a second time, unless its lifecycle action is completed before.
@@ -7,6 +7,8 @@ at a second time, unless its lifecycle action is completed before.
 import sys
 import threading
 from collections import Counter
+from datetime import datetime, timezone
+from uuid import uuid4
 
 from moto.autoscaling.exceptions import ValidationError
 from moto.autoscaling.models import (
@@ -18,7 +20,7 @@ from moto.autoscaling.models import (
     LifecycleHook,
 )
 from moto.autoscaling.responses import AutoScalingResponse
-from moto.core.responses import EmptyResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.utils import parse_user_data
 
@@ -38,6 +40,43 @@ def require_group(response):
     if group is None:
         raise ValidationError(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
     return group
+
+
+# Activities. moto says that there are none.
+
+
+def activities_of(group):
+    """Latest first."""
+    if not hasattr(group, "activities"):
+        group.activities = []
+    return group.activities
+
+
+def begin_activity(group, description, cause):
+    activity = {
+        "ActivityId": str(uuid4()),
+        "AutoScalingGroupName": group.name,
+        "Description": description,
+        "Cause": cause,
+        "StartTime": datetime.now(timezone.utc),
+        "StatusCode": "InProgress",
+        "Progress": 50,
+    }
+    activities_of(group).insert(0, activity)
+    return activity
+
+
+def end_activity(activity, status, reason=None):
+    activity.update(
+        StatusCode=status, StatusMessage=reason, EndTime=datetime.now(timezone.utc), Progress=100
+    )
+
+
+def describe_scaling_activities(self):
+    return ActionResult({"Activities": activities_of(require_group(self))})
+
+
+AutoScalingResponse.describe_scaling_activities = describe_scaling_activities
 
 
 # Instances. moto has those of all versions named by the template's default one, in one subnet, in service at once.
@@ -90,9 +129,16 @@ def launch(group, launched_from):
     instance.autoscaling_group = group
     state = InstanceState(instance, protected_from_scale_in=group.new_instances_protected_from_scale_in)
     state.launched_from = launched_from
+    state.activity = begin_activity(
+        group,
+        f"Launching a new EC2 instance: {instance.id}",
+        "an instance was started in response to a difference between desired and actual capacity",
+    )
     if waits_at_start(group):
         state.lifecycle_state = "Pending:Wait"
         state.seen = False
+    else:
+        end_activity(state.activity, "Successful")
     group.instance_states.append(state)
     return state
 
@@ -105,6 +151,10 @@ def waits_at_start(group):
 def terminate(group, state):
     group.instance_states.remove(state)
     group.ec2_backend.terminate_instances([state.instance.id])
+    ending = begin_activity(
+        group, f"Terminating EC2 instance: {state.instance.id}", "an instance was taken out of service"
+    )
+    end_activity(ending, "Successful")
     group.autoscaling_backend.update_attached_target_groups(group.name)
 
 
@@ -147,6 +197,7 @@ def come_into_service(group):
             continue
         if state.seen:
             state.lifecycle_state = "InService"
+            end_activity(state.activity, "Successful")
         state.seen = True
     group.autoscaling_backend.update_attached_target_groups(group.name)
 
@@ -251,8 +302,11 @@ def complete_lifecycle_action(self):
         raise ValidationError(f"No active Lifecycle Action found with instance ID {name}")
     if self._get_param("LifecycleActionResult") == "CONTINUE":
         state.lifecycle_state = "InService"
+        end_activity(state.activity, "Successful")
         self.autoscaling_backend.update_attached_target_groups(group.name)
     else:
+        reason = "Lifecycle Action was abandoned: Lifecycle Action Completed with ABANDON Result"
+        end_activity(state.activity, "Cancelled", f"Instance failed to complete user's {reason}")
         terminate(group, state)
         launch(group, state.launch_template)
     return EmptyResult()

@@ -1,0 +1,44 @@
+import type { InstanceConnectEndpoint } from "../aws/tunnel.js";
+import type { ExaminedGroup } from "../diagnose/examine-group.js";
+import { inService } from "../diagnose/judge-group.js";
+import { groupName } from "../topology/server-groups.js";
+
+/** What of a stack's outputs says where its groups are. */
+interface GroupOutputs {
+  /** Names. */
+  groups?: readonly string[];
+  /** How its machines are reached: they are in the region of their endpoint, and so are the groups. */
+  tunnels?: Readonly<Record<string, InstanceConnectEndpoint>>;
+}
+
+/**
+ * Looks at the groups of machines that AWS starts by itself, beside the stack's own. Loads AWS's SDK where there are some.
+ * @param stack its name
+ * @param seconds how long AWS may take to answer
+ */
+export async function examineGroups(
+  stack: string,
+  { groups = [], tunnels = {} }: GroupOutputs,
+  seconds: number,
+): Promise<ExaminedGroup[]> {
+  const [door] = Object.values(tunnels);
+  if (groups.length === 0 || !door) return [];
+  const { examineGroup } = await import("../diagnose/examine-group.js");
+  return Promise.all(
+    groups.map((name) => examineGroup(name, groupName(stack, { name }), door.region, seconds)),
+  );
+}
+
+/** One line, beside those of machines. */
+export function groupSummary({ group, reached, report }: ExaminedGroup): string {
+  if (!reached) return `${group}  not reached`;
+  if (!report) return `${group}  gone`;
+  const { desired, least, most, refresh } = report;
+  return [
+    group,
+    `${inService(report)} of ${desired} in service`,
+    `least ${least}`,
+    `most ${most}`,
+    ...(refresh ? [`latest refresh ${refresh.status} (${refresh.percent} %)`] : []),
+  ].join("  ");
+}

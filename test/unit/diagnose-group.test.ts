@@ -1,0 +1,302 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { examineGroups, groupSummary } from "../../src/cli/server-groups.js";
+import type { GroupActivity, GroupReport } from "../../src/diagnose/group-report.js";
+import { judgeGroup } from "../../src/diagnose/judge-group.js";
+import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
+import { awsKeys, noCredentialsIn } from "./instance-connect.js";
+
+const now = Date.parse("2026-11-22T12:00:00Z") / 1000;
+
+const instance = (id: string, state = "InService", healthy = true, version = "7") => ({
+  id,
+  state,
+  healthy,
+  version,
+});
+
+/** A launch that began so many minutes ago, and has ended at once where it has. */
+function launch(minutes: number, status: string, reason = "", id = "i-0a"): GroupActivity {
+  const began = now - minutes * 60;
+  const ended = status === "InProgress" ? {} : { ended: began };
+  return { what: `Launching a new EC2 instance: ${id}`, cause: "", status, reason, began, ...ended };
+}
+
+const abandoned = "Lifecycle Action was abandoned: Heartbeat Timeout";
+const lost = (minutes: number) => launch(minutes, "Cancelled", abandoned);
+/** AWS wants another number of machines. */
+const scaled = (minutes: number): GroupActivity => ({
+  ...launch(minutes, "Successful"),
+  cause: "a monitor alarm triggered policy app-group changing the desired capacity from 6 to 7.",
+});
+
+/** A group that is as it is to be, for long. */
+const calm: GroupReport = {
+  name: "dukaan-shop-app-group",
+  region: "eu-west-2",
+  least: 1,
+  most: 7,
+  desired: 2,
+  version: "7",
+  instances: [instance("i-1"), instance("i-2")],
+  suspended: [],
+  activities: [launch(1000, "Successful")],
+  refresh: { id: "refresh-1", status: "Successful", percent: 100, reason: "" },
+};
+
+const found = (change: Partial<GroupReport>) => judgeGroup({ ...calm, ...change }, "app-group", now);
+const refresh = (status: string, version = "7"): Partial<GroupReport> => ({
+  refresh: { id: "refresh-2", status, percent: 40, reason: "errors went off" },
+  instances: [instance("i-1"), instance("i-2", "InService", true, version)],
+});
+const one = [instance("i-1")];
+
+describe("what is judged of a group", () => {
+  it.each<[string, Partial<GroupReport>, string[]]>([
+    ["as it is to be", {}, []],
+    ["of which nothing is wanted", { desired: 0, instances: [] }, []],
+    ["with none in service", { instances: [] }, ["critical group-empty"]],
+    ["with none but what boots", { instances: [instance("i-1", "Pending:Wait")] }, ["critical group-empty"]],
+    [
+      "with none that is healthy",
+      { desired: 1, instances: [instance("i-1", "InService", false)] },
+      ["critical group-empty"],
+    ],
+    [
+      "with one too few, which boots",
+      { instances: one, activities: [launch(14, "InProgress"), launch(99, "Successful")] },
+      [],
+    ],
+    [
+      "with one too few, which boots for too long",
+      { instances: one, activities: [launch(16, "InProgress"), launch(99, "Successful")] },
+      ["warning group-short"],
+    ],
+    [
+      "with one too few after one has come",
+      {
+        instances: one,
+        activities: [launch(3, "InProgress"), launch(10, "Successful"), launch(16, "InProgress", "", "i-0b")],
+      },
+      [],
+    ],
+    [
+      "with one too few, of which the first was lost just now",
+      { instances: one, activities: [launch(1, "InProgress"), lost(5), launch(99, "Successful")] },
+      ["warning group-activity-failed"],
+    ],
+    [
+      "with one too few, one lost after the other",
+      { instances: one, activities: [launch(1, "InProgress"), lost(8), lost(16), launch(99, "Successful")] },
+      ["warning group-activity-failed", "warning group-short"],
+    ],
+    [
+      "with one too few since just now, after a loss long ago",
+      { instances: one, activities: [launch(1, "InProgress"), lost(3000)] },
+      [],
+    ],
+    ["with one too few, for which nothing is started", { instances: one }, ["warning group-short"]],
+    [
+      "with one too few, as one has just gone",
+      { instances: one, activities: [{ ...launch(2, "Successful"), what: "Terminating EC2 instance: i-2" }] },
+      [],
+    ],
+    [
+      "with a failure an hour ago",
+      { activities: [launch(59, "Failed", "no capacity")] },
+      ["warning group-activity-failed"],
+    ],
+    ["with a failure before that", { activities: [launch(61, "Failed", "no capacity")] }, []],
+    ["with a launch that was cancelled on purpose", { activities: [launch(5, "Cancelled")] }, []],
+    [
+      "whose launches are suspended",
+      { suspended: [{ process: "Launch", reason: "User suspended" }] },
+      ["warning group-suspended"],
+    ],
+    ["whose refresh is under way", refresh("InProgress", "6"), []],
+    ["whose refresh goes back", refresh("RollbackInProgress", "6"), []],
+    ["whose refresh failed", refresh("Failed"), ["warning group-refresh-failed"]],
+    ["whose refresh was taken back", refresh("RollbackSuccessful"), ["warning group-refresh-failed"]],
+    ["whose refresh could not be taken back", refresh("RollbackFailed"), ["warning group-refresh-failed"]],
+    ["whose refresh was cancelled halfway", refresh("Cancelled", "8"), ["warning group-refresh-failed"]],
+    ["whose refresh was cancelled before it changed anything", refresh("Cancelled"), []],
+    ["at its most since an hour", { most: 2, activities: [scaled(61)] }, ["notice group-at-most"]],
+    ["at its most since a moment", { most: 2, activities: [scaled(59), scaled(300)] }, []],
+    ["at its most since nobody knows when", { most: 2 }, ["notice group-at-most"]],
+    ["next to its most", { most: 3, activities: [scaled(300)] }, []],
+  ])("%s", (_what, change, codes) => {
+    expect(found(change).map(({ severity, code }) => `${severity} ${code}`)).toEqual(codes);
+  });
+
+  it("says how often AWS has failed, with its reasons, the latest first, and whose console to read", () => {
+    const activities = [
+      lost(5),
+      launch(20, "Failed", "no t3.large in this zone", "i-0b"),
+      lost(30),
+      lost(40),
+      lost(90),
+    ];
+    const [finding] = found({ activities });
+    expect(finding).toMatchObject({
+      machine: "app-group",
+      what: "What AWS did for the group has failed, 4 times in the last hour.",
+      evidence: [
+        `2026-11-22 11:55 UTC Launching a new EC2 instance: i-0a: ${abandoned}`,
+        "2026-11-22 11:40 UTC Launching a new EC2 instance: i-0b: no t3.large in this zone",
+        `2026-11-22 11:30 UTC Launching a new EC2 instance: i-0a: ${abandoned}`,
+      ],
+      runbook: "docs/runbooks/droplet.md#group-activity-failed",
+    });
+    expect(finding?.remedy[0]).toContain(
+      "get-console-output --region eu-west-2 --latest --output text --instance-id i-0a",
+    );
+  });
+
+  it("says since when too few serve, and of the others what they do", () => {
+    const instances = [...one, instance("i-2", "InService", false), instance("i-3", "Pending:Wait")];
+    const activities = [launch(1, "InProgress"), lost(20), launch(99, "Successful")];
+    const short = found({ desired: 3, instances, activities }).find(({ code }) => code === "group-short");
+    expect(short).toMatchObject({
+      what: "Fewer machines of the group are in service than are wanted, for 20 minutes at least.",
+      evidence: ["1 of 3 in service", "i-2 is InService, Unhealthy", "i-3 is Pending:Wait"],
+    });
+    expect(short?.remedy[0]).toMatch(/15 minutes.*--instance-id i-3/);
+  });
+
+  it("needs no refresh to have been", () => {
+    const { refresh: _none, ...first } = calm;
+    expect(judgeGroup(first, "app-group", now)).toEqual([]);
+  });
+
+  it("gives AWS's reason for a refresh that was taken back", () => {
+    expect(found(refresh("RollbackSuccessful"))[0]?.evidence).toEqual([
+      "refresh-2: RollbackSuccessful, 40 %: errors went off",
+    ]);
+  });
+});
+
+describe("the look at a group", () => {
+  const home = mkdtempSync(join(tmpdir(), "dukaan-group-"));
+  let api: AutoScalingServer;
+  beforeEach(async () => {
+    api = await startAutoScaling();
+    const there = { AWS_ENDPOINT_URL_AUTO_SCALING: api.url, AWS_CA_BUNDLE: undefined };
+    for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
+      vi.stubEnv(name, value);
+  });
+  afterEach(async () => {
+    await api.close();
+    vi.unstubAllEnvs();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  const door = { endpointId: "eice-0123456789abcdef0", dnsName: "eice.localhost", region: "eu-west-2" };
+  const outputs = { groups: ["app-group"], tunnels: { "app-1": door } };
+  const look = async (seconds = 15) => (await examineGroups("shop", outputs, seconds))[0]!;
+
+  it("asks for it by its name at AWS, changes nothing, and sums it up in a line", async () => {
+    const shown = scene(7, ["i-1 v7", "i-2 v6 Pending:Wait"], "InProgress v7", "Failed v6");
+    const launched = {
+      Description: "Launching a new EC2 instance: i-2",
+      Cause: "a user request",
+      StatusCode: "Failed",
+      StatusMessage: "no capacity",
+      StartTime: "2026-11-22T11:58:00Z",
+      EndTime: "2026-11-22T11:59:00.500Z",
+    };
+    const group = {
+      ...shown.group!,
+      MinSize: 1,
+      MaxSize: 7,
+      SuspendedProcesses: [{ ProcessName: "Launch", SuspensionReason: "User suspended" }],
+    };
+    api.scenes = [{ ...shown, group, activities: [launched] }];
+    const examined = await look();
+    expect(examined.report).toEqual({
+      name: "dukaan-shop-app-group",
+      region: "eu-west-2",
+      least: 1,
+      most: 7,
+      desired: 2,
+      version: "7",
+      instances: [instance("i-1"), instance("i-2", "Pending:Wait", true, "6")],
+      suspended: [{ process: "Launch", reason: "User suspended" }],
+      activities: [
+        {
+          what: "Launching a new EC2 instance: i-2",
+          cause: "a user request",
+          status: "Failed",
+          reason: "no capacity",
+          began: now - 120,
+          ended: now - 59.5,
+        },
+      ],
+      refresh: { id: "refresh-2", status: "InProgress", percent: 50, reason: "" },
+    });
+    expect(examined.findings.map(({ code }) => code)).toContain("group-suspended");
+    expect(groupSummary(examined)).toBe(
+      "app-group  1 of 2 in service  least 1  most 7  latest refresh InProgress (50 %)",
+    );
+    const asked = api.asked.map((request) => [
+      request.Action,
+      request["AutoScalingGroupName"] ?? request["AutoScalingGroupNames.member.1"],
+    ]);
+    const questions = ["DescribeAutoScalingGroups", "DescribeInstanceRefreshes", "DescribeScalingActivities"];
+    expect(new Map(asked as [string, string][])).toEqual(
+      new Map(questions.map((action) => [action, "dukaan-shop-app-group"])),
+    );
+  });
+
+  it("finds that there is none", async () => {
+    const examined = await look();
+    expect(groupSummary(examined)).toBe("app-group  gone");
+    expect(examined.findings).toMatchObject([
+      { severity: "critical", code: "group-empty", machine: "app-group" },
+    ]);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      "that refuses",
+      () => (api.refusals = [{ status: 403, code: "AccessDenied", message: "not authorized" }]),
+      /dukaan-shop-app-group, .*eu-west-2: AccessDenied: not authorized/,
+    ],
+    [
+      "that does not answer",
+      () => vi.stubEnv("AWS_ENDPOINT_URL_AUTO_SCALING", "http://127.0.0.1:9"),
+      /ECONNREFUSED/,
+    ],
+    [
+      "that nobody may ask",
+      () => Object.keys(awsKeys).forEach((name) => vi.stubEnv(name, undefined)),
+      /there are no credentials for AWS/,
+    ],
+  ])("takes a region %s for a finding", async (_what, make, why) => {
+    make();
+    const examined = await look();
+    expect(groupSummary(examined)).toBe("app-group  not reached");
+    expect(examined).toMatchObject({
+      reached: false,
+      findings: [{ severity: "warning", code: "group-not-reached", evidence: [expect.stringMatching(why)] }],
+    });
+  });
+
+  it("is not waited for when AWS is silent", async () => {
+    const silent = createServer().listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    vi.stubEnv("AWS_ENDPOINT_URL_AUTO_SCALING", `http://127.0.0.1:${port}`);
+    expect(await look(0.3)).toMatchObject({ reached: false, findings: [{ code: "group-not-reached" }] });
+    silent.close();
+  });
+
+  it("is nobody's business where there is no group", async () => {
+    expect(await examineGroups("shop", { tunnels: outputs.tunnels }, 15)).toEqual([]);
+    expect(await examineGroups("shop", {}, 15)).toEqual([]);
+    expect(api.asked).toEqual([]);
+  });
+});
