@@ -29,6 +29,21 @@ export async function examineGroups(
   );
 }
 
+/**
+ * What is wrong with the groups of a stack whose shop answers, a sentence each.
+ * @param stack its name
+ */
+export async function groupWarnings(stack: string, outputs: GroupOutputs): Promise<string[]> {
+  const examined = await examineGroups(stack, outputs, 15);
+  return (
+    examined
+      .flatMap(({ findings }) => findings)
+      // What has failed in the last hour may be cured by now.
+      .filter(({ severity, code }) => severity !== "notice" && code !== "group-activity-failed")
+      .map(({ machine, what }) => `${machine}: ${what} See ./dukaan diagnose --stack ${stack}.`)
+  );
+}
+
 /** One line, beside those of machines. */
 export function groupSummary({ group, reached, report }: ExaminedGroup): string {
   if (!reached) return `${group}  not reached`;

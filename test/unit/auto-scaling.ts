@@ -112,6 +112,8 @@ export function scene(version: number, instances: string[], ...refreshes: string
   return {
     group: {
       AutoScalingGroupName: "lab-app",
+      MinSize: 1,
+      MaxSize: 4,
       DesiredCapacity: 2,
       LaunchTemplate: { LaunchTemplateId: "lt-1", Version: String(version) },
       Instances: instances.map(instance),

@@ -16,6 +16,7 @@ import { removeStaleLocks } from "../recovery/lock.js";
 import { lookAtWhatIsThere } from "../recovery/look.js";
 import { recover } from "../recovery/recover.js";
 import { resizeOneByOne } from "../resize.js";
+import { groupWarnings } from "../server-groups.js";
 import { openSession, type Session } from "../session.js";
 import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
@@ -43,6 +44,8 @@ interface Progress {
   shop?: ShopOutputs;
   /** Why what is written from now on is not backed up, if so. */
   backupWarning?: string | undefined;
+  /** What is wrong with groups of machines that AWS starts by itself. */
+  groupWarnings?: string[];
 }
 
 /** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
@@ -102,15 +105,18 @@ export async function up(options: UpOptions): Promise<void> {
           await writeFile(join(stack.directory, "ca.pem"), context.shop.caCertificate);
         }
         context.backupWarning = await backupWarning(await sshAccess(context.session!, outputs));
+        context.groupWarnings = await groupWarnings(stack.name, outputs);
       },
     },
   ]);
   const { shop, changes, mended, session, backupWarning: warning } = progress as Required<Progress>;
+  const { groupWarnings: ofGroups } = progress as Required<Progress>;
   const seconds = (Date.now() - started) / 1000;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
   if (options.json) {
     const { url, stage, release, held } = shop;
-    const result = { url, stage, release, held, ca, changes, mended, backupWarning: warning, seconds };
+    const warnings = { backupWarning: warning, ...(ofGroups.length > 0 && { groupWarnings: ofGroups }) };
+    const result = { url, stage, release, held, ca, changes, mended, ...warnings, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
     return;
   }
@@ -118,7 +124,11 @@ export async function up(options: UpOptions): Promise<void> {
     [
       "",
       `Your shop is open: ${shop.url}   (stage ${shop.stage}, ${seconds.toFixed(1)} s)`,
-      ...(warning === undefined ? [] : ["", `ATTENTION: ${warning}`, ""]),
+      ...[...(warning === undefined ? [] : [warning]), ...ofGroups].flatMap((each) => [
+        "",
+        `ATTENTION: ${each}`,
+        "",
+      ]),
       ...(shop.held === undefined
         ? []
         : [
