@@ -20,6 +20,10 @@ function launch(minutes: number, status: string, reason = "", id = "i-0a"): Grou
 
 const abandoned = "Lifecycle Action was abandoned: Heartbeat Timeout";
 const lost = (minutes: number) => launch(minutes, "Cancelled", abandoned);
+const ended = (minutes: number) => ({
+  ...launch(minutes, "Successful"),
+  what: "Terminating EC2 instance: i-0a",
+});
 /** AWS wants another number of machines. */
 const scaled = (minutes: number): GroupActivity => ({
   ...launch(minutes, "Successful"),
@@ -83,7 +87,17 @@ describe("what is judged of a group", () => {
     ],
     [
       "with one too few, one lost after the other",
-      { instances: one, activities: [launch(1, "InProgress"), lost(8), lost(16), launch(99, "Successful")] },
+      {
+        instances: one,
+        activities: [
+          launch(1, "InProgress"),
+          ended(7),
+          lost(8),
+          ended(15),
+          lost(16),
+          launch(99, "Successful"),
+        ],
+      },
       ["warning group-activity-failed", "warning group-short"],
     ],
     [
@@ -94,7 +108,7 @@ describe("what is judged of a group", () => {
     ["with one too few, for which nothing is started", { instances: one }, ["warning group-short"]],
     [
       "with one too few, as one has just gone",
-      { instances: one, activities: [{ ...launch(2, "Successful"), what: "Terminating EC2 instance: i-2" }] },
+      { instances: one, activities: [ended(2), launch(99, "Successful")] },
       [],
     ],
     [

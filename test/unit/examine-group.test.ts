@@ -41,7 +41,12 @@ const look = async (seconds = 15) => (await examineGroups("shop", outputs, secon
 
 describe("the look at a group", () => {
   it("asks for it by its name at AWS, changes nothing, and sums it up in a line", async () => {
-    const shown = scene(7, ["i-1 v7", "i-2 v6 Pending:Wait"], "InProgress v7", "Failed v6");
+    const shown = scene(
+      7,
+      ["i-1 v7", "i-2 v6 Pending:Wait", "i-3 v7 InService Unhealthy"],
+      "InProgress v7",
+      "Failed v6",
+    );
     const launched = {
       Description: "Launching a new EC2 instance: i-2",
       Cause: "a user request",
@@ -66,6 +71,7 @@ describe("the look at a group", () => {
       instances: [
         { id: "i-1", state: "InService", healthy: true, version: "7" },
         { id: "i-2", state: "Pending:Wait", healthy: true, version: "6" },
+        { id: "i-3", state: "InService", healthy: false, version: "7" },
       ],
       suspended: [{ process: "Launch", reason: "User suspended" }],
       activities: [
