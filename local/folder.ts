@@ -50,14 +50,26 @@ function realPath(path: string): string {
 }
 
 /** Whether a local cloud keeps its files there: the log is the first of them, the state the second. */
-export const isLocalCloud = ({ log, state }: InstanceFolder): boolean => existsSync(log) || existsSync(state);
+export const isLocalCloud = (folder: InstanceFolder): boolean => areLocalCloud(folder, filesIn(folder));
+
+function areLocalCloud({ log, state }: InstanceFolder, files: readonly string[]): boolean {
+  return [log, state].some((path) => files.includes(basename(path)));
+}
+
+/** Looked at once: another local cloud of that name may be writing its first files, or removing its last. */
+function filesIn({ path }: InstanceFolder): string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  }
+}
 
 /** @throws HostError when the folder is used for something else: it would go when the local cloud goes */
 export function requireOwnFolder(folder: InstanceFolder): void {
-  if (!existsSync(folder.path)) return;
-  // Listed once: another local cloud of that name may be writing its first files.
-  const names = new Set(readdirSync(folder.path));
-  if (names.size === 0 || [folder.log, folder.state].some((path) => names.has(basename(path)))) return;
+  const files = filesIn(folder);
+  if (files.length === 0 || areLocalCloud(folder, files)) return;
   throw new HostError(
     `${folder.path}, where the local cloud would keep its files, holds something else`,
     "Set DUKAAN_LOCAL_HOME to a folder that nothing else uses.",

@@ -118,7 +118,7 @@ async function start(
       "Use that one, or stop it with `./dukaan local down`.",
     );
   }
-  // First, by it the folder is known for a local cloud's.
+  // Before anything else: its file tells others that this folder is a local cloud's.
   const state = new State(folder.state);
   const token = await readOrMakeToken(folder);
   const isNew = state.setting("slot") === undefined;

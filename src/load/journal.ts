@@ -20,15 +20,16 @@ export interface Line {
 const SYNC_INTERVAL_MS = 200;
 
 /**
- * The orders of one run in an append-only file, one JSON object a line. Batches are forced to the disk every 200 ms, so a
- * power cut loses at most those. Nobody waits for the disk but who adds a line: a write to a file that is being forced to a
- * busy disk may take seconds, and visitors are to keep coming meanwhile.
+ * The orders of one run in an append-only file, one JSON object a line. Lines are forced to the disk every 200 ms: a power cut
+ * loses at most what was written since, a crash of this process nothing whose `add` has resolved.
  */
 export class Journal {
   readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
   #written: Promise<void> = Promise.resolve();
   #dirty = false;
+  #syncing: Promise<void> | undefined;
+  #failure: unknown;
 
   private constructor(file: FileHandle) {
     this.#file = file;
@@ -41,17 +42,28 @@ export class Journal {
     return new Journal(await open(path, "ax", 0o600));
   }
 
-  /** From when this resolves a crash of this process does not lose the line. Lines are written in the order of the calls. */
+  /**
+   * Lines are written in the order of the calls. The disk may make whoever adds one wait for seconds, and nobody else: visitors
+   * are to keep coming meanwhile.
+   */
   add(entry: Entry): Promise<void> {
     this.#written = this.#append(this.#written, `${JSON.stringify(entry)}\n`);
     return this.#written;
   }
 
+  /** @throws Error when a line of it may not be on the disk */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#written;
-    await this.#file.datasync();
-    await this.#file.close();
+    try {
+      await this.#written;
+      await this.#syncing;
+      await this.#file.datasync();
+      // The kernel tells of what it could not write once.
+      if (this.#failure !== undefined)
+        throw new Error("lines of the journal may not be on the disk", { cause: this.#failure });
+    } finally {
+      await this.#file.close();
+    }
   }
 
   async #append(before: Promise<void>, line: string): Promise<void> {
@@ -60,11 +72,18 @@ export class Journal {
     this.#dirty = true;
   }
 
+  /** One at a time: each takes a thread of Node.js, and there are four. */
   #sync(): void {
-    if (!this.#dirty) return;
+    if (!this.#dirty || this.#syncing) return;
     this.#dirty = false;
-    // What fails here fails again when the journal is closed, which says so.
-    this.#file.datasync().catch(() => undefined);
+    this.#syncing = this.#file
+      .datasync()
+      .catch((error: unknown) => {
+        this.#failure ??= error;
+      })
+      .finally(() => {
+        this.#syncing = undefined;
+      });
   }
 }
 

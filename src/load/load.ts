@@ -44,7 +44,11 @@ export interface Load {
   samples: readonly Sample[];
   /** Failed requests up to now. */
   failed(): number;
-  /** No more visits; waits for those that are there (at most the timeout, and an order's repetitions). Once; later it says the same. */
+  /**
+   * No more visits; waits for those that are there (at most the timeout, and an order's repetitions). Once; later it says the
+   * same.
+   * @throws Error when the journal may lack something
+   */
   stop(): Promise<Report>;
 }
 
@@ -78,16 +82,27 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   const start = performance.now();
   let arrived = 0;
   let latestMs = 0;
+  let journalMs = 0;
 
   const begin = (at: number): void => {
     arrived++;
     latestMs = Math.max(latestMs, performance.now() - start - at);
-    const playing = visit(weighted(town.random, mix), town, asker(at)).finally(() => visits.delete(playing));
+    const playing = visit(weighted(town.random, mix), town, asker(at));
     visits.add(playing);
+    // One that could not be played to its end stays, and stop() says why.
+    playing.then(
+      () => visits.delete(playing),
+      () => undefined,
+    );
   };
   const asker = (arrival: number): Asker => {
     let intended: number | undefined = arrival;
-    return async (kind, ask, expected, unexpected) => {
+    const send: (...request: Parameters<Asker>) => ReturnType<Asker> = async (
+      kind,
+      ask,
+      expected,
+      unexpected,
+    ) => {
       const at = intended ?? performance.now() - start;
       intended = undefined;
       const answer = await client
@@ -106,6 +121,14 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       samples.push({ at, kind, ms, ...(error !== undefined && { error }) });
       return answer instanceof NoAnswer || error !== undefined ? undefined : answer;
     };
+    const aside: Asker["aside"] = async (work) => {
+      const began = performance.now();
+      await work();
+      const took = performance.now() - began;
+      if (intended !== undefined) intended += took;
+      journalMs = Math.max(journalMs, took);
+    };
+    return Object.assign(send, { aside });
   };
 
   const times = arrivals(rate, distribution, seededRandom(seed + 1));
@@ -124,9 +147,12 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
     clearTimeout(timer);
     const seconds = (performance.now() - start) / 1000;
     const { user, system } = process.cpuUsage(cpuAtStart);
-    await Promise.all(visits);
-    client.close();
-    await town.journal?.close();
+    try {
+      await Promise.all(visits);
+    } finally {
+      client.close();
+      await town.journal?.close();
+    }
     const { placed, refused, unknown } = town.orders;
     return {
       url,
@@ -137,6 +163,7 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       orders: { placed, refused, unknown },
       generator: {
         latestMs: Math.round(latestMs * 10) / 10,
+        journalMs: Math.round(journalMs * 10) / 10,
         cpu: Math.round(((user + system) / 1e6 / seconds) * 1000) / 1000,
         resent: client.resent,
       },

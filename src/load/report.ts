@@ -55,6 +55,8 @@ export interface Report {
   generator: {
     /** How late it sent requests, at worst: when this is not small, it and not the server is the limit. */
     latestMs: number;
+    /** How long an order waited, at worst, until the journal had it; no request's time has it in it. */
+    journalMs: number;
     /** Share of one core that this process used. */
     cpu: number;
     /** Requests sent again because the server closed an idle connection at that moment. */

@@ -23,6 +23,8 @@ export interface Asker {
     expected: readonly number[],
     unexpected?: (answer: Answer) => string | undefined,
   ): Promise<Answer | undefined>;
+  /** Does something that the shop has no part in, so its time counts for no request. */
+  aside: (work: () => Promise<void>) => Promise<void>;
 }
 
 export interface Town {
@@ -92,12 +94,11 @@ async function orderByForm(store: Store, town: Town, ask: Asker): Promise<void> 
   );
   if (!page) return;
   const [key, total] = [hidden(page.body, "key")!, hidden(page.body, "total")!];
-  const { order, phone } = await attempt(
-    town,
-    store,
-    [{ productId: product.id, quantity: 1 }],
-    Number(total),
-  );
+  const { order, phone } = await attempt(town, ask, {
+    store: store.slug,
+    lines: [{ productId: product.id, quantity: 1 }],
+    totalPaise: Number(total),
+  });
   const form = { key, total, name: buyerName(town.run, order), phone, ...ADDRESS, landmark: "" };
   await settle(town, order, async () => {
     const answer = await ask(
@@ -120,7 +121,7 @@ async function orderByApi(store: Store, town: Town, ask: Asker): Promise<void> {
   if (!product) return void (await ask("catalogue", get(`/s/${store.slug}`), [200]));
   const lines = [{ productId: product.id, quantity: 1 + Math.floor(town.random() * 2) }];
   const totalPaise = product.pricePaise * lines[0]!.quantity;
-  const { order, phone } = await attempt(town, store, lines, totalPaise);
+  const { order, phone } = await attempt(town, ask, { store: store.slug, lines, totalPaise });
   const request: Ask = {
     method: "POST",
     path: `/api/v1/stores/${store.slug}/orders`,
@@ -149,14 +150,15 @@ async function orderByApi(store: Store, town: Town, ask: Asker): Promise<void> {
 /** Notes an order before it is sent. */
 async function attempt(
   town: Town,
-  store: Store,
-  lines: Line[],
-  totalPaise: number,
+  ask: Asker,
+  wanted: { store: string; lines: Line[]; totalPaise: number },
 ): Promise<{ order: number; phone: string }> {
   const order = town.orders.next++;
-  for (const { productId, quantity } of lines)
+  for (const { productId, quantity } of wanted.lines)
     town.left.set(productId, (town.left.get(productId) ?? 0) - quantity);
-  await town.journal?.add({ type: "attempt", order, store: store.slug, lines, totalPaise });
+  await ask.aside(async () => {
+    await town.journal?.add({ type: "attempt", order, ...wanted });
+  });
   // Shops bound orders by phone number, so those of another run come from other numbers.
   const number = (Number.parseInt(town.run.slice(0, 8), 16) + order) % 1_000_000_000;
   return { order, phone: `9${String(number).padStart(9, "0")}` };

@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { seed } from "../../apps/api/seed/fill.js";
 import { sampleStore } from "../../apps/api/seed/catalogue.js";
+import { Journal } from "../../src/load/journal.js";
 import { startLoad } from "../../src/load/load.js";
 import type { Report } from "../../src/load/report.js";
 import { verify, type AskDatabase } from "../../src/load/verify.js";
@@ -158,4 +159,12 @@ test("orders whose answers are lost are there once when repeated, or once or not
     lossy.closeAllConnections();
     lossy.close();
   }
+});
+
+test("what the journal's disk takes is no time of the shop's", async () => {
+  const slow = vi.spyOn(Journal.prototype, "add").mockImplementation(() => sleep(500));
+  const report = await runFor(2000, join(folder, "slow.jsonl")).finally(() => slow.mockRestore());
+  expect(report.orders.placed).toBeGreaterThan(5);
+  expect(report.generator.journalMs).toBeGreaterThan(490);
+  expect(report.byKind.order!.p50).toBeLessThan(400);
 });

@@ -141,23 +141,29 @@ async function said(name: string, command: string): Promise<string> {
 function visitOften() {
   const pause = 100;
   let slept = 0;
-  let last = Date.now();
-  const clock = () => Date.now() - slept;
-  const started = clock();
-  const answered: number[] = [];
+  let woke = Date.now();
+  // Asked by each answer too: those that came meanwhile are heard of before the timer is.
+  const clock = () => {
+    const late = Date.now() - woke - 2 * pause;
+    if (late > 0) {
+      slept += late;
+      woke += late;
+    }
+    return Date.now() - slept;
+  };
+  const moments = [clock()];
   const visits: Promise<boolean>[] = [];
   const timer = setInterval(() => {
-    const late = Date.now() - last - pause;
-    if (late > pause) slept += late;
-    last = Date.now();
-    visits.push(visit().then((good) => (good ? (answered.push(clock()), true) : false)));
+    clock();
+    woke = Date.now();
+    visits.push(visit().then((good) => (good ? (moments.push(clock()), true) : false)));
   }, pause);
   return {
     stop: async () => {
       clearInterval(timer);
-      const good = await Promise.all(visits);
-      const moments = [started, ...answered];
+      moments.push(clock());
       const gaps = moments.slice(1).map((moment, index) => moment - moments[index]!);
+      const good = await Promise.all(visits);
       return {
         longestGap: Math.max(...gaps),
         failed: good.filter((each) => !each).length,

@@ -146,7 +146,7 @@ test("a report has a timeline of every loss, and escapes what it was told", () =
     seconds: 20,
     rate: { wanted: 200, arrived: 200 },
     orders: { placed: 9, refused: 0, unknown: 0 },
-    generator: { latestMs: 1, cpu: 0.1, resent: 0 },
+    generator: { latestMs: 1, journalMs: 0, cpu: 0.1, resent: 0 },
     ...summarize(seen.samples, new Date(start), 20),
   };
   const { brokenAt, mendedAt } = seen;

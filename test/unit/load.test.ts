@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
+import { type FileHandle, mkdtemp, open, readFile, rm, truncate } from "node:fs/promises";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { arrivals } from "../../src/load/arrivals.js";
 import { reportPage } from "../../src/load/html.js";
 import { type Entry, Journal, readJournal } from "../../src/load/journal.js";
@@ -189,6 +189,20 @@ describe("journal", () => {
     expect(outcomes()).toEqual(["placed", "refused", "unknown"]);
     await truncate(path, (await readFile(path)).length - 3);
     expect(outcomes()).toEqual(["unknown", "refused", "unknown"]);
+  });
+
+  test("says at its end when the disk did not take all of it", async () => {
+    const handle = await open(import.meta.filename);
+    await handle.close();
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, "datasync");
+    cleanUps.push(() => Promise.resolve(sync.mockRestore()));
+    sync.mockRejectedValueOnce(new Error("EIO"));
+    const folder = await mkdtemp(join(tmpdir(), "dukaan-journal-"));
+    cleanUps.push(() => rm(folder, { recursive: true }));
+    const journal = await Journal.open(join(folder, "journal.jsonl"));
+    await journal.add(start);
+    await vi.waitUntil(() => sync.mock.calls.length > 0);
+    await expect(journal.close()).rejects.toThrow("may not be on the disk");
   });
 
   test("is never written over, and says where it is broken", async () => {

@@ -48,7 +48,10 @@ test("somebody else's folder is neither taken nor removed", async () => {
   await stopLocalCloud("prod", { onProgress: () => {} });
   expect(existsSync(join(folder.path, "thesis.txt"))).toBe(true);
 
-  writeFileSync(folder.log, "");
-  expect(isLocalCloud(folder)).toBe(true);
-  expect(() => requireOwnFolder(folder)).not.toThrow();
+  for (const first of [folder.log, folder.state]) {
+    writeFileSync(first, "");
+    expect(isLocalCloud(folder)).toBe(true);
+    expect(() => requireOwnFolder(folder)).not.toThrow();
+    rmSync(first);
+  }
 });
