@@ -245,9 +245,7 @@ describe("a refresh that did not succeed", () => {
     expect(failed).toContain(
       "RollbackSuccessful: 3 new instances were given up, one after the other: i-3, i-4, i-5; A user asked for it\n",
     );
-    expect(failed).toContain(
-      "aws ec2 get-console-output --region eu-west-2 --latest --output text --instance-id i-5",
-    );
+    expect(failed).toContain("aws ec2 get-console-output --region eu-west-2 --output text --instance-id i-5");
     expect(api.asked.filter(({ Action }) => Action === "RollbackInstanceRefresh")).toHaveLength(1);
   });
 

@@ -119,7 +119,7 @@ function failure({ region, group, templateVersion }: InstanceRefreshInputs, why:
     [
       `the instances of ${group} have not come to version ${templateVersion} of their launch template: ${why}`,
       "What an instance has said as it started, for about an hour after it is gone:",
-      `  aws ec2 get-console-output --region ${region} --latest --output text --instance-id ${instance}`,
+      `  aws ec2 get-console-output --region ${region} --output text --instance-id ${instance}`,
       "What became of all of them:",
       `  aws autoscaling describe-scaling-activities --region ${region} --auto-scaling-group-name ${group}`,
     ].join("\n"),
