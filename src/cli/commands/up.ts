@@ -12,6 +12,7 @@ import { cloudAccess } from "../cloud-access.js";
 import { requireAccess } from "../hetzner-api.js";
 import { interruptible } from "../interrupt.js";
 import { ensureStack, readOutputs, runOperation } from "../pulumi.js";
+import { type Opened, openedText } from "../opened.js";
 import { removeStaleLocks } from "../recovery/lock.js";
 import { lookAtWhatIsThere } from "../recovery/look.js";
 import { recover } from "../recovery/recover.js";
@@ -42,10 +43,7 @@ interface Progress {
   /** What an interrupted run had left, a line each. */
   mended?: string[];
   shop?: ShopOutputs;
-  /** Why what is written from now on is not backed up, if so. */
-  backupWarning?: string | undefined;
-  /** What is wrong with groups of machines that AWS starts by itself. */
-  groupWarnings?: string[];
+  warnings?: Pick<Opened, "backupWarning" | "groupWarnings">;
 }
 
 /** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
@@ -104,44 +102,19 @@ export async function up(options: UpOptions): Promise<void> {
           await mkdir(stack.directory, { recursive: true, mode: 0o700 });
           await writeFile(join(stack.directory, "ca.pem"), context.shop.caCertificate);
         }
-        context.backupWarning = await backupWarning(await sshAccess(context.session!, outputs));
-        context.groupWarnings = await groupWarnings(stack.name, outputs);
+        context.warnings = {
+          backupWarning: await backupWarning(await sshAccess(context.session!, outputs)),
+          groupWarnings: await groupWarnings(stack.name, outputs),
+        };
       },
     },
   ]);
-  const { shop, changes, mended, session, backupWarning: warning } = progress as Required<Progress>;
-  const { groupWarnings: ofGroups } = progress as Required<Progress>;
-  const seconds = (Date.now() - started) / 1000;
+  const { shop, changes, mended, session, warnings } = progress as Required<Progress>;
+  const { url, stage, release, held } = shop;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
-  if (options.json) {
-    const { url, stage, release, held } = shop;
-    const warnings = { backupWarning: warning, ...(ofGroups.length > 0 && { groupWarnings: ofGroups }) };
-    const result = { url, stage, release, held, ca, changes, mended, ...warnings, seconds };
-    process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
-    return;
-  }
-  process.stdout.write(
-    [
-      "",
-      `Your shop is open: ${shop.url}   (stage ${shop.stage}, ${seconds.toFixed(1)} s)`,
-      ...[...(warning === undefined ? [] : [warning]), ...ofGroups].flatMap((each) => [
-        "",
-        `ATTENTION: ${each}`,
-        "",
-      ]),
-      ...(shop.held === undefined
-        ? []
-        : [
-            `It stays at release ${shop.release} since a rollback; to deploy what is built here: ./dukaan up --release latest`,
-          ]),
-      ...(ca === undefined ? [] : [`Its certificate is signed by the stack's own authority: ${ca}`]),
-      "",
-      "  ./dukaan seed     fill it with 100 stores",
-      "  ./dukaan ssh      a shell on its server",
-      "  ./dukaan down     remove everything",
-      "",
-    ].join("\n"),
-  );
+  const seconds = (Date.now() - started) / 1000;
+  const opened = { url, stage, release, held, ca, changes, mended, ...warnings, seconds };
+  process.stdout.write(options.json ? `${JSON.stringify(opened, undefined, 2)}\n` : openedText(opened));
 }
 
 /** A real cloud costs money: somebody must be there to say yes, before anything is written. */
