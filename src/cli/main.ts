@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { stages } from "../topology/stages.js";
 import { addDrillCommands } from "./drill-commands.js";
+import { endSoon } from "./end.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
 import { addLocalCommands } from "./local-commands.js";
@@ -281,6 +282,7 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
+endSoon();
 
 function report(error: unknown): ExitCode {
   // commander has printed its own message already; help and version end with code 0.
