@@ -1,13 +1,13 @@
 import type { InstanceConnectEndpoint } from "../aws/tunnel.js";
 import type { ExaminedGroup } from "../diagnose/examine-group.js";
-import { inService } from "../diagnose/judge-group.js";
+import { groupNotReached, inService } from "../diagnose/judge-group.js";
 import { groupName } from "../topology/server-groups.js";
 
 /** What of a stack's outputs says where its groups are. */
 interface GroupOutputs {
   /** Names. */
   groups?: readonly string[];
-  /** How its machines are reached: they are in the region of their endpoint, and so are the groups. */
+  /** How its machines on AWS are reached: they are in the one region of their endpoint, and so are the groups. */
   tunnels?: Readonly<Record<string, InstanceConnectEndpoint>>;
 }
 
@@ -21,11 +21,19 @@ export async function examineGroups(
   { groups = [], tunnels = {} }: GroupOutputs,
   seconds: number,
 ): Promise<ExaminedGroup[]> {
+  if (groups.length === 0) return [];
   const [door] = Object.values(tunnels);
-  if (groups.length === 0 || !door) return [];
+  if (!door) {
+    const why = "the stack does not say in which region it is: see ./dukaan outputs";
+    return groups.map((group) => ({
+      group,
+      state: "not reached",
+      findings: [groupNotReached(group, groupName(stack, { name: group }), why)],
+    }));
+  }
   const { examineGroup } = await import("../diagnose/examine-group.js");
   return Promise.all(
-    groups.map((name) => examineGroup(name, groupName(stack, { name }), door.region, seconds)),
+    groups.map((name) => examineGroup(stack, name, groupName(stack, { name }), door.region, seconds)),
   );
 }
 
@@ -38,16 +46,15 @@ export async function groupWarnings(stack: string, outputs: GroupOutputs): Promi
   return (
     examined
       .flatMap(({ findings }) => findings)
-      // What has failed in the last hour may be cured by now.
+      // What may be over by now: a failure within the last hour, or too few that serve at this moment.
       .filter(({ severity, code }) => severity !== "notice" && code !== "group-activity-failed")
       .map(({ machine, what }) => `${machine}: ${what} See ./dukaan diagnose --stack ${stack}.`)
   );
 }
 
 /** One line, beside those of machines. */
-export function groupSummary({ group, reached, report }: ExaminedGroup): string {
-  if (!reached) return `${group}  not reached`;
-  if (!report) return `${group}  gone`;
+export function groupSummary({ group, state, report }: ExaminedGroup): string {
+  if (state !== "asked") return `${group}  ${state}`;
   const { desired, least, most, refresh } = report;
   return [
     group,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   type Activity,
   type AutoScalingClient,
@@ -13,15 +14,11 @@ import type { GroupActivity, GroupRefresh, GroupReport } from "./group-report.js
 import { groupGone, groupNotReached, judgeGroup } from "./judge-group.js";
 
 /** What is known of a group after a look at it. */
-export interface ExaminedGroup {
+export type ExaminedGroup = {
   /** As the stack calls it. */
   group: string;
-  /** Whether AWS has answered. */
-  reached: boolean;
-  /** Absent when it was not reached, or AWS has none of that name. */
-  report?: GroupReport;
   findings: Finding[];
-}
+} & ({ state: "asked"; report: GroupReport } | { state: "gone" | "not reached"; report?: never });
 
 /** How often each question is sent that gets no answer. */
 const attempts = 3;
@@ -31,24 +28,37 @@ const attempts = 3;
  * finding.
  * @param group as the stack calls it
  * @param name at AWS
- * @param seconds how long AWS may take to answer
+ * @param seconds how long it may take, with the look for credentials
  */
 export async function examineGroup(
+  stack: string,
   group: string,
   name: string,
   region: string,
   seconds: number,
 ): Promise<ExaminedGroup> {
+  const deadline = AbortSignal.timeout(seconds * 1000);
   try {
-    const client = await scalingClient(region, attempts);
-    const signal = AbortSignal.timeout(seconds * 1000);
-    const report = await askGroup(client, name, region, signal).finally(() => client.destroy());
-    if (!report) return { group, reached: true, findings: [groupGone(group, name, region)] };
-    return { group, reached: true, report, findings: judgeGroup(report, group, Date.now() / 1000) };
+    const report = await Promise.race([ask(name, region, deadline), end(deadline)]);
+    if (!report) return { group, state: "gone", findings: [groupGone(stack, group, name, region)] };
+    return { group, state: "asked", report, findings: judgeGroup(report, group, Date.now() / 1000) };
   } catch (error) {
-    const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return { group, reached: false, findings: [groupNotReached(group, name, region, why)] };
+    const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    const why = deadline.aborted ? `no answer within ${seconds} s` : said;
+    const asked = `${name}, asked of Auto Scaling in ${region}`;
+    return { group, state: "not reached", findings: [groupNotReached(group, asked, why)] };
   }
+}
+
+async function ask(name: string, region: string, deadline: AbortSignal): Promise<GroupReport | undefined> {
+  const client = await scalingClient(region, attempts);
+  return askGroup(client, name, region, deadline).finally(() => client.destroy());
+}
+
+/** Requests end with their signal; a program that is to give credentials knows of none. */
+async function end(deadline: AbortSignal): Promise<never> {
+  await once(deadline, "abort");
+  throw deadline.reason;
 }
 
 /** @returns undefined when there is no such group @throws Error when AWS does not say */
@@ -75,7 +85,8 @@ export async function askGroup(
     name,
     region,
     ...stateOf(found),
-    activities: Activities.map(activityOf),
+    // AWS has those that go on before all others.
+    activities: Activities.map(activityOf).toSorted((a, b) => b.began - a.began),
     ...(latest && { refresh: refreshOf(latest) }),
   };
 }
@@ -103,7 +114,8 @@ function stateOf(group: AutoScalingGroup): Omit<GroupReport, "name" | "region" |
 function activityOf(activity: Activity): GroupActivity {
   const { Description = "", Cause = "", StatusCode = "", StatusMessage = "", StartTime, EndTime } = activity;
   return {
-    what: Description,
+    // What follows is the status message.
+    what: Description.split(/\.?\s+Status Reason:/)[0]!,
     cause: Cause,
     status: StatusCode,
     reason: StatusMessage,

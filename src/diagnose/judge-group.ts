@@ -23,24 +23,34 @@ export function judgeGroup(report: GroupReport, group: string, now: number): Fin
   return inOrder(found.map((finding) => ofGroup(group, finding)));
 }
 
-/** What it means that AWS has no such group. */
-export function groupGone(group: string, name: string, region: string): Finding {
+/**
+ * What it means that AWS has no such group.
+ * @param group as the stack calls it
+ * @param name at AWS
+ */
+export function groupGone(stack: string, group: string, name: string, region: string): Finding {
   return ofGroup(group, {
     severity: "critical",
     code: "group-empty",
     what: "The group is gone: the app servers beside it serve alone.",
     evidence: [`Auto Scaling in ${region} has no group ${name}`],
-    remedy: ['`eval "$(./dukaan env)"; pulumi up --refresh` makes it anew.'],
+    remedy: [
+      `\`eval "$(./dukaan env --stack ${stack})"; pulumi up --stack ${stack} --refresh\` makes it anew.`,
+    ],
   });
 }
 
-/** What it means that AWS did not say how a group is. */
-export function groupNotReached(group: string, name: string, region: string, why: string): Finding {
+/**
+ * What it means that AWS did not say how a group is.
+ * @param asked who was asked for what
+ * @param why it did not
+ */
+export function groupNotReached(group: string, asked: string, why: string): Finding {
   return ofGroup(group, {
     severity: "warning",
     code: "group-not-reached",
-    what: "AWS does not say how the group is.",
-    evidence: [`${name}, asked of Auto Scaling in ${region}: ${why}`],
+    what: `AWS does not say how the group is (${why}).`,
+    evidence: [asked],
     remedy: [
       "Credentials: `aws sts get-caller-identity`; log in again with `aws sso login`. What they must be allowed to do: docs/aws.md.",
       "No answer at all: this computer's network (behind a proxy with an own authority: AWS_CA_BUNDLE).",

@@ -141,7 +141,7 @@ const inService = (version: number) =>
 
 /** How a diagnosis sums the group up, what it finds, and what it has measured. */
 async function diagnosed(): Promise<string[]> {
-  const examined = await examineGroup("app-group", "app", region, 15);
+  const examined = await examineGroup("test", "app-group", "app", region, 15);
   const findings = examined.findings.map(
     ({ severity, code, evidence }) => `${severity} ${code}: ${evidence.join("; ")}`,
   );

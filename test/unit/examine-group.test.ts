@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/cli/commands/diagnose.js";
 import { examineGroups, groupSummary, groupWarnings } from "../../src/cli/server-groups.js";
@@ -37,6 +38,11 @@ afterEach(async () => {
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
+const late = {
+  code: "group-not-reached",
+  what: "AWS does not say how the group is (no answer within 0.3 s).",
+};
+
 const look = async (seconds = 15) => (await examineGroups("shop", outputs, seconds))[0]!;
 
 describe("the look at a group", () => {
@@ -47,11 +53,20 @@ describe("the look at a group", () => {
       "InProgress v7",
       "Failed v6",
     );
-    const launched = {
+    // As AWS has it in its documentation, and what goes on before all others.
+    const abandoned =
+      "Instance failed to complete user's Lifecycle Action: Lifecycle Action with token e85eb647-4fe0-4909-b341-a6c42d8aba1f was abandoned: Lifecycle Action Completed with ABANDON Result";
+    const goesOn = {
       Description: "Launching a new EC2 instance: i-2",
+      Cause: "",
+      StatusCode: "InProgress",
+      StartTime: "2026-11-22T11:50:00Z",
+    };
+    const launched = {
+      Description: `Launching a new EC2 instance: i-003a5b3ffe1e9358e.  Status Reason: ${abandoned}`,
       Cause: "a user request",
-      StatusCode: "Failed",
-      StatusMessage: "no capacity",
+      StatusCode: "Cancelled",
+      StatusMessage: abandoned,
       StartTime: "2026-11-22T11:58:00Z",
       EndTime: "2026-11-22T11:59:00.500Z",
     };
@@ -59,7 +74,7 @@ describe("the look at a group", () => {
       ...shown.group!,
       SuspendedProcesses: [{ ProcessName: "Launch", SuspensionReason: "User suspended" }],
     };
-    api.scenes = [{ ...shown, group, activities: [launched] }];
+    api.scenes = [{ ...shown, group, activities: [goesOn, launched] }];
     const examined = await look();
     expect(examined.report).toEqual({
       name: "dukaan-shop-app-group",
@@ -76,12 +91,19 @@ describe("the look at a group", () => {
       suspended: [{ process: "Launch", reason: "User suspended" }],
       activities: [
         {
-          what: "Launching a new EC2 instance: i-2",
+          what: "Launching a new EC2 instance: i-003a5b3ffe1e9358e",
           cause: "a user request",
-          status: "Failed",
-          reason: "no capacity",
+          status: "Cancelled",
+          reason: abandoned,
           began: Date.parse("2026-11-22T11:58:00Z") / 1000,
           ended: Date.parse("2026-11-22T11:59:00.500Z") / 1000,
+        },
+        {
+          what: "Launching a new EC2 instance: i-2",
+          cause: "",
+          status: "InProgress",
+          reason: "",
+          began: Date.parse("2026-11-22T11:50:00Z") / 1000,
         },
       ],
       refresh: { id: "refresh-2", status: "InProgress", percent: 50, reason: "" },
@@ -104,7 +126,12 @@ describe("the look at a group", () => {
     const examined = await look();
     expect(groupSummary(examined)).toBe("app-group  gone");
     expect(examined.findings).toMatchObject([
-      { severity: "critical", code: "group-empty", machine: "app-group" },
+      {
+        severity: "critical",
+        code: "group-empty",
+        machine: "app-group",
+        remedy: [expect.stringMatching(/env --stack shop.*pulumi up --stack shop /)],
+      },
     ]);
   });
 
@@ -112,7 +139,7 @@ describe("the look at a group", () => {
     [
       "that refuses",
       () => (api.refusals = [{ status: 403, code: "AccessDenied", message: "not authorized" }]),
-      /dukaan-shop-app-group, .*eu-west-2: AccessDenied: not authorized/,
+      /AccessDenied: not authorized/,
     ],
     [
       "that does not answer",
@@ -129,8 +156,15 @@ describe("the look at a group", () => {
     const examined = await look();
     expect(groupSummary(examined)).toBe("app-group  not reached");
     expect(examined).toMatchObject({
-      reached: false,
-      findings: [{ severity: "warning", code: "group-not-reached", evidence: [expect.stringMatching(why)] }],
+      state: "not reached",
+      findings: [
+        {
+          severity: "warning",
+          code: "group-not-reached",
+          what: expect.stringMatching(why),
+          evidence: ["dukaan-shop-app-group, asked of Auto Scaling in eu-west-2"],
+        },
+      ],
     });
   });
 
@@ -139,8 +173,32 @@ describe("the look at a group", () => {
     await once(silent, "listening");
     const { port } = silent.address() as AddressInfo;
     vi.stubEnv("AWS_ENDPOINT_URL_AUTO_SCALING", `http://127.0.0.1:${port}`);
-    expect(await look(0.3)).toMatchObject({ reached: false, findings: [{ code: "group-not-reached" }] });
+    expect(await look(0.3)).toMatchObject({ state: "not reached", findings: [late] });
     silent.close();
+  });
+
+  it("is not waited for when credentials are to come from a program that hangs", async () => {
+    for (const name of Object.keys(awsKeys)) vi.stubEnv(name, undefined);
+    // It ends without any, and too late: nobody waits for that any more.
+    writeFileSync(join(home, "config"), "[default]\ncredential_process = sleep 1\n");
+    try {
+      const began = performance.now();
+      expect(await look(0.3)).toMatchObject({ state: "not reached", findings: [late] });
+      expect(performance.now() - began).toBeLessThan(900);
+    } finally {
+      rmSync(join(home, "config"));
+    }
+    await sleep(1000);
+    expect(api.asked).toEqual([]);
+  });
+
+  it("is not taken for done where the stack does not say where its groups are", async () => {
+    const [examined] = await examineGroups("shop", { groups: ["app-group"] }, 15);
+    expect(groupSummary(examined!)).toBe("app-group  not reached");
+    expect(examined).toMatchObject({
+      findings: [{ code: "group-not-reached", what: expect.stringContaining("in which region") }],
+    });
+    expect(api.asked).toEqual([]);
   });
 
   it("is nobody's business where there is no group", async () => {

@@ -57,7 +57,11 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
       seconds,
       findings,
       machines,
-      groups: groups.map(({ group, reached, report }) => ({ group, reachable: reached, report })),
+      groups: groups.map(({ group, state, report }) => ({
+        group,
+        reachable: state !== "not reached",
+        report,
+      })),
     };
     process.stdout.write(`${JSON.stringify(told, undefined, 2)}\n`);
   } else {

@@ -70,10 +70,16 @@ def end_activity(activity, status, reason=None):
     activity.update(
         StatusCode=status, StatusMessage=reason, EndTime=datetime.now(timezone.utc), Progress=100
     )
+    if reason is not None:
+        activity["Description"] += f".  Status Reason: {reason}"
 
 
 def describe_scaling_activities(self):
-    return ActionResult({"Activities": activities_of(require_group(self))})
+    # What goes on comes before what began later.
+    activities = sorted(
+        activities_of(require_group(self)), key=lambda activity: activity["StatusCode"] != "InProgress"
+    )
+    return ActionResult({"Activities": activities})
 
 
 AutoScalingResponse.describe_scaling_activities = describe_scaling_activities
