@@ -3,6 +3,10 @@ import { type Finding, type Found, inOrder, runbookSection } from "./finding.js"
 import type { GroupActivity, GroupInstance, GroupReport } from "./group-report.js";
 
 const hour = 3600;
+/** Seconds without a try after which AWS tries for another reason: for what fails it does so again within minutes. */
+const pause = 900;
+const theUnhealthy =
+  "One that is in service and Unhealthy does not answer the load balancer (`/rotation`); while the database is away, none does.";
 const theRelease =
   "A release that does not start: `./dukaan rollback`, or a corrected one with `./dukaan up`.";
 
@@ -64,15 +68,16 @@ function ofGroup(group: string, found: Found): Finding {
 
 function suspended({ suspended: processes, name, region }: GroupReport): Found[] {
   if (processes.length === 0) return [];
+  const names = processes.map(({ process }) => process);
   return [
     {
       severity: "warning",
       code: "group-suspended",
-      what: `AWS does not look after the group: ${processes.map(({ process }) => process).join(", ")} ${processes.length === 1 ? "is" : "are"} suspended.`,
+      what: `AWS does not do all that it should for the group: ${names.join(", ")} ${names.length === 1 ? "is" : "are"} suspended.`,
       evidence: processes.map(({ process, reason }) => `${process}: ${reason || "AWS gives no reason"}`),
       remedy: [
         "Somebody has done that, or AWS itself after a day in which nothing could be started: then cure that first.",
-        `\`aws autoscaling resume-processes --region ${region} --auto-scaling-group-name ${name}\`.`,
+        `\`aws autoscaling resume-processes --region ${region} --auto-scaling-group-name ${name} --scaling-processes ${names.join(" ")}\`.`,
       ],
     },
   ];
@@ -80,33 +85,43 @@ function suspended({ suspended: processes, name, region }: GroupReport): Found[]
 
 const isLaunch = ({ what }: GroupActivity) => what.startsWith("Launching");
 
+/** Whether one that had come into service was ended because it did not do. To AWS that is a success. */
+const wasReplaced = ({ cause }: GroupActivity) =>
+  /taken out of service in response to an? [^.]*(health.check|status check)/.test(cause);
+
 /** Of one that was cancelled on purpose AWS gives no reason. */
-const hasFailed = ({ status, reason }: GroupActivity) =>
-  status === "Failed" || (status === "Cancelled" && reason !== "");
+const hasFailed = (activity: GroupActivity) =>
+  activity.status === "Failed" ||
+  (activity.status === "Cancelled" && activity.reason !== "") ||
+  wasReplaced(activity);
 
 function failures({ activities, region }: GroupReport, now: number): Found[] {
   const failed = activities.filter((activity) => hasFailed(activity) && now - timeOf(activity) <= hour);
-  const [latest] = failed;
-  if (!latest) return [];
-  const id = failed.map(({ what }) => /\bi-[0-9a-f]+/.exec(what)?.[0]).find((found) => found !== undefined);
+  if (failed.length === 0) return [];
+  const shown = failed.slice(0, 3);
+  const id = shown.map(({ what }) => /\bi-[0-9a-f]+/.exec(what)?.[0]).find((found) => found !== undefined);
   return [
     {
       severity: "warning",
       code: "group-activity-failed",
-      what: `What AWS did for the group has failed, ${failed.length === 1 ? "once" : `${failed.length} times`} in the last hour.`,
-      evidence: failed
-        .slice(0, 3)
-        .map(
-          (activity) =>
-            `${clock(timeOf(activity))} ${activity.what}: ${activity.reason || "AWS gives no reason"}`,
-        ),
+      what: `Machines of the group did not start, or were replaced as ill, ${failed.length === 1 ? "once" : `${failed.length} times`} in the last hour.`,
+      evidence: shown.map((activity) => `${clock(timeOf(activity))} ${activity.what}: ${whyOf(activity)}`),
       remedy: [
-        ...(id === undefined ? [] : [consoleOf(region, id)]),
+        ...(id === undefined
+          ? []
+          : [
+              `What ${id} has said, for about an hour after its end: \`${consoleOf(region, id)}\`. Empty: ask again in some minutes.`,
+            ]),
+        ...(shown.some(wasReplaced) ? [theUnhealthy] : []),
         "No capacity, or a limit of the account: another `dukaan:serverType`, or more of it from AWS (Service Quotas).",
         theRelease,
       ],
     },
   ];
+}
+
+function whyOf(activity: GroupActivity): string {
+  return activity.reason || (wasReplaced(activity) ? activity.cause : "AWS gives no reason");
 }
 
 /** Whether as many serve as are to. */
@@ -118,15 +133,15 @@ function serving(report: GroupReport, now: number): Found[] {
     const what = "No machine of the group is in service: the app servers beside it serve alone.";
     return [{ severity: "critical", code: "group-empty", what, ...about }];
   }
-  const tried = tryingSince(report, now);
-  // Where nothing is tried, whatever AWS did last has left it so.
-  const since = tried ?? Math.max(0, ...report.activities.map(timeOf));
+  const since = tryingSince(report, now);
+  // AWS tells no times of health and of what is wanted: it may be so since this second.
+  if (since === undefined) {
+    const what =
+      "Fewer machines of the group are in service than are wanted, at this moment: ask again in 15 minutes.";
+    return [{ severity: "notice", code: "group-short", what, ...about }];
+  }
   if (now - since <= bootSeconds) return [];
-  const how =
-    tried === undefined
-      ? "and AWS has started none for it"
-      : `for ${Math.floor((now - tried) / 60)} minutes at least`;
-  const what = `Fewer machines of the group are in service than are wanted, ${how}.`;
+  const what = `Fewer machines of the group are in service than are wanted, for ${Math.floor((now - since) / 60)} minutes at least.`;
   return [{ severity: "warning", code: "group-short", what, ...about }];
 }
 
@@ -141,53 +156,62 @@ function whoServes(report: GroupReport): string[] {
 function bringsMore({ instances, region }: GroupReport): string[] {
   const boots = instances.find(({ state }) => state.startsWith("Pending"));
   return [
-    `A machine that starts has ${bootSeconds / 60} minutes until it is given up.${boots ? ` ${consoleOf(region, boots.id)}` : ""}`,
-    "One that is in service and Unhealthy does not answer the load balancer (`/rotation`); while the database is away, none does.",
+    `A machine that starts has ${bootSeconds / 60} minutes until it is given up.${boots ? ` What ${boots.id} says: \`${consoleOf(region, boots.id)} --latest\`.` : ""}`,
+    theUnhealthy,
     theRelease,
   ];
 }
 
 /**
- * Since when AWS has tried in vain to start a machine. One that succeeded ends the count, and so does an hour: what failed
- * before may have been meant for a load that is over.
+ * Since when AWS has tried in vain to start a machine, one try after the other. One that succeeded ends the count, and so does
+ * a pause: what failed before may have been meant for a load that is over.
  */
 function tryingSince({ activities }: GroupReport, now: number): number | undefined {
-  const started = activities.filter(isLaunch);
-  const success = started.findIndex(({ status }) => status === "Successful");
-  const inVain = (success === -1 ? started : started.slice(0, success)).filter(
-    (activity) => activity.ended === undefined || now - activity.began <= hour,
-  );
-  return inVain.length === 0 ? undefined : Math.min(...inVain.map(({ began }) => began));
+  let since: number | undefined;
+  for (const { status, began, ended = now } of activities.filter(isLaunch)) {
+    if (status === "Successful" || (since ?? now) - ended > pause) break;
+    since = began;
+  }
+  return since;
 }
 
-const wentBack: Readonly<Record<string, string>> = {
-  Failed: "has failed: machines of two releases may serve",
-  RollbackSuccessful:
-    "was taken back: the group has the release before, and the app servers beside it the new one",
-  RollbackFailed: "has failed, and so has the way back: machines of two releases may serve",
+const howItEnded: Readonly<Record<string, string>> = {
+  Failed: "has failed",
+  RollbackSuccessful: "was taken back: the app servers beside the group may have what it has not",
+  RollbackFailed: "has failed, and so has the way back",
+  Cancelled: "was cancelled",
 };
 
-/** How the latest refresh has ended. */
+/** How the latest refresh has ended. What it was to bring, AWS does not know. */
 function refreshed({ refresh, instances, version }: GroupReport): Found[] {
   if (!refresh) return [];
-  // One that was ended before it had changed anything has left nothing to mend.
-  const mixed = refresh.status === "Cancelled" && instances.some((instance) => instance.version !== version);
-  const how = mixed ? "was cancelled: machines of two releases serve" : wentBack[refresh.status];
+  const how = howItEnded[refresh.status];
   if (how === undefined) return [];
+  const versions = instances.filter(serves).map((instance) => instance.version);
+  const mixed = versions.some((served) => served !== version);
+  // One that was ended before it had changed anything has left nothing to mend.
+  if (refresh.status === "Cancelled" && !mixed) return [];
   return [
     {
       severity: "warning",
       code: "group-refresh-failed",
-      what: `The latest instance refresh ${how}.`,
+      what: `The latest instance refresh ${how}${mixed ? "; machines serve that are not as new ones are made" : ""}.`,
       evidence: [
         `${refresh.id}: ${refresh.status}, ${refresh.percent} %: ${refresh.reason || "AWS gives no reason"}`,
+        `in service by version of the launch template: ${countsOf(versions)}; new ones get ${version}`,
       ],
       remedy: [
-        "See how the release does on a server beside the group: `./dukaan ssh app-1 -- journalctl -u 'dukaan-api@*' -n 50`.",
-        "Bad: `./dukaan rollback` brings all to the release before. Corrected, or good after all: `./dukaan up` starts another refresh.",
+        "It was to bring a release, or another change (sizes, roles, credentials). See how the servers beside the group do with it: `./dukaan ssh app-1 -- journalctl -u 'dukaan-api@*' -n 50`.",
+        "A bad release: `./dukaan rollback` brings all to the one before. Any other change, one that is corrected, or good after all: `./dukaan up` starts another refresh.",
       ],
     },
   ];
+}
+
+/** e.g. "1 of 6, 2 of 7" */
+function countsOf(versions: readonly string[]): string {
+  const counts = Object.entries(Object.groupBy(versions, (version) => version));
+  return counts.map(([version, of]) => `${of?.length} of ${version}`).join(", ") || "none";
 }
 
 function atMost({ desired, most, activities }: GroupReport, now: number): Found[] {
@@ -221,6 +245,7 @@ function clock(seconds: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** Of a machine that runs `--latest` has more; of one that is gone AWS keeps what it has without. */
 function consoleOf(region: string, id: string): string {
-  return `What one did when it booted: \`aws ec2 get-console-output --region ${region} --latest --output text --instance-id ${id}\`.`;
+  return `aws ec2 get-console-output --region ${region} --output text --instance-id ${id}`;
 }

@@ -19,10 +19,20 @@ function launch(minutes: number, status: string, reason = "", id = "i-0a"): Grou
 }
 
 const abandoned = "Lifecycle Action was abandoned: Heartbeat Timeout";
-const lost = (minutes: number) => launch(minutes, "Cancelled", abandoned);
+/** A launch that came to nothing, so many minutes ago and after so many. */
+const lost = (minutes: number, after = 0) => ({
+  ...launch(minutes, "Cancelled", abandoned),
+  ended: now - (minutes - after) * 60,
+});
 const ended = (minutes: number) => ({
   ...launch(minutes, "Successful"),
   what: "Terminating EC2 instance: i-0a",
+});
+/** A machine that had come into service was ended, for a reason that AWS gives in its own words. */
+const replaced = (minutes: number, check: string): GroupActivity => ({
+  ...launch(minutes, "Successful"),
+  what: "Terminating EC2 instance: i-0a",
+  cause: `At 2026-11-22T11:40:00Z an instance was taken out of service in response to ${check}.`,
 });
 /** AWS wants another number of machines. */
 const scaled = (minutes: number): GroupActivity => ({
@@ -45,9 +55,9 @@ const calm: GroupReport = {
 };
 
 const found = (change: Partial<GroupReport>) => judgeGroup({ ...calm, ...change }, "app-group", now);
-const refresh = (status: string, version = "7"): Partial<GroupReport> => ({
+const refresh = (status: string, version = "7", state = "InService"): Partial<GroupReport> => ({
   refresh: { id: "refresh-2", status, percent: 40, reason: "errors went off" },
-  instances: [instance("i-1"), instance("i-2", "InService", true, version)],
+  instances: [instance("i-1"), instance("i-3"), instance("i-2", state, true, version)],
 });
 const one = [instance("i-1")];
 
@@ -105,12 +115,53 @@ describe("what is judged of a group", () => {
       { instances: one, activities: [launch(1, "InProgress"), lost(3000)] },
       [],
     ],
-    ["with one too few, for which nothing is started", { instances: one }, ["warning group-short"]],
+    [
+      "with one too few, one lost after the other for hours",
+      { instances: one, activities: [0, 20, 40, 60, 80, 100].map((minutes) => lost(minutes + 16, 15)) },
+      ["warning group-activity-failed", "warning group-short"],
+    ],
+    [
+      "with one too few since a moment, after a loss that another made good",
+      { instances: one, activities: [launch(1, "InProgress"), launch(50, "Failed", "no capacity")] },
+      ["warning group-activity-failed"],
+    ],
+    ["with one too few, for which nothing is started", { instances: one }, ["notice group-short"]],
+    [
+      "with one that has turned ill since nobody knows when",
+      { instances: [...one, instance("i-2", "InService", false)], activities: [launch(400, "Successful")] },
+      ["notice group-short"],
+    ],
     [
       "with one too few, as one has just gone",
       { instances: one, activities: [ended(2), launch(99, "Successful")] },
+      ["notice group-short"],
+    ],
+    [
+      "with machines that fail the load balancer and are replaced, again and again",
+      {
+        activities: [5, 20, 35].flatMap((minutes) => [
+          replaced(minutes, "an ELB system health check failure"),
+          launch(minutes + 3, "Successful"),
+        ]),
+      },
+      ["warning group-activity-failed"],
+    ],
+    [
+      "with a machine that somebody ended",
+      { activities: [replaced(5, "an EC2 health check indicating it has been terminated or stopped")] },
+      ["warning group-activity-failed"],
+    ],
+    [
+      "with a machine that EC2 found broken",
+      { activities: [replaced(5, "an EC2 instance status checks failure")] },
+      ["warning group-activity-failed"],
+    ],
+    [
+      "with machines that were too many",
+      { activities: [replaced(5, "a difference between desired and actual capacity")] },
       [],
     ],
+    ["with machines of before a refresh", { activities: [replaced(5, "an instance refresh")] }, []],
     [
       "with a failure an hour ago",
       { activities: [launch(59, "Failed", "no capacity")] },
@@ -130,6 +181,11 @@ describe("what is judged of a group", () => {
     ["whose refresh could not be taken back", refresh("RollbackFailed"), ["warning group-refresh-failed"]],
     ["whose refresh was cancelled halfway", refresh("Cancelled", "8"), ["warning group-refresh-failed"]],
     ["whose refresh was cancelled before it changed anything", refresh("Cancelled"), []],
+    [
+      "whose refresh was cancelled when the last old one went",
+      { ...refresh("Cancelled", "6", "Terminating:Wait") },
+      [],
+    ],
     ["at its most since an hour", { most: 2, activities: [scaled(61)] }, ["notice group-at-most"]],
     ["at its most since a moment", { most: 2, activities: [scaled(59), scaled(300)] }, []],
     ["at its most since nobody knows when", { most: 2 }, ["notice group-at-most"]],
@@ -149,7 +205,7 @@ describe("what is judged of a group", () => {
     const [finding] = found({ activities });
     expect(finding).toMatchObject({
       machine: "app-group",
-      what: "What AWS did for the group has failed, 4 times in the last hour.",
+      what: "Machines of the group did not start, or were replaced as ill, 4 times in the last hour.",
       evidence: [
         `2026-11-22 11:55 UTC Launching a new EC2 instance: i-0a: ${abandoned}`,
         "2026-11-22 11:40 UTC Launching a new EC2 instance: i-0b: no t3.large in this zone",
@@ -157,20 +213,38 @@ describe("what is judged of a group", () => {
       ],
       runbook: "docs/runbooks/droplet.md#group-activity-failed",
     });
-    expect(finding?.remedy[0]).toContain(
-      "get-console-output --region eu-west-2 --latest --output text --instance-id i-0a",
+    expect(finding?.remedy[0]).toMatch(
+      /^What i-0a has said.*get-console-output --region eu-west-2 --output text --instance-id i-0a`/,
     );
+  });
+
+  it("gives the console of a machine that the evidence names, and of no other", () => {
+    const none = { ...launch(5, "Failed", "no capacity"), what: "Launching a new EC2 instance" };
+    const consoles = (activities: GroupActivity[]) =>
+      found({ activities })[0]?.remedy.filter((line) => line.includes("get-console-output"));
+    const elder = launch(30, "Failed", "no capacity", "i-0b");
+    expect(consoles([none, lost(20), elder])).toEqual([expect.stringMatching(/^What i-0a .* i-0a`/)]);
+    expect(consoles([none, none, none, elder])).toEqual([]);
+  });
+
+  it("says why machines that had served were replaced, and how one is found out", () => {
+    const [finding] = found({ activities: [replaced(20, "an ELB system health check failure")] });
+    expect(finding?.what).toContain("replaced as ill, once in the last hour");
+    expect(finding?.evidence).toEqual([
+      "2026-11-22 11:40 UTC Terminating EC2 instance: i-0a: At 2026-11-22T11:40:00Z an instance was taken out of service in response to an ELB system health check failure.",
+    ]);
+    expect(finding?.remedy).toContainEqual(expect.stringContaining("/rotation"));
   });
 
   it("says since when too few serve, and of the others what they do", () => {
     const instances = [...one, instance("i-2", "InService", false), instance("i-3", "Pending:Wait")];
-    const activities = [launch(1, "InProgress"), lost(20), launch(99, "Successful")];
+    const activities = [launch(1, "InProgress"), lost(20, 15), launch(99, "Successful")];
     const short = found({ desired: 3, instances, activities }).find(({ code }) => code === "group-short");
     expect(short).toMatchObject({
       what: "Fewer machines of the group are in service than are wanted, for 20 minutes at least.",
       evidence: ["1 of 3 in service", "i-2 is InService, Unhealthy", "i-3 is Pending:Wait"],
     });
-    expect(short?.remedy[0]).toMatch(/15 minutes.*--instance-id i-3/);
+    expect(short?.remedy[0]).toMatch(/15 minutes.*What i-3 says: .*--instance-id i-3 --latest`/);
   });
 
   it("needs no refresh to have been", () => {
@@ -178,9 +252,30 @@ describe("what is judged of a group", () => {
     expect(judgeGroup(first, "app-group", now)).toEqual([]);
   });
 
-  it("gives AWS's reason for a refresh that was taken back", () => {
+  it("resumes what is suspended, and nothing else", () => {
+    const suspended = ["AZRebalance", "AlarmNotification"].map((process) => ({ process, reason: "" }));
+    const [finding] = found({ suspended });
+    expect(finding?.what).toContain("AZRebalance, AlarmNotification are suspended");
+    expect(finding?.remedy[1]).toMatch(
+      /--auto-scaling-group-name dukaan-shop-app-group --scaling-processes AZRebalance AlarmNotification`/,
+    );
+  });
+
+  it("gives AWS's reason for a refresh that was taken back, and the versions that serve", () => {
     expect(found(refresh("RollbackSuccessful"))[0]?.evidence).toEqual([
       "refresh-2: RollbackSuccessful, 40 %: errors went off",
+      "in service by version of the launch template: 3 of 7; new ones get 7",
     ]);
   });
+
+  it.each(["Failed", "RollbackFailed"])(
+    "says of a refresh that is %s that others serve where they do",
+    (status) => {
+      const [some] = found(refresh(status, "6"));
+      expect(some?.what).toMatch(/fail.*; machines serve that are not as new ones are made\.$/);
+      expect(some?.evidence[1]).toContain("1 of 6, 2 of 7; new ones get 7");
+      expect(found(refresh(status))[0]?.what).not.toContain("machines serve");
+      expect(found(refresh(status, "6", "Terminating"))[0]?.what).not.toContain("machines serve");
+    },
+  );
 });
