@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { codes, inOrder } from "../../src/diagnose/finding.js";
+import { groupGone } from "../../src/diagnose/judge-group.js";
 import { judge, unreachable } from "../../src/diagnose/judge.js";
 import type { MachineReport } from "../../src/diagnose/report.js";
 import { projectRoot } from "../../src/project.js";
@@ -274,6 +275,12 @@ describe("the order", () => {
       "event-loop-blocked app-1",
       "reboot-required app-1",
     ]);
+  });
+
+  it("a database that lets nobody in before the group of machines that it empties", () => {
+    const refuses = found({ pgbouncer: { error: "connection refused" } });
+    const empty = groupGone("shop", "app-group", "dukaan-shop-app-group", "eu-west-2");
+    expect(inOrder([empty, ...refuses]).map(({ code }) => code)).toEqual(["database-refuses", "group-empty"]);
   });
 
   it("has a section of the runbook for every code", () => {
