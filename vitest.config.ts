@@ -26,7 +26,7 @@ export default defineConfig({
       project("local", { workers: 2, timeout: 300_000 }),
       project("alone", { serial: true, timeout: 600_000 }),
       project("aws", { workers: 2, timeout: 1_200_000 }),
-      project("e2e", { workers: 3, timeout: 600_000 }),
+      project("e2e", { workers: 2, timeout: 600_000 }),
     ],
   },
 });
