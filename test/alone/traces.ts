@@ -2,7 +2,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { execa } from "execa";
 
 /**
- * What the kernel holds of networks, mounts, cgroups, loop devices and processes, one line each: taken before and
+ * What this computer has of networks, mounts, cgroups, loop devices, processes and run files, one line each: taken before and
  * after, it shows what a local cloud left behind. Asked of the kernel itself, not of the code under test.
  */
 export async function hostTraces(): Promise<Set<string>> {
@@ -18,6 +18,8 @@ export async function hostTraces(): Promise<Set<string>> {
   await ask("route", "ip", "route", "show", "table", "all");
   await ask("route6", "ip", "-6", "route", "show", "table", "all");
   await ask("rule", "ip", "rule", "show");
+  for (const folder of ["/run", "/run/netns", "/run/dukaan", "/run/systemd/nspawn"])
+    await ask(`file in ${folder}`, "ls", folder);
   await ask("nft", "nft", "list", "ruleset");
   await ask("iptables", "iptables-save");
   await ask("loop", "losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE");
