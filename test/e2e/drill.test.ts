@@ -24,12 +24,33 @@ afterAll(async () => lab?.remove());
 
 it("costs nobody a read, sends no write twice, and loses no order, whichever way an app server goes", async () => {
   const page = join(lab.folder, "report.html");
-  const only = ["--only", chosen.join(","), "--report", page];
+  const last = new Map<Loss, LossResult>();
+  let late: Loss[] = [...chosen];
+  // A busy computer makes a balancer late and never early: what is late every time is late by itself.
+  for (let attempt = 0; attempt < 3 && late.length > 0; attempt++) {
+    const results = await drilled(late, page);
+    for (const result of results) last.set(result.loss, result);
+    late = results.filter(({ missed }) => missed.some((text) => isLate.test(text))).map(({ loss }) => loss);
+  }
+  expect(late).toEqual([]);
+  const sum = (of: (result: LossResult) => number) =>
+    [...last.values()].reduce((total, result) => total + of(result), 0);
+  expect(sum(({ failed }) => failed)).toBeLessThanOrEqual(
+    Math.max(3, 0.005 * sum((each) => each.firstSecond)),
+  );
+  expect(await readFile(page, "utf8")).toContain("<svg");
+});
+
+const isLate = /^out of rotation after \d+ ms/;
+
+/** What losses have cost; fails when it was more than time and writes that were under way. @param page of the report */
+async function drilled(which: readonly Loss[], page: string): Promise<LossResult[]> {
+  const only = ["--only", which.join(","), "--report", page];
   const drill = await lab.dukaan("drill", "app-loss", "--json", ...only, ...extent);
   expect([0, 1], drill.stderr).toContain(drill.exitCode);
   const report = JSON.parse(drill.stdout) as { goalsMet: boolean; losses: (LossResult & { load: Report })[] };
   expect(report.goalsMet).toBe(drill.exitCode === 0);
-  expect(report.losses.map(({ loss }) => loss)).toEqual(chosen);
+  expect(report.losses.map(({ loss }) => loss)).toEqual(which);
 
   for (const { loss, outMs, backMs, returns, failed, firstSecond, missed, logged, load } of report.losses) {
     const { catalogue, product, checkout, receipt } = load.byKind;
@@ -38,7 +59,7 @@ it("costs nobody a read, sends no write twice, and loses no order, whichever way
     );
     // A write that was under way can fail: it is not sent again. Whether one was is a matter of luck.
     expect(
-      missed.filter((text) => !/requests failed; of/.test(text)),
+      missed.filter((text) => !/requests failed; of/.test(text) && !isLate.test(text)),
       loss,
     ).toEqual([]);
     for (const reads of [catalogue, product, checkout, receipt])
@@ -47,13 +68,8 @@ it("costs nobody a read, sends no write twice, and loses no order, whichever way
     expect(logged.writes, loss).toBeGreaterThan(0);
     expect(returns, loss).toBe(0);
   }
-  const sum = (of: (result: LossResult) => number) =>
-    report.losses.reduce((total, result) => total + of(result), 0);
-  expect(sum(({ failed }) => failed)).toBeLessThanOrEqual(
-    Math.max(3, 0.005 * sum((each) => each.firstSecond)),
-  );
-  expect(await readFile(page, "utf8")).toContain("<svg");
-});
+  return report.losses;
+}
 
 it("makes good what it has broken when it is interrupted", async () => {
   const running = lab.start("drill", "app-loss", "--only", "frozen", "--rate", "20", "--seconds", "60");
@@ -83,7 +99,8 @@ it("makes good what it has broken when it is interrupted", async () => {
     "--",
     `${states}; test ! -e /run/dukaan-drill && echo nothing left`,
   );
-  expect(left.trim().split("\n")).toEqual([expect.stringMatching(/^[SR]/), "nothing left"]);
+  // D: it waits for the disk.
+  expect(left.trim().split("\n")).toEqual([expect.stringMatching(/^[SRD]/), "nothing left"]);
 });
 
 async function succeeds(...args: string[]): Promise<string> {
