@@ -71,8 +71,12 @@ describe("droplet → split", () => {
 
   it("leaves one database that accepts writes, also after a reboot of the old one's machine", async () => {
     expect([await shop.stateOf("app-1"), await shop.stateOf("database-1")]).toEqual(["fenced", "primary"]);
+    const begun = () => shop.onMachine("app-1", "cut -d ' ' -f 22 /proc/1/stat");
+    const before = await begun();
+    expect(before).toMatch(/^\d+$/);
     await shop.onMachine("app-1", "systemctl start postgresql@15-main; systemctl reboot");
-    await sleep(1000);
+    // It serves for another moment, and answers nobody for the next one.
+    await expect.poll(begun, { timeout: 60_000, interval: 500 }).not.toBeOneOf([before, ""]);
     await expect.poll(() => shop.visit("/"), { timeout: 60_000, interval: 500 }).toBe(200);
     expect(await shop.stateOf("app-1")).toBe("fenced");
     expect(await shop.onMachine("app-1", "pgrep -c postgres || true")).toBe("0");

@@ -131,7 +131,8 @@ export class MovingLab {
   async onMachine(machine: string, script: string): Promise<string> {
     if (!this.addresses.has(machine)) await this.learnAddresses();
     // One whose power is cut in the middle of an answer would be waited for until the end of all tests.
-    const patience = ["ConnectTimeout=2", "ServerAliveInterval=2", "ServerAliveCountMax=3"];
+    // A machine that is busy is no machine that is off: it has some seconds.
+    const patience = ["ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=4"];
     const { stdout } = await execa(
       "ssh",
       [
