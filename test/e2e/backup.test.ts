@@ -36,7 +36,7 @@ afterAll(async () => {
 
 it("are made from the first `up` on, encrypted before they leave the machine", async () => {
   const state = () => onMachine("/usr/local/lib/dukaan/backup-state --repository");
-  await expect.poll(state, { timeout: 30_000 }).toContain('"label"');
+  await expect.poll(state, { timeout: 120_000 }).toContain('"label"');
   const { state: mode, archiver, backups, missingWal } = await list();
   expect({ mode, missingWal }).toEqual({ mode: "on" });
   expect(archiver).toMatchObject({ failed: 0 });
@@ -218,7 +218,7 @@ async function takesOrders(name: string): Promise<void> {
 async function sendWal(): Promise<void> {
   const file = await database("select pg_walfile_name(pg_switch_wal())");
   await expect
-    .poll(() => database(`select last_archived_wal >= '${file}' from pg_stat_archiver`), { timeout: 15_000 })
+    .poll(() => database(`select last_archived_wal >= '${file}' from pg_stat_archiver`), { timeout: 60_000 })
     .toBe("t");
 }
 

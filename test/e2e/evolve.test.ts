@@ -36,7 +36,7 @@ it("says what it would do, and does nothing", async () => {
 it("can be undone while the standby follows", async () => {
   // Ended hard as soon as the standby is there.
   await shop.killedAt("holding queries back", "evolve", "split");
-  await expect.poll(() => shop.visit("/"), { timeout: 10_000 }).toBe(200);
+  await expect.poll(() => shop.visit("/")).toBe(200);
   const restored = await lab.dukaan("restore", "--latest", "--yes");
   expect(restored).toMatchObject({ exitCode: 4 });
   expect(restored.stderr).toContain("on its way to stage split");
