@@ -149,8 +149,8 @@ async function userData({ accessKey, secretKey }: ObjectStorage, script: string)
     write("/usr/local/sbin/curl", notingCurl),
     "chmod 0755 /usr/local/sbin/curl",
     "ip address add 169.254.169.254/32 dev lo",
-    // Later than whoever asks for it, as a way to the internet may be.
-    "systemd-run --quiet --no-block sh -c 'sleep 6; exec python3 /root/aws-stand-in.py /root/credentials /root/calls'",
+    // Later than whoever asks for it first, as a way to the internet may be.
+    "systemd-run --quiet --no-block sh -c 'until test -s /root/curl-arguments; do sleep 0.1; done; sleep 3; exec python3 /root/aws-stand-in.py /root/credentials /root/calls'",
   ];
   const config = {
     users: [{ name: "admin", sudo: "ALL=(ALL) NOPASSWD:ALL" }],

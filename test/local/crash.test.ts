@@ -122,7 +122,7 @@ test(
       process.kill(await whom(bystander), "SIGKILL");
       await expect
         .poll(async () => (await cloud.list("servers")).find(({ id }) => id === bystander)?.status, {
-          timeout: 20_000,
+          timeout: 60_000,
         })
         .toBe("off");
       expect(await cloud.differences()).toEqual([]);

@@ -129,8 +129,8 @@ export async function listen(lab: MachineLab, id: string, port: number): Promise
   await until(async () => (await sh(lab, id, `ss -Hltn sport = ${port} | grep -q .`)).exitCode === 0);
 }
 
-/** Resolves when the condition holds. @throws after `seconds` */
-export async function until(condition: () => Promise<boolean> | boolean, seconds = 20): Promise<void> {
+/** Resolves when the condition holds. @param seconds until it throws: so many that no busy computer needs them */
+export async function until(condition: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);

@@ -89,11 +89,13 @@ describe("limits", () => {
     const burn = "timeout 2 sh -c 'while :; do :; done'";
     const groups = "/sys/fs/cgroup";
     const microseconds = `{ sed -n 's/usage_usec //p' ${groups}/cpu.stat 2>/dev/null | grep . || sed 's/...$//' ${groups}/cpuacct/cpuacct.usage; }`;
-    const printed = await shOk(lab, "1", `${microseconds}; ${burn} & ${burn} & wait; ${microseconds}`);
-    const [before = 0, after = 0] = printed.split("\n").map(Number);
-    const seconds = (after - before) / 1e6;
-    expect(seconds).toBeGreaterThan(0.5);
-    expect(seconds).toBeLessThan(2.4);
+    const both = `${burn} & ${burn} & wait`;
+    const now = "date +%s%6N";
+    const printed = await shOk(lab, "1", `${now}; ${microseconds}; ${both}; ${microseconds}; ${now}`);
+    const [begun = 0, before = 0, after = 0, ended = 0] = printed.split("\n").map(Number);
+    expect((after - before) / 1e6).toBeGreaterThan(0.5);
+    // Held against what it took: on a busy computer the two seconds are longer.
+    expect((after - before) / (ended - begun)).toBeLessThan(1.15);
   });
 
   test("a full disk is the machine's own trouble", async () => {
@@ -121,7 +123,7 @@ test("packages are installed without a network and without apt-get update", asyn
   await shOk(lab, "2", "DEBIAN_FRONTEND=noninteractive apt-get install -qq -y nginx >/dev/null 2>&1");
   expect(await shOk(lab, "2", "curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1/")).toBe("200");
   expect(await reaches(two.addresses.ipv4, 80)).toBe(true);
-}, 60_000);
+});
 
 describe("public side", () => {
   test("this computer reaches a machine by IPv4 and IPv6", async () => {
@@ -158,7 +160,7 @@ describe("public side", () => {
       return stderr.includes("Network is unreachable");
     });
     expect(await Promise.all(attempts)).toEqual([true, true, true, true]);
-    expect((await sh(lab, "1", "timeout 1 getent hosts www.debian.org")).exitCode).toBe(2);
+    expect((await sh(lab, "1", "timeout 10 getent hosts www.debian.org")).exitCode).toBe(2);
   });
 
   test("a machine speaks only in its own name", async () => {

@@ -5,7 +5,7 @@ import { processOf } from "../../local/machines/pid-file.js";
 import { cloudInitDone, type MachineLab, machineSpec, openLab, sh, shOk, until } from "./machine-lab.js";
 
 let lab: MachineLab;
-const resolver = new Resolver({ timeout: 1000, tries: 2 });
+const resolver = new Resolver({ timeout: 5000, tries: 3 });
 const pid = (one: MachineLab) => processOf(`${one.instance.runFolder}/names.pid`);
 
 const zone = (serial: number, lines: string[], name = "shop.example"): ZoneFile => ({

@@ -53,17 +53,25 @@ test("volumes that were mounted once are mounted again, even when the power is c
 
 test("cutting the power loses what was not synced, of disk and volumes, and nothing else", async () => {
   await write("synced", "sync $folder/synced $folder");
-  await write("unsynced", ":");
-  expect([await present("synced"), await present("unsynced")]).toEqual([3, 3]);
+  // Whoever syncs on another machine of this computer writes out this one's files as well, but not every time.
+  const kept = [await keptUnsynced("unsynced-1")];
+  while (kept.at(-1) !== 0 && kept.length < 3) kept.push(await keptUnsynced(`unsynced-${kept.length + 1}`));
+  expect(kept.at(-1)).toBe(0);
+});
+
+/** Cuts the power right after a file was written. @returns in how many places it is there afterwards */
+async function keptUnsynced(name: string): Promise<number> {
+  await write(name, ":");
+  expect([await present("synced"), await present(name)]).toEqual([3, 3]);
   await cutServerPower(cloud.name, "web");
   expect(await status()).toBe("off");
   expect(await cloud.differences()).toEqual([]);
   await expect(cutServerPower(cloud.name, "web")).rejects.toThrow(/is off/);
   await cloud.done("POST", `/servers/${id}/actions/poweron`);
   await allPresent("synced");
-  expect(await present("unsynced")).toBe(0);
   expect(await cloud.differences()).toEqual([]);
-});
+  return present(name);
+}
 
 test.each(["reset", "poweroff"])(
   "%s ends a server like a power cut, and loses nothing that it wrote",

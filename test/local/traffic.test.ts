@@ -78,7 +78,8 @@ http.server.ThreadingHTTPServer(("", 8080), Page).serve_forever()
 `;
   let ip: string;
   let spec: LoadBalancerSpec;
-  const healthCheck = { port: 8080, interval: 1, timeout: 1, retries: 1 };
+  // Who answers late on a busy computer is well.
+  const healthCheck = { port: 8080, interval: 1, timeout: 5, retries: 1 };
   const page = { domain: "shop.example", path: "/health", response: "", statusCodes: ["2??"], tls: false };
   const http = {
     stickySessions: false,
@@ -208,7 +209,7 @@ http.server.ThreadingHTTPServer(("", 8080), Page).serve_forever()
     await set({ services: [tcp, web], algorithm: "least_connections" });
     const listen = ["-c", `exec 3<>/dev/tcp/${ip}/9000; cat <&3`];
     await healthOn(9000);
-    const { stdout } = await execa("bash", listen, { timeout: 5000 });
+    const { stdout } = await execa("bash", listen, { timeout: 30_000 });
     expect(stdout).toBe(lab.instance.addresses.hostIpv4);
   });
 
