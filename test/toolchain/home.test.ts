@@ -73,9 +73,13 @@ describe("with all tools in the cache", () => {
 test("versitygw is there in its pinned version, and then takes milliseconds", async () => {
   const path = await ensureVersitygw();
   expect(await versionOf(versitygw, path)).toBe(versitygw.version);
-  const start = performance.now();
-  expect(await ensureVersitygw()).toBe(path);
-  expect(performance.now() - start).toBeLessThan(30);
+  const times: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const start = performance.now();
+    expect(await ensureVersitygw()).toBe(path);
+    times.push(performance.now() - start);
+  }
+  expect(Math.min(...times)).toBeLessThan(30);
 });
 
 test("inspectToolchain says of each missing tool what to do, and makes nothing", async () => {

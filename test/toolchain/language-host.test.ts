@@ -157,7 +157,7 @@ async function startWaiting() {
 
 /** Waits until a process is gone. */
 async function gone(pid: number): Promise<boolean> {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 600; i++) {
     try {
       const state = /^State:\s+(\w)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];
       if (state === "Z") return true;

@@ -203,7 +203,7 @@ describe("a login through a tunnel", () => {
   };
 
   test("is tried again while nobody answers, and says through which endpoint", async () => {
-    const error = await attempt(0.5);
+    const error = await attempt(3);
     expect(error).toBeInstanceOf(NoAccessError);
     expect(error.message).toMatch(
       /cannot reach 10\.10\.2\.10 port 22 through eice-0123456789abcdef0: .*Unable to connect to target \(tried for \d+ s\).*security group/,

@@ -64,27 +64,32 @@ describe("arrivals", () => {
 });
 
 describe("load", () => {
-  test("sees a stalled server as its visitors do: everybody who came meanwhile waited", async () => {
-    let stalledUntil = 0;
-    const { url } = await startServer((_, response) => {
-      setTimeout(() => response.end("page"), Math.max(0, stalledUntil - performance.now()));
-    });
-    // Two connections: a closed loop would have noticed two slow requests and nothing else.
-    const load = await startLoad({ url, rate: 100, connections: 2, ...browsing });
-    await sleep(1000);
-    stalledUntil = performance.now() + 1000;
-    await sleep(2000);
-    const report = await load.stop();
+  // A busy computer makes visitors wait for longer, but not every time.
+  test(
+    "sees a stalled server as its visitors do: everybody who came meanwhile waited",
+    { retry: 2 },
+    async () => {
+      let stalledUntil = 0;
+      const { url } = await startServer((_, response) => {
+        setTimeout(() => response.end("page"), Math.max(0, stalledUntil - performance.now()));
+      });
+      // Two connections: a closed loop would have noticed two slow requests and nothing else.
+      const load = await startLoad({ url, rate: 100, connections: 2, ...browsing });
+      await sleep(1000);
+      stalledUntil = performance.now() + 1000;
+      await sleep(2000);
+      const report = await load.stop();
 
-    expect(report.failed).toBe(0);
-    expect(report.rate.arrived).toBeGreaterThan(95);
-    expect(report.requests).toBeGreaterThan(280);
-    expect(report.latency.p50).toBeLessThan(300);
-    expect(report.latency.p90).toBeGreaterThan(500);
-    expect(report.latency.max).toBeGreaterThan(900);
-    expect(report.longestSilenceMs).toBeGreaterThan(900);
-    expect(report.longestSilenceMs).toBeLessThan(1400);
-  });
+      expect(report.failed).toBe(0);
+      expect(report.rate.arrived).toBeGreaterThan(95);
+      expect(report.requests).toBeGreaterThan(280);
+      expect(report.latency.p50).toBeLessThan(300);
+      expect(report.latency.p90).toBeGreaterThan(500);
+      expect(report.latency.max).toBeGreaterThan(900);
+      expect(report.longestSilenceMs).toBeGreaterThan(900);
+      expect(report.longestSilenceMs).toBeLessThan(1400);
+    },
+  );
 
   test("counts errors by kind: wrong statuses, no answer in time, connections cut and refused", async () => {
     let number = 0;

@@ -224,7 +224,7 @@ describe("after the process was killed", () => {
       host.hanging.add(method);
       const input = { ...basic, name: "half", networks: [network?.id], user_data: "#cloud-config" };
       const { body } = await first.post("/servers", input);
-      await new Promise((resolve) => void setTimeout(resolve, 20));
+      await expect.poll(() => host.calls.some((call) => call.startsWith(`${method} `))).toBe(true);
       host.hanging.clear();
 
       const second = await TestCloud.start({ statePath, host });
