@@ -215,7 +215,7 @@ describe("server.mjs", () => {
   async function startReady(environment: Record<string, string>): Promise<Server> {
     const server = start(environment);
     const socket = environment["LISTEN_SOCKET"]!;
-    await expect.poll(() => get(socket, "/readyz").catch(() => undefined), { timeout: 15_000 }).toBe(200);
+    await expect.poll(() => get(socket, "/readyz").catch(() => undefined), { timeout: 60_000 }).toBe(200);
     return server;
   }
 

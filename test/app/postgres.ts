@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { Client, type QueryResult } from "pg";
 
 const BINARIES = "/usr/lib/postgresql/15/bin";
-const STARTUP_LIMIT = 20_000;
+const STARTUP_LIMIT = 60_000;
 
 /** A PostgreSQL 15 of its own on a Unix socket in a temporary folder; nothing of it outlives {@link stop}. */
 export interface Postgres {
@@ -236,7 +236,9 @@ function installWhenMissing(binary: string, debianPackage: string): void {
   if (process.getuid?.() !== 0)
     throw new Error(`${binary} is missing. Install it: sudo apt-get install ${debianPackage}`);
   console.error(`Installing ${debianPackage}, which the tests of the app need …`);
-  execFileSync("apt-get", ["install", "-y", "--no-install-recommends", debianPackage], {
+  // Two files of tests may come here at the same time.
+  const waiting = ["-o", "DPkg::Lock::Timeout=300"];
+  execFileSync("apt-get", [...waiting, "install", "-y", "--no-install-recommends", debianPackage], {
     stdio: ["ignore", "ignore", "inherit"],
     env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
   });

@@ -52,7 +52,7 @@ export async function startStorage(): Promise<Storage> {
         PATH: process.env["PATH"],
       },
     });
-    const giveUp = performance.now() + 10_000;
+    const giveUp = performance.now() + 60_000;
     while (!(await fetch(bucket.endpoint).catch(() => undefined))) {
       if (performance.now() > giveUp || server.exitCode !== null) throw new Error("versitygw does not start");
       await sleep(20);

@@ -198,8 +198,8 @@ test("they are replaced one after the other, and the group has the version then"
 
 test("when an alarm goes off, AWS goes back to the version before, and so says the error", async () => {
   await makeVersion(3);
-  // Each look is a step: none until the alarm has gone off.
-  pace.between = 0.5;
+  // Each look is a step: none until the alarm has gone off, on a busy computer too.
+  pace.between = 1.5;
   const updating = engine.up(token, "app", inputs(3)).catch((error: Error) => error.message);
   await expect
     .poll(() => engine.messages.some((told) => told.startsWith("1 of 2 serve with version 3")))
