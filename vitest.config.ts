@@ -1,11 +1,11 @@
 import { defineConfig } from "vitest/config";
 
-const project = (name: string, options: { serial?: boolean; workers?: number; timeout?: number } = {}) => ({
+const project = (name: string, options: { serial?: boolean; workers?: number; timeout: number }) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
-    testTimeout: options.timeout ?? 10_000,
-    hookTimeout: options.timeout ?? 10_000,
+    testTimeout: options.timeout,
+    hookTimeout: options.timeout,
     fileParallelism: !options.serial,
     // How soon something comes about on a busy computer is not what these tests are about.
     expect: { poll: { timeout: 30_000 } },
@@ -19,7 +19,7 @@ const project = (name: string, options: { serial?: boolean; workers?: number; ti
 export default defineConfig({
   test: {
     projects: [
-      project("unit", { workers: 2 }),
+      project("unit", { workers: 2, timeout: 60_000 }),
       project("property", { workers: 2, timeout: 60_000 }),
       project("toolchain", { workers: 2, timeout: 120_000 }),
       project("app", { workers: 2, timeout: 120_000 }),

@@ -67,6 +67,6 @@ describe("the provider's load balancer", () => {
       `a lost server behind it: ${during.failures.length} of ${during.visits} visits failed until it was out`,
     );
     await shop.lab.cloud("POST", `/servers/${servers[0]?.id}/actions/poweron`);
-    await expect.poll(health, { timeout: 60_000, interval: 500 }).toEqual(["healthy", "healthy"]);
+    await expect.poll(health, { timeout: 120_000, interval: 500 }).toEqual(["healthy", "healthy"]);
   });
 });
