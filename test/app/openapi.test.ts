@@ -89,8 +89,8 @@ test("schemathesis finds no 500, no undocumented answer and none that differs fr
       ["--phases", "examples,coverage,fuzzing"],
       ["--max-examples", "60", "--seed", "1", "--no-shrink", "--continue-on-failure"],
     ].flat(),
-    { cwd: folder, all: true, reject: false, timeout: 60_000 },
+    { cwd: folder, all: true, reject: false, timeout: 100_000 },
   );
   expect(all).toMatch(/\d+ generated|\d+ passed/);
   expect(exitCode, all).toBe(0);
-}, 90_000);
+});

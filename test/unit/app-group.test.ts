@@ -115,7 +115,7 @@ describe("the resources of a group of app servers", () => {
   let resources: RecordedResource[];
   beforeAll(async () => {
     resources = await recordOnAws(grouped);
-  }, 60_000);
+  });
 
   const inputsOf = (type: string) =>
     resources.filter((one) => short(one.type) === type).map(({ inputs }) => inputs);
@@ -151,7 +151,7 @@ describe("the resources of a group of app servers", () => {
     const held = await recordOnAws({ ...grouped, "dukaan:release": "a".repeat(64) });
     const refresh = held.find(({ type }) => short(type) === "InstanceRefresh");
     expect(refresh?.inputs).toMatchObject({ alarms: [] });
-  }, 30_000);
+  });
 
   it("become a package when the release is good on the first server, and not before", () => {
     const boot = resources.find(({ type }) => short(type) === "BootPackage");

@@ -17,7 +17,7 @@ beforeAll(async () => {
   // The recorder records one program at a time.
   withName = await recordOnAws({ ...managed, ...named });
   withoutName = await recordOnAws(managed);
-}, 60_000);
+});
 
 const ofType = (resources: readonly RecordedResource[], type: string) =>
   resources.filter((one) => one.type.startsWith("aws:") && short(one.type) === type);
@@ -199,7 +199,7 @@ describe("the load balancer's certificate", () => {
     });
     expect(ownCertificate(resources)?.inputs["dnsNames"]).toEqual(["shop.example.com"]);
     expect(ofType(resources, "Record")).toEqual([]);
-  }, 30_000);
+  });
 
   it("cannot be had for a domain without its zone, nor from an authority of one's own", () => {
     const problemsOf = (more: Record<string, unknown>) => {

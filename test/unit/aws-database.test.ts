@@ -17,7 +17,7 @@ beforeAll(async () => {
   // The recorder records one program at a time.
   for (const stage of stages) recorded[stage] = await recordOnAws({ ...managed, "dukaan:stage": stage });
   selfRun = await recordOnAws({ "dukaan:stage": "split" });
-}, 60_000);
+});
 
 /** Pulumi's mark of a secret. */
 const signature = "4dabf18193072939515e22adb298388d";
@@ -93,7 +93,7 @@ describe("a stack whose database AWS runs", () => {
       database(recorded.split).inputs,
     );
     expect(onlyAws(resources).filter(({ protect }) => protect)).toEqual([]);
-  }, 30_000);
+  });
 
   it("is in both zones, reached by the app alone, at the port of PostgreSQL alone", () => {
     const [group] = ofType(recorded.split, "aws:rds/subnetGroup:SubnetGroup");
@@ -158,7 +158,7 @@ describe("a stack whose database AWS runs", () => {
       allocatedStorage: 100,
       instanceClass: "db.t4g.medium",
     });
-  }, 30_000);
+  });
 });
 
 describe("the authority of databases", () => {

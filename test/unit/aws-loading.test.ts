@@ -11,7 +11,7 @@ function loaded(name: string): number {
   return paths.filter((path) => path.includes(`/node_modules/${name}/`)).length;
 }
 
-it("loads the SDK of a cloud only for a stack that is on it", { timeout: 60_000 }, async () => {
+it("loads the SDK of a cloud only for a stack that is on it", async () => {
   await recordResources(() => provision(settingsOf(onThisComputer), artifacts), outputsOf);
   expect(loaded("@pulumi/hcloud")).toBeGreaterThan(5);
   expect(loaded("@pulumi/aws")).toBe(0);

@@ -17,7 +17,7 @@ async function namesAt(stage: string): Promise<RecordedResource[]> {
   return recordsOf(await recordOnAws({ "dukaan:stage": stage, ...named }));
 }
 
-describe("the shop's name in Route 53", { timeout: 60_000 }, () => {
+describe("the shop's name in Route 53", () => {
   it("leads to the public's way in, by the same two resources at every stage", async () => {
     const [droplet, split, fleet] = [
       await namesAt("droplet"),

@@ -65,7 +65,7 @@ describe("the plugin for AWS that is built here", () => {
     const types = new Set(onlyAws(recorded).map(({ type }) => type));
     expect(types.size).toBeGreaterThan(15);
     expect([...types].filter((type) => !mapped.has(type))).toEqual([]);
-  }, 30_000);
+  });
 
   it("replaces only files of the Terraform provider that name its services", () => {
     const { module, files } = build.patch!;

@@ -31,7 +31,7 @@ beforeAll(async () => {
   outputs = await new Promise((resolve) => {
     pulumi.output(declared).apply((known) => resolve(known as unknown as Record<string, unknown>));
   });
-}, 60_000);
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("machines on AWS", () => {

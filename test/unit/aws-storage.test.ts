@@ -10,7 +10,7 @@ let recorded: RecordedResource[];
 
 beforeAll(async () => {
   recorded = await recordOnAws(own);
-}, 60_000);
+});
 
 const ofType = (type: string, resources = recorded) => resources.filter((one) => short(one.type) === type);
 const named = (name: string) => recorded.find((one) => one.name === name && one.type.startsWith("dukaan:"));
@@ -52,7 +52,7 @@ describe("buckets of a stack's own on AWS", () => {
     ]);
     const urns = (resources: RecordedResource[]) => ofType("Bucket", resources).map(({ urn }) => urn);
     expect(urns(await recordOnAws({ ...own, "dukaan:stage": "fleet" }))).toEqual(urns(recorded));
-  }, 60_000);
+  });
 
   it("stay with their key when the stack goes, closed as they were: nothing else does", () => {
     const kinds = new Set(recorded.filter(({ retained }) => retained).map(({ type }) => short(type)));
@@ -157,7 +157,7 @@ describe("what may be done with IAM", () => {
   it("is nothing where no bucket is the stack's own", async () => {
     const resources = await recordOnAws();
     expect(resources.filter(({ type }) => /^aws:(iam|s3|kms)|vpcEndpoint/.test(type))).toEqual([]);
-  }, 30_000);
+  });
 });
 
 describe("dukaan:backup and dukaan:images", () => {
@@ -194,7 +194,7 @@ describe("dukaan:backup and dukaan:images", () => {
     expect(JSON.stringify(resources.find(({ name }) => name === "app-1-backup")?.inputs)).toContain(
       "repo1-s3-bucket=shop-backups",
     );
-  }, 30_000);
+  });
 });
 
 /** What is on the wire in the clear. */

@@ -84,7 +84,7 @@ describe("a tunnel through an EC2 Instance Connect Endpoint", () => {
       if (left === 0) break;
     }
     expect(received.digest("hex")).toBe(createHash("sha256").update(sent).digest("hex"));
-  }, 60_000);
+  });
 
   test("waits with what it sends while nobody takes it", async () => {
     let take: (socket: Socket) => void = () => {};
@@ -104,7 +104,7 @@ describe("a tunnel through an EC2 Instance Connect Endpoint", () => {
     socket.resume();
     await once(tunnel, "drain");
     tunnel.destroy();
-  }, 30_000);
+  });
 
   test("brings to the port what was sent before it was ended here", async () => {
     const arrived = new Promise<Buffer>((resolve) => {
@@ -238,27 +238,23 @@ describe("./dukaan ssh-proxy", () => {
     running.stdin.write("hello");
     // Its input stays open: ssh keeps it, too.
     expect(await running).toMatchObject({ stdout: "you said hello", stderr: "", exitCode: 0 });
-  }, 30_000);
+  });
 
   test("ends with its input, and the tunnel with it", async () => {
     await behindTheDoor((socket) => void socket.resume());
     const result = await execa(process.execPath, [...words(), address, "22"], { env: env(), input: "hello" });
     expect(result.exitCode).toBe(0);
     await expect.poll(() => door.open.size).toBe(0);
-  }, 30_000);
+  });
 
   test.each([
     [["app-1", "22"], 2, /address is "app-1"/],
     [[address, "0"], 2, /port is "0"/],
     [[address, "22"], 1, /was cut: Unable to connect to target\nRun the same command again/],
-  ])(
-    "with %j ends with %i and says why",
-    async (rest, exitCode, message) => {
-      const result = await execa(process.execPath, [...words(), ...rest], { env: env(), reject: false });
-      expect(result.exitCode).toBe(exitCode);
-      expect(result.stderr).toMatch(message);
-      expect(result.stderr).not.toMatch(/\n\s+at /);
-    },
-    30_000,
-  );
+  ])("with %j ends with %i and says why", async (rest, exitCode, message) => {
+    const result = await execa(process.execPath, [...words(), ...rest], { env: env(), reject: false });
+    expect(result.exitCode).toBe(exitCode);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+  });
 });

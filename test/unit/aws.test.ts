@@ -13,7 +13,7 @@ const recorded = {} as Record<(typeof stages)[number], RecordedResource[]>;
 beforeAll(async () => {
   // The recorder records one program at a time.
   for (const stage of stages) recorded[stage] = await recordOnAws({ "dukaan:stage": stage });
-}, 60_000);
+});
 
 const ofType = (resources: readonly RecordedResource[], type: string) =>
   resources.filter((resource) => resource.type.startsWith("aws:") && short(resource.type) === type);
@@ -157,7 +157,7 @@ describe("a stack on AWS", () => {
       "{root}/usr/local/lib/dukaan/make-file-system",
       "{root}/usr/local/lib/dukaan/volume",
     ]);
-  }, 30_000);
+  });
 });
 
 describe("machines on AWS", () => {
@@ -227,7 +227,7 @@ describe("the way out", () => {
       ["us-east-1-data-b-ipv4", "NatGateway/us-east-1-nat-b"],
       ["us-east-1-data-b-ipv6", "EgressOnlyInternetGateway/us-east-1"],
     ]);
-  }, 30_000);
+  });
 
   it("is one instance with a NAT instance, that hands on what is not for it", async () => {
     const resources = await withNat("instance");
@@ -245,7 +245,7 @@ describe("the way out", () => {
     // A machine's first boot fetches packages through it.
     const machine = ofType(resources, "Instance").find(({ name }) => name === "database-1");
     expect(machine?.dependencies).toContain(instance?.urn);
-  }, 30_000);
+  });
 
   it("is changed without another machine", async () => {
     const machines = (resources: readonly RecordedResource[]) =>
@@ -255,7 +255,7 @@ describe("the way out", () => {
           .map(({ urn, inputs }) => [urn, JSON.stringify(inputs)]),
       );
     expect(machines(await withNat("gateway"))).toEqual(machines(recorded.fleet));
-  }, 30_000);
+  });
 });
 
 describe("one stack on both clouds", () => {
@@ -296,7 +296,7 @@ describe("one stack on both clouds", () => {
     const networks = resources.filter(({ type }) => ["Network", "Vpc"].includes(short(type)));
     const ranges = networks.map(({ inputs }) => inputs["ipRange"] ?? inputs["cidrBlock"]);
     expect(new Set(ranges)).toEqual(new Set(["10.10.0.0/16", "10.11.0.0/16"]));
-  }, 30_000);
+  });
 
   it("is refused when it has two regions of AWS", async () => {
     const two = plannedTopology(settings, [

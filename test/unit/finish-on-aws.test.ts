@@ -72,7 +72,7 @@ const balancer = "aws:lb/loadBalancer:LoadBalancer";
 let resources: object[];
 beforeAll(async () => {
   resources = await recordOnAws(written);
-}, 60_000);
+});
 
 beforeEach(async () => {
   root.folder = await mkdtemp(join(tmpdir(), "dukaan-finish-"));

@@ -85,7 +85,7 @@ describe("stage fleet behind the provider's load balancer", () => {
   });
 });
 
-describe("its resources", { timeout: 60_000 }, () => {
+describe("its resources", () => {
   it("are an address that outlives the rest, one target a server when its release is there, and a service", async () => {
     const resources = await recordResources(() => provision(fleet(), artifacts), outputsOf);
     const ofBalancer = resources.filter(({ type }) => type.includes("loadBalancer"));

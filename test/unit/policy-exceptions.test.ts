@@ -85,7 +85,7 @@ describe("rules", () => {
     for (const cloud of ["hcloud:", "aws:"]) {
       expect([...types].filter((type) => type.startsWith(cloud)).length).toBeGreaterThan(9);
     }
-  }, 30_000);
+  });
 
   it("are all in docs/policy.md, with what holds", () => {
     const text = readFileSync(join(projectRoot, "docs/policy.md"), "utf8");

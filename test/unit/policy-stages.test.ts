@@ -85,7 +85,7 @@ function found(subjects: StackSubject[]): string[] {
   ];
 }
 
-describe("keeps to the rules:", { timeout: 60_000 }, () => {
+describe("keeps to the rules:", () => {
   it.each(Object.entries(variants))("%s", async (_, raw) => {
     const settings: Settings = settingsOf(raw);
     const resources = await recordResources(() => provision(settings, artifacts), outputsOf);
@@ -164,7 +164,7 @@ describe("keeps to the rules:", { timeout: 60_000 }, () => {
   });
 });
 
-describe("the rules have something to look at:", { timeout: 60_000 }, () => {
+describe("the rules have something to look at:", () => {
   it("without its own settings for real clouds a stack breaks them", async () => {
     const settings = settingsOf({ ...onThisComputer, "dukaan:stage": "split" });
     const resources = await recordResources(() => provision(settings, artifacts), outputsOf);

@@ -10,7 +10,7 @@ const failover = { endpoint: "https://203.0.113.2:8443/v1", token: "t".repeat(64
 const fleet = (more: Record<string, unknown>) =>
   settingsOf({ ...onThisComputer, "dukaan:stage": "fleet", "dukaan:failover": failover, ...more });
 
-describe("what an up at another stage removes, and has to be unprotected for", { timeout: 60_000 }, () => {
+describe("what an up at another stage removes, and has to be unprotected for", () => {
   const left = async (before: ReturnType<typeof fleet>, after: ReturnType<typeof fleet>) => {
     const state = await recordResources(() => provision(before, artifacts), outputsOf);
     const found = notIn(topologyOf(after), state);

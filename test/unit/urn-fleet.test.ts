@@ -3,7 +3,7 @@ import { provision } from "../../src/provision.js";
 import { artifacts, onThisComputer, outputsOf, settingsOf, short, stateful } from "./provisioned.js";
 import { type RecordedResource, recordResources } from "./record-resources.js";
 
-describe("resources of stage fleet", { timeout: 60_000 }, () => {
+describe("resources of stage fleet", () => {
   const fleet = (appServers: number, stage = "fleet", rollout = "rolling") =>
     recordResources(
       () =>

@@ -25,7 +25,7 @@ let onReal: RecordedResource[];
 beforeAll(async () => {
   onLocal = await recordResources(() => provision(local, artifacts), outputsOf);
   onReal = await recordResources(() => provision(real, artifacts), outputsOf);
-}, 60_000);
+});
 
 describe("resources of stage split", () => {
   it("are the droplet's stateful ones, unchanged, and the database's machine", async () => {
