@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { openDatabase } from "../../apps/api/database/database.js";
 import { isUnavailable } from "../../apps/api/database/errors.js";
-import { quickest } from "./quickest.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;
@@ -195,9 +194,10 @@ describe("without a database", () => {
   test("pages say so with 503, /livez stays, and everything is back when it is back", async () => {
     expect((await visit("/readyz")).body).toBe('{"status":"ready"}');
     await shop.postgres.crash();
-    const took = await quickest(3_000, async () => expect((await visit("/s/http")).status).toBe(503));
-    expect(took).toBeLessThan(3_000);
+    const start = performance.now();
     const page = await visit("/s/http");
+    expect(performance.now() - start).toBeLessThan(3_000);
+    expect(page.status).toBe(503);
     expect(page.headers["retry-after"]).toBe("5");
     expect(page.body).toContain("Back in a moment");
     expect((await visit("/readyz")).status).toBe(503);
