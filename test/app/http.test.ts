@@ -191,6 +191,29 @@ describe("without a database", () => {
     expect((await visit("/s/http")).body).toContain("Written");
   });
 
+  test("a connection that breaks while somebody has it ends what they do, and not the service", async () => {
+    const lost: Error[] = [];
+    const { db, pool } = openDatabase({
+      url: shop.environment.databaseUrl,
+      poolMax: 1,
+      onConnectionLost: (error) => lost.push(error),
+    });
+    const failure = await db
+      .transaction()
+      .execute(async (transaction) => {
+        await transaction.selectFrom("feature_flags").selectAll().execute();
+        await shop.postgres.crash();
+        await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 });
+        await transaction.selectFrom("feature_flags").selectAll().execute();
+      })
+      .catch((error: unknown) => error);
+    await shop.postgres.start();
+    expect(isUnavailable(failure)).toBe(true);
+    await expect.poll(() => db.selectFrom("feature_flags").selectAll().execute()).toBeInstanceOf(Array);
+    expect(lost).toHaveLength(1);
+    await pool.end();
+  });
+
   test("pages say so with 503, /livez stays, and everything is back when it is back", async () => {
     expect((await visit("/readyz")).body).toBe('{"status":"ready"}');
     await shop.postgres.crash();

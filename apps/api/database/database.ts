@@ -17,7 +17,7 @@ export interface DatabaseOptions {
    * @default 5000
    */
   timeoutMillis?: number;
-  /** An idle connection broke (the server restarted, say); the pool replaces it by itself. */
+  /** A connection broke (the server restarted, say), idle or not; the pool replaces it by itself. Told once of each. */
   onConnectionLost: (error: Error) => void;
   /** A statement took {@link SLOW_STATEMENT} or longer. */
   onSlowStatement?: (slow: SlowStatement) => void;
@@ -59,7 +59,13 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     application_name: "dukaan-api",
     types: typeParsers,
   });
-  pool.on("error", options.onConnectionLost);
+  // The pool looks after idle connections alone. One that breaks while a request has it, between two statements say, would
+  // end the process.
+  pool.on("connect", (client) => {
+    client.once("error", options.onConnectionLost);
+    client.on("error", () => undefined);
+  });
+  pool.on("error", () => undefined);
   const queue = new ConnectionQueue(pool);
   const watched = watchConnections(pool, queue, (client) =>
     watchConnection(client, timeout, options.onSlowStatement),
