@@ -31,7 +31,7 @@ const logger = createLog(environment.logLevel, environment.releaseId);
 const database = openDatabase({
   url: environment.databaseUrl,
   poolMax: environment.databasePoolMax,
-  onConnectionLost: (error) => logger.warn({ err: error }, "an idle database connection was lost"),
+  onConnectionLost: (error) => logger.warn({ err: error }, "a database connection was lost"),
   onSlowStatement: oncePerSecond((times, slow: SlowStatement) =>
     logger.warn({ ...slow, times }, "slow statement"),
   ),

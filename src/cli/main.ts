@@ -1,7 +1,6 @@
 import { Argument, Command, CommanderError, Option } from "commander";
 import { stages } from "../topology/stages.js";
 import { addDrillCommands } from "./drill-commands.js";
-import { endSoon } from "./end.js";
 import { CliError, ExitCode } from "./errors.js";
 import { handleInterrupts } from "./interrupt.js";
 import { addLocalCommands } from "./local-commands.js";
@@ -282,7 +281,6 @@ try {
 } catch (error) {
   process.exitCode = report(error);
 }
-endSoon();
 
 function report(error: unknown): ExitCode {
   // commander has printed its own message already; help and version end with code 0.

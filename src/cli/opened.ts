@@ -12,7 +12,7 @@ export interface Opened extends Pick<ShopOutputs, "url" | "stage" | "release"> {
   mended: string[];
   /** Why what is written from now on is not backed up, if so. */
   backupWarning: string | undefined;
-  /** What is wrong with groups of machines that AWS starts by itself, a sentence each. */
+  /** What is wrong with groups of machines that AWS starts by itself. */
   groupWarnings: string[];
   seconds: number;
 }

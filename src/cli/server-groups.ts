@@ -24,11 +24,12 @@ export async function examineGroups(
   if (groups.length === 0) return [];
   const [door] = Object.values(tunnels);
   if (!door) {
-    const why = "the stack does not say in which region it is: see ./dukaan outputs";
+    const why = "the stack does not say in which region it is";
+    const remedy = [`\`./dukaan up --stack ${stack}\` writes its outputs anew.`];
     return groups.map((group) => ({
       group,
       state: "not reached",
-      findings: [groupNotReached(group, groupName(stack, { name: group }), why)],
+      findings: [groupNotReached(group, groupName(stack, { name: group }), why, remedy)],
     }));
   }
   const { examineGroup } = await import("../diagnose/examine-group.js");
@@ -38,7 +39,7 @@ export async function examineGroups(
 }
 
 /**
- * What is wrong with the groups of a stack whose shop answers, a sentence each.
+ * What is wrong with the groups of a stack whose shop answers.
  * @param stack its name
  */
 export async function groupWarnings(stack: string, outputs: GroupOutputs): Promise<string[]> {
@@ -46,7 +47,7 @@ export async function groupWarnings(stack: string, outputs: GroupOutputs): Promi
   return (
     examined
       .flatMap(({ findings }) => findings)
-      // What may be over by now: a failure within the last hour, or too few that serve at this moment.
+      // What may be over by now: a failure within the last hour, or too few (but not none) that serve at this moment.
       .filter(({ severity, code }) => severity !== "notice" && code !== "group-activity-failed")
       .map(({ machine, what }) => `${machine}: ${what} See ./dukaan diagnose --stack ${stack}.`)
   );

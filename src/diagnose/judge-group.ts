@@ -49,16 +49,21 @@ export function groupGone(stack: string, group: string, name: string, region: st
  * @param asked who was asked for what
  * @param why it did not
  */
-export function groupNotReached(group: string, asked: string, why: string): Finding {
+export function groupNotReached(
+  group: string,
+  asked: string,
+  why: string,
+  remedy: string[] = [
+    "Credentials: `aws sts get-caller-identity`; log in again with `aws sso login`. What they must be allowed to do: docs/aws.md.",
+    "No answer at all: this computer's network (behind a proxy with an own authority: AWS_CA_BUNDLE).",
+  ],
+): Finding {
   return ofGroup(group, {
     severity: "warning",
     code: "group-not-reached",
-    what: `AWS does not say how the group is (${why}).`,
+    what: `How the group is, is not known (${why}).`,
     evidence: [asked],
-    remedy: [
-      "Credentials: `aws sts get-caller-identity`; log in again with `aws sso login`. What they must be allowed to do: docs/aws.md.",
-      "No answer at all: this computer's network (behind a proxy with an own authority: AWS_CA_BUNDLE).",
-    ],
+    remedy,
   });
 }
 
@@ -168,7 +173,9 @@ function bringsMore({ instances, region }: GroupReport): string[] {
  */
 function tryingSince({ activities }: GroupReport, now: number): number | undefined {
   let since: number | undefined;
-  for (const { status, began, ended = now } of activities.filter(isLaunch)) {
+  for (const activity of activities.filter(isLaunch)) {
+    const { status, began, ended = now } = activity;
+    if (status === "Cancelled" && !hasFailed(activity)) continue;
     if (status === "Successful" || (since ?? now) - ended > pause) break;
     since = began;
   }
@@ -198,7 +205,7 @@ function refreshed({ refresh, instances, version }: GroupReport): Found[] {
       what: `The latest instance refresh ${how}${mixed ? "; machines serve that are not as new ones are made" : ""}.`,
       evidence: [
         `${refresh.id}: ${refresh.status}, ${refresh.percent} %: ${refresh.reason || "AWS gives no reason"}`,
-        `in service by version of the launch template: ${countsOf(versions)}; new ones get ${version}`,
+        `in service, by version of the launch template: ${countsOf(versions)}; new ones get version ${version}`,
       ],
       remedy: [
         "It was to bring a release, or another change (sizes, roles, credentials). See how the servers beside the group do with it: `./dukaan ssh app-1 -- journalctl -u 'dukaan-api@*' -n 50`.",
@@ -208,10 +215,10 @@ function refreshed({ refresh, instances, version }: GroupReport): Found[] {
   ];
 }
 
-/** e.g. "1 of 6, 2 of 7" */
+/** e.g. "version 6: 1, version 7: 2" */
 function countsOf(versions: readonly string[]): string {
   const counts = Object.entries(Object.groupBy(versions, (version) => version));
-  return counts.map(([version, of]) => `${of?.length} of ${version}`).join(", ") || "none";
+  return counts.map(([version, of]) => `version ${version}: ${of?.length}`).join(", ") || "none";
 }
 
 function atMost({ desired, most, activities }: GroupReport, now: number): Found[] {

@@ -17,7 +17,10 @@ export function reportPage(report: Report, verdict?: Verdict): string {
     ["latency p50 / p90 / p99 / p99.9 / max", `${Object.values(latency).join(" / ")} ms`],
     ["longest silence", `${report.longestSilenceMs} ms without a good answer`],
     ["orders", `${orders.placed} placed, ${orders.refused} refused, ${orders.unknown} without an answer`],
-    ["generator", `at worst ${generator.latestMs} ms late, ${(generator.cpu * 100).toFixed(1)} % of a core`],
+    [
+      "generator",
+      `at worst ${generator.latestMs} ms late, ${(generator.cpu * 100).toFixed(1)} % of a core; orders waited for their journal ${generator.journalMs} ms at worst`,
+    ],
     ...(verdict ? [["journal against database", verdict.ok ? "agree" : "DIFFER"]] : []),
   ];
   const body = [

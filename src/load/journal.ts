@@ -24,14 +24,16 @@ const SYNC_INTERVAL_MS = 200;
  * loses at most what was written since, a crash of this process nothing whose `add` has resolved.
  */
 export class Journal {
+  readonly #path: string;
   readonly #file: FileHandle;
   readonly #timer: NodeJS.Timeout;
   #written: Promise<void> = Promise.resolve();
   #dirty = false;
   #syncing: Promise<void> | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
 
-  private constructor(file: FileHandle) {
+  private constructor(path: string, file: FileHandle) {
+    this.#path = path;
     this.#file = file;
     this.#timer = setInterval(() => this.#sync(), SYNC_INTERVAL_MS);
     this.#timer.unref();
@@ -39,7 +41,7 @@ export class Journal {
 
   /** @throws Error when there is such a file already */
   static async open(path: string): Promise<Journal> {
-    return new Journal(await open(path, "ax", 0o600));
+    return new Journal(path, await open(path, "ax", 0o600));
   }
 
   /**
@@ -58,9 +60,11 @@ export class Journal {
       await this.#written;
       await this.#syncing;
       await this.#file.datasync();
-      // The kernel tells of what it could not write once.
-      if (this.#failure !== undefined)
-        throw new Error("lines of the journal may not be on the disk", { cause: this.#failure });
+      // The kernel tells only once of what it could not write.
+      if (this.#failure !== undefined) throw this.#failure;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new Error(`lines of ${this.#path} may not be on the disk: ${why}`, { cause: error });
     } finally {
       await this.#file.close();
     }
@@ -78,7 +82,7 @@ export class Journal {
     this.#dirty = false;
     this.#syncing = this.#file
       .datasync()
-      .catch((error: unknown) => {
+      .catch((error: Error) => {
         this.#failure ??= error;
       })
       .finally(() => {

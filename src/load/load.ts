@@ -47,7 +47,7 @@ export interface Load {
   /**
    * No more visits; waits for those that are there (at most the timeout, and an order's repetitions). Once; later it says the
    * same.
-   * @throws Error when the journal may lack something
+   * @throws Error when a visit could not be played, or the journal may lack something
    */
   stop(): Promise<Report>;
 }

@@ -176,9 +176,9 @@ describe("diagnose names first what is really broken", () => {
     const finding = await breakAndRepair(
       `locks() { runuser -u postgres -- psql -qAtX shop -c "select count(*) from pg_locks where relation = 'products'::regclass and $1"; }
        systemd-run --quiet --unit locker runuser -u postgres -- psql shop -c 'begin; lock table products; select pg_sleep(300)'
-       until [ "$(locks granted)" = 1 ]; do sleep 0.1; done
+       for i in $(seq 600); do [ "$(locks granted)" = 1 ] && break; sleep 0.1; done
        systemd-run --quiet --unit waiter runuser -u postgres -- psql shop -c 'select count(*) from products'
-       until [ "$(locks 'not granted')" = 1 ]; do sleep 0.1; done; sleep 2`,
+       for i in $(seq 600); do [ "$(locks 'not granted')" = 1 ] && break; sleep 0.1; done; sleep 2`,
       "database-blocked",
       async ({ findings }) => {
         const end = /pg_terminate_backend\(\d+\)/.exec(findings[0]!.remedy[0]!)![0];

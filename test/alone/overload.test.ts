@@ -197,8 +197,7 @@ test("while the database stands still, as many wait as may and are served after 
   await blocker.connect();
   await blocker.query("BEGIN; LOCK TABLE stores IN ACCESS EXCLUSIVE MODE");
   const waiting = visitors.map((visitor) => visitor.ask());
-  const refused = await refusal();
-  const quickest = Math.min(...[refused, await ask(PAGE), await ask(PAGE)].map(({ ms }) => ms));
+  const refused = [await refusal(), await ask(PAGE), await ask(PAGE)];
   const api = await ask("/api/v1/stores/any");
   const [health, metrics] = [await ask("/livez"), await ask("/metrics")];
   const publicHealth = await ask("/readyz", "X-Forwarded-For: 198.51.100.7\r\n");
@@ -206,8 +205,9 @@ test("while the database stands still, as many wait as may and are served after 
   await blocker.end();
   expect(publicHealth.status).toBe(503);
   expect(publicHealth.head).toMatch(/^retry-after: 5\r?$/im);
-  expect([refused.status, api.status, health.status, metrics.status]).toEqual([503, 503, 200, 200]);
-  expect(quickest).toBeLessThan(200);
+  expect([api.status, health.status, metrics.status]).toEqual([503, 200, 200]);
+  expect(refused.map(({ status }) => status)).toEqual([503, 503, 503]);
+  expect(Math.min(...refused.map(({ ms }) => ms))).toBeLessThan(200);
   expect(api.head).toMatch(/content-type: application\/json/i);
   const statuses = await Promise.all(waiting.map(async (answer) => (await answer).status));
   expect(new Set(statuses)).toEqual(new Set([200]));
@@ -217,7 +217,7 @@ test("while the database stands still, as many wait as may and are served after 
 
 /** Whoever comes waits with the others until so many have waited for so long that nobody else may. */
 async function refusal(): Promise<Answer> {
-  for (let times = 0; times < 20; times++) {
+  for (let times = 0; times < 6; times++) {
     const answer = await Promise.race([ask(PAGE), sleep(300, undefined)]);
     if (answer !== undefined) return answer;
   }

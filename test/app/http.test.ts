@@ -206,8 +206,8 @@ describe("without a database", () => {
         await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 });
         await transaction.selectFrom("feature_flags").selectAll().execute();
       })
-      .catch((error: unknown) => error);
-    await shop.postgres.start();
+      .catch((error: unknown) => error)
+      .finally(() => shop.postgres.start());
     expect(isUnavailable(failure)).toBe(true);
     await expect.poll(() => db.selectFrom("feature_flags").selectAll().execute()).toBeInstanceOf(Array);
     expect(lost).toHaveLength(1);

@@ -41,7 +41,7 @@ const leader = async (id: number): Promise<number> => {
 
 test(
   `killed ${rounds} times at any point, it comes up with state and computer agreeing`,
-  { timeout: 2 * rounds * MINUTE },
+  { timeout: 5 * rounds * MINUTE },
   async () => {
     const begun = await startTimeOf(await leader(bystander));
     /** How often the process was killed while an action of the command ran; and how long one takes, learned. */

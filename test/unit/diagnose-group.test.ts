@@ -264,7 +264,7 @@ describe("what is judged of a group", () => {
   it("gives AWS's reason for a refresh that was taken back, and the versions that serve", () => {
     expect(found(refresh("RollbackSuccessful"))[0]?.evidence).toEqual([
       "refresh-2: RollbackSuccessful, 40 %: errors went off",
-      "in service by version of the launch template: 3 of 7; new ones get 7",
+      "in service, by version of the launch template: version 7: 3; new ones get version 7",
     ]);
   });
 
@@ -273,7 +273,7 @@ describe("what is judged of a group", () => {
     (status) => {
       const [some] = found(refresh(status, "6"));
       expect(some?.what).toMatch(/fail.*; machines serve that are not as new ones are made\.$/);
-      expect(some?.evidence[1]).toContain("1 of 6, 2 of 7; new ones get 7");
+      expect(some?.evidence[1]).toContain("version 6: 1, version 7: 2; new ones get version 7");
       expect(found(refresh(status))[0]?.what).not.toContain("machines serve");
       expect(found(refresh(status, "6", "Terminating"))[0]?.what).not.toContain("machines serve");
     },

@@ -40,7 +40,7 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 const late = {
   code: "group-not-reached",
-  what: "AWS does not say how the group is (no answer within 0.3 s).",
+  what: "How the group is, is not known (no answer within 0.3 s).",
 };
 
 const look = async (seconds = 15) => (await examineGroups("shop", outputs, seconds))[0]!;

@@ -60,7 +60,7 @@ export function openDatabase(options: DatabaseOptions): OpenDatabase {
     types: typeParsers,
   });
   // The pool looks after idle connections alone. One that breaks while a request has it, between two statements say, would
-  // end the process.
+  // end the process; and so would either, a second time or at the pool, where nobody listens.
   pool.on("connect", (client) => {
     client.once("error", options.onConnectionLost);
     client.on("error", () => undefined);
