@@ -207,7 +207,7 @@ describe("without a database", () => {
         await transaction.selectFrom("feature_flags").selectAll().execute();
       })
       .catch((error: unknown) => error)
-      .finally(() => shop.postgres.start());
+      .finally(async () => shop.postgres.start());
     expect(isUnavailable(failure)).toBe(true);
     await expect.poll(() => db.selectFrom("feature_flags").selectAll().execute()).toBeInstanceOf(Array);
     expect(lost).toHaveLength(1);

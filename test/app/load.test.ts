@@ -162,9 +162,9 @@ test("orders whose answers are lost are there once when repeated, or once or not
 });
 
 test("what the journal's disk takes is no time of the shop's", async () => {
-  const slow = vi.spyOn(Journal.prototype, "add").mockImplementation(() => sleep(500));
-  const report = await runFor(2000, join(folder, "slow.jsonl")).finally(() => slow.mockRestore());
+  const slow = vi.spyOn(Journal.prototype, "add").mockImplementation(() => sleep(2000));
+  const report = await runFor(1500, join(folder, "slow.jsonl")).finally(() => slow.mockRestore());
   expect(report.orders.placed).toBeGreaterThan(5);
-  expect(report.generator.journalMs).toBeGreaterThan(490);
-  expect(report.byKind.order!.p90).toBeLessThan(400);
+  expect(report.generator.journalMs).toBeGreaterThan(1990);
+  expect(report.byKind.order!.p90).toBeLessThan(1500);
 });
