@@ -198,16 +198,14 @@ describe("without a database", () => {
       poolMax: 1,
       onConnectionLost: (error) => lost.push(error),
     });
-    const failure = await db
-      .transaction()
-      .execute(async (transaction) => {
-        await transaction.selectFrom("feature_flags").selectAll().execute();
-        await shop.postgres.crash();
-        await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 });
-        await transaction.selectFrom("feature_flags").selectAll().execute();
-      })
-      .catch((error: unknown) => error)
-      .finally(async () => shop.postgres.start());
+    const broken = db.transaction().execute(async (transaction) => {
+      await transaction.selectFrom("feature_flags").selectAll().execute();
+      await shop.postgres.crash();
+      await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 });
+      await transaction.selectFrom("feature_flags").selectAll().execute();
+    });
+    const failure = await broken.catch((error: unknown) => error);
+    await shop.postgres.start();
     expect(isUnavailable(failure)).toBe(true);
     await expect.poll(() => db.selectFrom("feature_flags").selectAll().execute()).toBeInstanceOf(Array);
     expect(lost).toHaveLength(1);
