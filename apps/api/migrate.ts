@@ -1,8 +1,8 @@
 // Usage: node migrate.mjs [--status]. Exits 0 when the database is current, 1 when a migration failed or is pending.
 import { parseArgs } from "node:util";
-import { Client, DatabaseError } from "pg";
+import { DatabaseError } from "pg";
 import { messageOf, runProgram, UsageError } from "./command-line.js";
-import { migrate, migrationStatus } from "./database/migrations.js";
+import { connectToMigrate, migrate, migrationStatus } from "./database/migrations.js";
 import { readMigrationEnvironment } from "./environment.js";
 import { migrationsDirectory } from "./release-files.js";
 
@@ -23,10 +23,7 @@ function readArguments(): boolean {
 }
 
 async function printStatus(databaseUrl: string): Promise<void> {
-  const client = new Client({ connectionString: databaseUrl, application_name: "dukaan-migrate" });
-  // The statement that finds the connection broken says so.
-  client.on("error", () => undefined);
-  await client.connect();
+  const client = await connectToMigrate(databaseUrl);
   try {
     const status = await migrationStatus(client, migrationsDirectory);
     console.log(JSON.stringify(status));

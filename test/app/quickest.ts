@@ -1,14 +1,14 @@
+import { atBest } from "../at-best.js";
+
 /**
- * How long something takes, in milliseconds: the shortest of up to four times, because what else this computer does only
- * adds to it.
+ * How long something takes, in milliseconds, at best.
  * @param enough once it took less than that, it is not done again
  */
 export async function quickest(enough: number, work: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
-  do {
+  const measured = async () => {
     const start = performance.now();
     await work();
-    times.push(performance.now() - start);
-  } while (times.at(-1)! >= enough && times.length < 4);
-  return Math.min(...times);
+    return performance.now() - start;
+  };
+  return atBest(measured, (milliseconds) => milliseconds < enough);
 }

@@ -42,6 +42,15 @@ export async function migrationStatus(client: Queryable, directory: string): Pro
   return { applied, pending: migrationNames(directory).filter((name) => !applied.includes(name)) };
 }
 
+/** @param url leads straight to PostgreSQL. Whoever calls ends the connection. */
+export async function connectToMigrate(url: string): Promise<Client> {
+  const client = new Client({ connectionString: url, application_name: "dukaan-migrate" });
+  // The statement that finds the connection broken says so.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
 /**
  * Applies the pending migrations in one transaction under an advisory lock, and returns their names: either all
  * of them are applied or nothing is. A second run at the same time waits for the first.
@@ -52,10 +61,7 @@ export async function migrate(
   directory: string,
   log: (message: string) => void,
 ): Promise<string[]> {
-  const client = new Client({ connectionString: url, application_name: "dukaan-migrate" });
-  // The statement that finds the connection broken says so.
-  client.on("error", () => undefined);
-  await client.connect();
+  const client = await connectToMigrate(url);
   try {
     // A role's timeouts are meant for requests.
     await client.query("SET statement_timeout = 0; SET lock_timeout = '5min'");
