@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
-const project = (name: string, options: { serial?: boolean; workers?: number; timeout: number }) => ({
+const project = (
+  name: string,
+  options: { serial?: boolean; workers?: number; timeout: number; machines?: boolean },
+) => ({
   test: {
     name,
     include: [`test/${name}/**/*.test.ts`],
@@ -10,6 +13,7 @@ const project = (name: string, options: { serial?: boolean; workers?: number; ti
     // How soon something comes about on a busy computer is not what these tests are about.
     expect: { poll: { timeout: 30_000 } },
     ...(options.workers !== undefined && { maxWorkers: options.workers }),
+    ...(options.machines && { globalSetup: "test/lab-folder.ts" }),
   },
 });
 
@@ -23,10 +27,10 @@ export default defineConfig({
       project("property", { workers: 2, timeout: 60_000 }),
       project("toolchain", { workers: 2, timeout: 120_000 }),
       project("app", { workers: 2, timeout: 120_000 }),
-      project("local", { workers: 2, timeout: 300_000 }),
-      project("alone", { serial: true, timeout: 600_000 }),
+      project("local", { machines: true, workers: 2, timeout: 300_000 }),
+      project("alone", { machines: true, serial: true, timeout: 600_000 }),
       project("aws", { workers: 2, timeout: 1_200_000 }),
-      project("e2e", { workers: 2, timeout: 600_000 }),
+      project("e2e", { machines: true, workers: 2, timeout: 600_000 }),
     ],
   },
 });

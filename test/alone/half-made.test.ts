@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type MachineLab, machineSpec, openLab, removeLeftovers, until } from "../local/machine-lab.js";
+import { type MachineLab, machineSpec, openLab, until } from "../local/machine-lab.js";
 import { beginMaking, killed } from "../local/making.js";
 import { hostTraces } from "./traces.js";
 
@@ -8,7 +8,6 @@ let before: Set<string>;
 let lab: MachineLab;
 
 beforeAll(async () => {
-  await removeLeftovers("a-half");
   before = await hostTraces();
   lab = await openLab("a-half");
 });

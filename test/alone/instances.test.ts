@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { request } from "node:https";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { projectRoot } from "../../src/project.js";
+import { makeLabFolder } from "../lab-folder.js";
 import { hostTraces } from "./traces.js";
 
 // Staging and production beside one another on this computer, as `--local` offers.
@@ -20,7 +20,7 @@ let folder: string;
 const ups: Record<string, Up> = {};
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "dukaan-two-"));
+  folder = await makeLabFolder();
 });
 afterAll(async () => {
   for (const name of ["staging", "prod"]) {

@@ -1,10 +1,10 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { execa } from "execa";
 import { projectRoot } from "../../src/project.js";
+import { makeLabFolder } from "../lab-folder.js";
 
 /** A stack and a local cloud of this test run alone, beside whatever else runs on this computer. */
 export interface Lab {
@@ -31,7 +31,7 @@ export interface Lab {
 }
 
 export async function createLab(instance: string): Promise<Lab> {
-  const folder = await mkdtemp(join(tmpdir(), `dukaan-${instance}-`));
+  const folder = await makeLabFolder();
   const env = {
     DUKAAN_INSTANCE: instance,
     DUKAAN_STATE: join(folder, "state"),

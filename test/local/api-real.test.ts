@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -18,6 +18,7 @@ import {
 import { projectRoot } from "../../local/machines/project-root.js";
 import { slotsInUse } from "../../local/machines/slots.js";
 import { reaches } from "../../local/machines/reaches.js";
+import { makeLabFolder } from "../lab-folder.js";
 import { key, ssh, until } from "./machine-lab.js";
 
 const instance = "api-real";
@@ -73,7 +74,7 @@ const start = () => startLocalCloud({ instance, onProgress: () => {} });
 
 beforeAll(async () => {
   if (!existsSync(program)) throw new Error(`${program} is missing: run npm run build`);
-  home = await mkdtemp("/var/lib/dukaan-test-");
+  home = await makeLabFolder("/var/lib");
   process.env["DUKAAN_LOCAL_HOME"] = home;
   cloud = await start();
   await call("POST", "/ssh_keys", { name: "operator", public_key: key.public });

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { checkInstance } from "../../local/check/check.js";
@@ -10,7 +10,8 @@ import { type Instance, instanceOf, SLOTS } from "../../local/machines/instance.
 import { projectRoot } from "../../local/machines/project-root.js";
 import { slotsInUse } from "../../local/machines/slots.js";
 import { State } from "../../local/state/database.js";
-import { key, removeLeftovers, until } from "./machine-lab.js";
+import { makeLabFolder } from "../lab-folder.js";
+import { key, until } from "./machine-lab.js";
 
 /** Parts of the API's resources that tests of the whole cloud look at. */
 export interface Resource {
@@ -58,8 +59,7 @@ export class CrashCloud {
   /** @param home where it keeps its state; without one, in a new folder that goes with it */
   static async open(name: string, home?: string): Promise<CrashCloud> {
     if (!existsSync(program)) throw new Error(`${program} is missing: run npm run build`);
-    await removeLeftovers(name);
-    const cloud = new CrashCloud(name, home ?? (await mkdtemp("/var/lib/dukaan-test-")), home === undefined);
+    const cloud = new CrashCloud(name, home ?? (await makeLabFolder("/var/lib")), home === undefined);
     // The computer's other local clouds may have all slots just now.
     await until(async () => (await slotsInUse()).length < SLOTS, 200);
     await cloud.start();

@@ -5,6 +5,7 @@ import { delimiter, dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { startLocalCloud, stopLocalCloud } from "../../local/client.js";
+import { makeLabFolder } from "../lab-folder.js";
 import { runPlaybook } from "../conformance/ansible.js";
 import { listeningCloud, type ListeningCloud } from "../conformance/listening-cloud.js";
 import { publicKey, token } from "../unit/local-api-client.js";
@@ -54,7 +55,7 @@ const newer = process.env["DUKAAN_HCLOUD"] ?? "";
 test.runIf(newer !== "")(
   "with a newer command the example for DNS runs, and names are answered",
   async () => {
-    const home = await mkdtemp("/var/lib/dukaan-test-");
+    const home = await makeLabFolder("/var/lib");
     process.env["DUKAAN_LOCAL_HOME"] = home;
     const options = { instance: "examples", onProgress: () => {} };
     try {

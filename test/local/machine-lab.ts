@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import ssh2 from "ssh2";
 import { reaches } from "../../local/machines/reaches.js";
@@ -10,6 +10,7 @@ import { addressesInRealUse } from "../../local/machines/host-routes.js";
 import { type Instance, instanceOf, SLOTS } from "../../local/machines/instance.js";
 import { createLinuxHost } from "../../local/machines/linux-host.js";
 import { acquireSlot, slotsInUse } from "../../local/machines/slots.js";
+import { makeLabFolder } from "../lab-folder.js";
 
 export const key = ssh2.utils.generateKeyPairSync("ed25519");
 
@@ -31,22 +32,11 @@ export interface MachineLab {
 export async function openLab(name: string): Promise<MachineLab> {
   await ensureHostPackages(() => {});
   const { path } = await ensureImage(() => {});
-  await removeLeftovers(name);
-  const home = await mkdtemp(HOME_PREFIX);
+  const home = await makeLabFolder("/var/lib");
   // The computer's other local clouds may have all slots just now.
   await until(async () => (await slotsInUse()).length < SLOTS, 200);
   const slot = await acquireSlot(name, home);
   return labOf(instanceOf(name, slot, home), home, path);
-}
-
-const HOME_PREFIX = "/var/lib/dukaan-test-";
-
-/** What an earlier run left that was cut off. */
-export async function removeLeftovers(name: string): Promise<void> {
-  const left = (await slotsInUse()).find(({ instance }) => instance === name);
-  if (left === undefined || !left.home.startsWith(HOME_PREFIX)) return;
-  await createLinuxHost({ ...left, image: "", onLog: () => {} }).down();
-  await rm(left.home, { recursive: true, force: true });
 }
 
 async function labOf(instance: Instance, home: string, image: string): Promise<MachineLab> {

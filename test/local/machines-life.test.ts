@@ -14,7 +14,6 @@ import {
   type MachineLab,
   machineSpec,
   openLab,
-  removeLeftovers,
   sh,
   shOk,
   until,
@@ -25,7 +24,6 @@ let lab: MachineLab;
 let one: Awaited<ReturnType<typeof machineSpec>>;
 
 beforeAll(async () => {
-  for (const name of ["t-life", "t-other"]) await removeLeftovers(name);
   lab = await openLab("t-life");
   one = await machineSpec(lab, "1", "#cloud-config\nruncmd: [echo ran >> /root/runs]\n");
   await lab.host.createMachine(one);

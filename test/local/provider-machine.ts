@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { ensureHostPackages } from "../../local/image/host-packages.js";
 import { ensureImage } from "../../local/image/image.js";
 import { execInMachine } from "../../local/machines/enter.js";
@@ -9,6 +9,7 @@ import { acquireSlot } from "../../local/machines/slots.js";
 import { sshKey } from "../../providers/dukaan/resources/ssh-key.js";
 import type { Connection } from "../../providers/dukaan/ssh/machine.js";
 import { reveal } from "../../providers/dukaan/values.js";
+import { makeLabFolder } from "../lab-folder.js";
 
 /** One real machine with an SSH server whose host key we chose, as the program makes it. */
 export interface TestMachine {
@@ -47,7 +48,7 @@ export async function startTestMachine(
 ): Promise<TestMachine> {
   await ensureHostPackages(silent);
   const image = await ensureImage(silent);
-  const home = mkdtempSync("/var/lib/dukaan-provider-");
+  const home = await makeLabFolder("/var/lib");
   const slot = await acquireSlot(name, home);
   const instance = instanceOf(name, slot, home);
   const host = createLinuxHost({ instance: name, slot, home, image: image.path, onLog: silent });
