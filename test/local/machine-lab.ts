@@ -28,11 +28,14 @@ export interface MachineLab {
   remove(): Promise<void>;
 }
 
-/** @param name of the instance; each test file takes its own */
-export async function openLab(name: string): Promise<MachineLab> {
+/**
+ * @param name of the instance; each test file takes its own
+ * @param owner the process whose lab it is
+ */
+export async function openLab(name: string, owner = process.pid): Promise<MachineLab> {
   await ensureHostPackages(() => {});
   const { path } = await ensureImage(() => {});
-  const home = await makeLabFolder("/var/lib");
+  const home = await makeLabFolder("/var/lib", owner);
   // The computer's other local clouds may have all slots just now.
   await until(async () => (await slotsInUse()).length < SLOTS, 200);
   const slot = await acquireSlot(name, home);

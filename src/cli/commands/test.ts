@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { execa } from "execa";
 import { ensureHostPackages } from "../../../local/image/host-packages.js";
@@ -17,6 +18,7 @@ import {
 } from "../../../toolchain/index.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
+import { interruptible } from "../interrupt.js";
 
 /** The projects of vitest.config.ts, fast to slow. */
 const projects = ["unit", "property", "toolchain", "app", "aws", "local", "alone", "e2e"] as const;
@@ -102,12 +104,30 @@ export async function test(options: {
   add(await check("types", "node_modules/typescript/bin/tsc", ["--noEmit"]));
   add(await check("lint", "node_modules/oxlint/bin/oxlint", ["--deny-warnings"]));
   add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
-  for (const project of chosen) add(await runProject(project, options));
+  const interruption = new AbortController();
+  await interruptible(
+    () => interruption.abort(),
+    async () => {
+      for (const project of chosen)
+        if (!interruption.signal.aborted) add(await runProject(project, options, interruption.signal));
+    },
+  );
+  if (interruption.signal.aborted) return endInterrupted();
 
   // Whoever reads only the end of a long log sees what failed.
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.join("\n")}\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   if (total.failed > 0 || total.passed === 0) process.exitCode = ExitCode.failed;
+}
+
+/** Tests that are interrupted remove nothing themselves. */
+async function endInterrupted(): Promise<void> {
+  note("interrupted: removing what the tests left running");
+  // Vitest's watchdog ends its workers once Vitest is gone, and a worker that still runs keeps its machines.
+  await sleep(2000);
+  const { default: removeAbandonedLabs } = await import("../../../test/lab-folder.js");
+  await removeAbandonedLabs();
+  process.exitCode = ExitCode.interrupted;
 }
 
 function choose(only: string | undefined): Project[] {
@@ -163,6 +183,7 @@ async function check(title: string, script: string, args: string[]): Promise<Out
 async function runProject(
   project: Project,
   { long, drills }: { long?: boolean; drills?: boolean },
+  cancelSignal: AbortSignal,
 ): Promise<Outcome> {
   const started = Date.now();
   const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
@@ -185,6 +206,7 @@ async function runProject(
       stdout: "inherit",
       stderr: "inherit",
       reject: false,
+      cancelSignal,
       env: { ...(long && { DUKAAN_LONG: "1" }), ...(drills && { DUKAAN_DRILLS: "1" }) },
     },
   );
