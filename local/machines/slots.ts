@@ -16,14 +16,25 @@ export interface Slot {
 
 /** The slots in use on this computer, whoever's they are. */
 export async function slotsInUse(): Promise<Slot[]> {
-  if (!existsSync(FOLDER)) return [];
-  const names = (await readdir(FOLDER)).filter((name) => /^[0-9]$/.test(name)).sort();
-  return Promise.all(
-    names.map(async (name) => {
-      const slot: Slot = JSON.parse(await readFile(`${FOLDER}/${name}`, "utf8"));
-      return slot;
-    }),
-  );
+  const names = (await unlessGone(readdir(FOLDER))) ?? [];
+  const slots = names
+    .filter((name) => /^[0-9]$/.test(name))
+    .sort()
+    .map(async (name): Promise<Slot[]> => {
+      const text = await unlessGone(readFile(`${FOLDER}/${name}`, "utf8"));
+      return text === undefined ? [] : [JSON.parse(text)];
+    });
+  return (await Promise.all(slots)).flat();
+}
+
+/** Undefined when there is no such file: whoever looks holds no lock, and others give theirs back. */
+async function unlessGone<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /**
