@@ -57,10 +57,10 @@ export class BalancerWatch {
 
   /** @throws CliError when it has not come true in that time, or a balancer is silent */
   async until(what: string, patienceMs: number, isSo: () => boolean, signal?: AbortSignal): Promise<void> {
-    const deadline = Date.now() + patienceMs;
+    const deadline = performance.now() + patienceMs;
     while (!isSo()) {
       signal?.throwIfAborted();
-      if (this.#failures.length > 0 || Date.now() > deadline) {
+      if (this.#failures.length > 0 || performance.now() > deadline) {
         throw new CliError(
           `${what} did not come within ${patienceMs / 1000} s${this.#failures.map((text) => `; ${text}`).join("")}`,
           "Look at what is wrong: ./dukaan diagnose",

@@ -42,7 +42,7 @@ export async function putBack({ source, target, pools, report }: Follow): Promis
  */
 export async function untilFollows(follow: Follow): Promise<void> {
   const { source, target, copyAnew, report, patience = 20_000 } = follow;
-  let deadline = Date.now() + patience;
+  let deadline = performance.now() + patience;
   let copied = false;
   for (;;) {
     const [old, next] = await Promise.all([source.status(), target.status()]);
@@ -53,13 +53,16 @@ export async function untilFollows(follow: Follow): Promise<void> {
       const side = step.which === "source" ? source : target;
       report(`starting the database of ${side.machine}`);
       await side.step("start");
-    } else if (!copied && (step.go === "copy anew" || (Date.now() > deadline && hasFallenOff(old, next)))) {
+    } else if (
+      !copied &&
+      (step.go === "copy anew" || (performance.now() > deadline && hasFallenOff(old, next)))
+    ) {
       const why = step.go === "copy anew" ? step.why : "it is on another timeline";
       report(`${target.machine} can no longer follow (${why}): copying the database once more`);
       await copyAnew();
       copied = true;
-      deadline = Date.now() + patience;
-    } else if (Date.now() > deadline) {
+      deadline = performance.now() + patience;
+    } else if (performance.now() > deadline) {
       throw await notFollowing(follow);
     } else {
       report(`waiting until ${target.machine} receives what ${source.machine} writes`);

@@ -171,11 +171,11 @@ async function lookPatiently(
   server: LostServer,
   { report, patience = 180_000, interval = 5000 }: Asked,
 ): Promise<DatabaseStatus | "silent"> {
-  const deadline = Date.now() + patience;
+  const deadline = performance.now() + patience;
   for (;;) {
     const status = await statusOrSilent(source);
-    if (status !== "silent" || Date.now() > deadline || !(await server.isThere())) return status;
-    const seconds = Math.round((deadline - Date.now()) / 1000);
+    if (status !== "silent" || performance.now() > deadline || !(await server.isThere())) return status;
+    const seconds = Math.round((deadline - performance.now()) / 1000);
     report(
       `the cloud has the server of ${source.machine}, which does not answer: asking for ${seconds} s more`,
     );

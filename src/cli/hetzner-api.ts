@@ -99,11 +99,11 @@ async function untilStatus(
   { id, name }: CloudServer,
   wanted: "running" | "off",
 ): Promise<void> {
-  const patience = Date.now() + 120_000;
+  const patience = performance.now() + 120_000;
   for (;;) {
     const { server } = (await ask(access, "GET", `/servers/${id}`)) as { server: CloudServer };
     if (server.status === wanted) return;
-    if (Date.now() > patience) {
+    if (performance.now() > patience) {
       throw new CliError(
         `server ${name} (${id}) is "${server.status}" and does not get to be "${wanted}"`,
         "Look at it in the cloud's console (local cloud: ./dukaan local logs). A server that never ran can be deleted; `./dukaan up` makes it anew.",
@@ -127,9 +127,9 @@ export async function liftProtection(
 /** Deletes one of a stack's servers and waits until it is gone. @throws CliError when it stays */
 export async function deleteServer(access: HetznerAccess, server: CloudServer, label: string): Promise<void> {
   await ask(access, "DELETE", `/servers/${server.id}`);
-  const patience = Date.now() + 120_000;
+  const patience = performance.now() + 120_000;
   while ((await listLabelled(access, "servers", label)).some(({ id }) => id === server.id)) {
-    if (Date.now() > patience) {
+    if (performance.now() > patience) {
       throw new CliError(
         `server ${server.name} (${server.id}) was told to go and is still there`,
         "Look at it in the cloud's console (local cloud: ./dukaan local logs), then run the same command again.",

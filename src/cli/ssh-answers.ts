@@ -7,8 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
  * @param host e.g. "203.0.113.10"
  */
 export async function untilSshAnswers(host: string, seconds: number, port = 22): Promise<void> {
-  const patience = Date.now() + seconds * 1000;
-  while (!(await sshAnswers(host, port)) && Date.now() < patience) await sleep(250);
+  const patience = performance.now() + seconds * 1000;
+  while (!(await sshAnswers(host, port)) && performance.now() < patience) await sleep(250);
 }
 
 /** Whether an SSH server says its name there. */

@@ -134,8 +134,8 @@ async function wellOn(name: string): Promise<void> {
 }
 
 async function until(isSo: () => Promise<boolean>): Promise<void> {
-  for (const deadline = Date.now() + 120_000; !(await isSo()); await sleep(100))
-    if (Date.now() > deadline) throw new Error("it is not so after two minutes");
+  for (const deadline = performance.now() + 120_000; !(await isSo()); await sleep(100))
+    if (performance.now() > deadline) throw new Error("it is not so after two minutes");
 }
 
 async function on(name: string, command: string): Promise<void> {
@@ -155,21 +155,21 @@ async function said(name: string, command: string): Promise<string> {
 function visitOften() {
   const pause = 100;
   let slept = 0;
-  let woke = Date.now();
+  let woke = performance.now();
   // Asked by each answer too: those that came meanwhile are heard of before the timer is.
   const clock = () => {
-    const late = Date.now() - woke - 2 * pause;
+    const late = performance.now() - woke - 2 * pause;
     if (late > 0) {
       slept += late;
       woke += late;
     }
-    return Date.now() - slept;
+    return performance.now() - slept;
   };
   const moments = [clock()];
   const visits: Promise<boolean>[] = [];
   const timer = setInterval(() => {
     clock();
-    woke = Date.now();
+    woke = performance.now();
     visits.push(visit().then((good) => (good ? (moments.push(clock()), true) : false)));
   }, pause);
   return {

@@ -279,9 +279,10 @@ describe("what somebody does to it", () => {
 });
 
 async function until(condition: () => Promise<boolean>, seconds = 30): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = performance.now() + seconds * 1000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);
     await sleep(300);
   }
 }

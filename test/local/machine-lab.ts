@@ -124,9 +124,10 @@ export async function listen(lab: MachineLab, id: string, port: number): Promise
 
 /** Resolves when the condition holds. @param seconds until it throws: so many that no busy computer needs them */
 export async function until(condition: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = performance.now() + seconds * 1000;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);
+    if (performance.now() > deadline)
+      throw new Error(`still not so after ${seconds} s: ${condition.toString()}`);
     await sleep(30);
   }
 }

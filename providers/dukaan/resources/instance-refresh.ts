@@ -63,9 +63,9 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
   const version = String(templateVersion);
   const plan: RefreshPlan = { region, group: name, template, version, alarms, bakeSeconds };
   const course: Course = { seen: new Map(), givenUp: new Set(), ended: new Set() };
-  const end = Date.now() + pace.atMost * 1000;
+  const end = performance.now() + pace.atMost * 1000;
   let progress = "";
-  while (Date.now() < end) {
+  while (performance.now() < end) {
     const sight = await aws.lookAt(plan, context.signal);
     const verdict = judge({ template, version, least }, sight, course);
     if (verdict.next === "done") return;
@@ -97,12 +97,12 @@ async function bringUp(inputs: InstanceRefreshInputs, pace: Pace, context: Conte
 async function requireQuiet(inputs: InstanceRefreshInputs, pace: Pace, context: Context): Promise<void> {
   const { region, group, templateVersion, alarms = [] } = inputs;
   const { raisedAlarms } = await import("../refresh/alarms.js");
-  const end = Date.now() + pace.clear * 1000;
+  const end = performance.now() + pace.clear * 1000;
   for (;;) {
     const raised = await raisedAlarms(region, alarms, context.signal);
     if (raised.length === 0) return;
     const is = `${raised.join(", ")} ${raised.length === 1 ? "is" : "are"} raised`;
-    if (Date.now() >= end)
+    if (performance.now() >= end)
       throw new ProviderError(
         `the instances of ${group} stay as they are, and are not brought to version ${templateVersion} of their launch template: ${is}, and AWS would take that back.\n` +
           "Go back to the release before with ./dukaan rollback, which waits for no alarm; or see to what fails, and run the same command again.",

@@ -40,8 +40,8 @@ export class NoAccessError extends ProviderError {}
  * @throws NoAccessError
  */
 export async function connect(endpoint: Endpoint, patience: Patience): Promise<Client> {
-  const start = Date.now();
-  const elapsed = () => (Date.now() - start) / 1000;
+  const start = performance.now();
+  const elapsed = () => (performance.now() - start) / 1000;
   // While booting, a refused login may mean that cloud-init has not installed the key yet.
   const loginPatience = patience.booting ? Math.min(patience.seconds, 30) : 0;
   for (let attempt = 0; ; attempt++) {

@@ -5,6 +5,7 @@ import { CliError, ExitCode } from "../errors.js";
 import { readOutputs } from "../pulumi.js";
 import { examineGroups, groupSummary } from "../server-groups.js";
 import { openSession } from "../session.js";
+import { stopwatch } from "../stopwatch.js";
 import { answersWithin, sshAccess } from "./ssh.js";
 
 interface DiagnoseOptions {
@@ -27,7 +28,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
       ExitCode.usage,
     );
   }
-  const started = Date.now();
+  const elapsed = stopwatch();
   const session = await openSession(options);
   const outputs = await readOutputs(session.pulumi, { secrets: true });
   const access = await sshAccess(session, outputs);
@@ -42,7 +43,7 @@ export async function diagnose(options: DiagnoseOptions): Promise<void> {
   ]);
   const findings = inOrder([...examined, ...groups].flatMap((each) => each.findings));
   const healthy = !findings.some(({ severity }) => severity === "critical");
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   if (options.json) {
     const machines = examined.map(({ machine, report }) => ({
       machine,

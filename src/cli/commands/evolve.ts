@@ -21,6 +21,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 
 interface EvolveOptions {
   stack: string;
@@ -41,7 +42,7 @@ interface EvolveOptions {
  * when it is called again: where that is can be read off the stack's settings and its machines.
  */
 export async function evolve(name: string, options: EvolveOptions): Promise<void> {
-  const started = Date.now();
+  const elapsed = stopwatch();
   const to = stageNamed(name);
   const stack = await openStack(options.stack, options);
   if (options.acceptDataLoss)
@@ -78,7 +79,7 @@ export async function evolve(name: string, options: EvolveOptions): Promise<void
   if (context.loss) await requireConsent(stack, textOfLoss(context.loss, evolution, settings), options);
   const progress = await runSteps(context, [...steps, shopAnswers]);
   const { shop, switched, carried, loss } = progress as Required<Progress>;
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   const { url, stage } = shop;
   if (options.json) {
     const result = { url, stage, ...switched, ...carried, lost: progress.loss?.told, seconds };

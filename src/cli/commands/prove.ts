@@ -13,6 +13,7 @@ import { openSession } from "../session.js";
 import { requireSettings } from "../settings.js";
 import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { sshAccess } from "./ssh.js";
 
 interface ProveOptions {
@@ -31,7 +32,7 @@ export async function prove(options: ProveOptions): Promise<void> {
   const sample = wholeNumber("--sample", options.sample, 65_535);
   const seed =
     options.seed === undefined ? randomInt(2 ** 31) : wholeNumber("--seed", options.seed, 2 ** 31 - 1);
-  const started = Date.now();
+  const elapsed = stopwatch();
   await refuseOnAws(
     await openStack(options.stack, options),
     "prove network",
@@ -80,7 +81,7 @@ export async function prove(options: ProveOptions): Promise<void> {
     },
   ]);
   const proof = found.proof!;
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   const shown = options.json
     ? JSON.stringify(
         asJson(proof, { stack: options.stack, stage: topology.stage, sample, seed, seconds }),

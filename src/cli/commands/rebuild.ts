@@ -13,6 +13,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack, type StackContext } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { askMachine, sshAccess } from "./ssh.js";
 
 interface RebuildOptions {
@@ -30,7 +31,7 @@ const serverType = "hcloud:index/server:Server";
  * now: the way to another image or a smaller disk. Refused unless its caller says that the data may go.
  */
 export async function rebuild(machine: string, options: RebuildOptions): Promise<void> {
-  const started = Date.now();
+  const elapsed = stopwatch();
   const stack = await openStack(options.stack, options);
   await refuseOnAws(
     stack,
@@ -85,7 +86,7 @@ export async function rebuild(machine: string, options: RebuildOptions): Promise
         smokeTest((await readOutputs(session!.pulumi, { secrets: false })) as unknown as ShopOutputs),
     },
   ]);
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   if (options.json) process.stdout.write(`${JSON.stringify({ machine, rebuilt: true, seconds })}\n`);
 }
 

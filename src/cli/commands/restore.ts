@@ -15,6 +15,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { runByProvider, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RestoreOptions {
@@ -49,7 +50,7 @@ interface Progress {
  * after an interruption; nothing is stopped before it is known that the moment can be restored.
  */
 export async function restore(options: RestoreOptions): Promise<void> {
-  const started = Date.now();
+  const elapsed = stopwatch();
   const at = momentOf(options);
   const timeline = timelineOf(options.timeline);
   const stack = await openStack(options.stack, options);
@@ -63,8 +64,8 @@ export async function restore(options: RestoreOptions): Promise<void> {
     );
   }
   await confirm(options, at);
-  let closed = 0;
-  let opened = 0;
+  let sinceClosed = elapsed;
+  let seconds = { total: 0, closed: 0 };
   const steps: Step<Progress>[] = [
     {
       title: "Machine",
@@ -98,7 +99,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
     {
       title: "Shop and database stopped, the present database moved aside",
       run: async (context) => {
-        closed = Date.now();
+        sinceClosed = stopwatch();
         await context.app!.stop();
         context.aside = await context.machine!.restoreStep("begin");
       },
@@ -133,7 +134,7 @@ export async function restore(options: RestoreOptions): Promise<void> {
           secrets: false,
         })) as unknown as ShopOutputs;
         await smokeTest(context.shop, 60);
-        opened = Date.now();
+        seconds = { total: elapsed(), closed: sinceClosed() };
       },
     },
     {
@@ -151,7 +152,6 @@ export async function restore(options: RestoreOptions): Promise<void> {
     {},
     steps,
   )) as Required<Progress>;
-  const seconds = { total: (opened - started) / 1000, closed: (opened - closed) / 1000 };
   if (options.json) {
     const result = { url: shop.url, at, backup: backup.label, ...recovered, aside, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);

@@ -14,6 +14,7 @@ import { exportState, type StateResource } from "../recovery/state.js";
 import { openSession, type Session } from "../session.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { runSteps } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { askMachine, lostSoon, machinesRunning, runOnMachine, sshAccess, type SshAccess } from "./ssh.js";
 
 interface RollbackOptions {
@@ -37,7 +38,7 @@ interface Progress {
  * nobody configures goes back with the record, by new ones.
  */
 export async function rollback(options: RollbackOptions): Promise<void> {
-  const started = Date.now();
+  const elapsed = stopwatch();
   let switchedAfter = 0;
   const progress = await runSteps<Progress>({}, [
     {
@@ -64,7 +65,7 @@ export async function rollback(options: RollbackOptions): Promise<void> {
         const outcome = judgeReturn(answers);
         if ("refusal" in outcome) throw new CliError(outcome.refusal, outcome.remedy, ExitCode.failed);
         context.back = outcome;
-        switchedAfter = (Date.now() - started) / 1000;
+        switchedAfter = elapsed();
         retitle(`Release ${outcome.served.release} serves${shop.groups ? ` on ${namesIn(access)}` : ""}`);
       },
     },
@@ -92,7 +93,7 @@ export async function rollback(options: RollbackOptions): Promise<void> {
     },
   ]);
   const { shop, back, access } = progress as Required<Progress>;
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   if (back.silent.length > 0) process.exitCode = ExitCode.failed;
   if (options.json) {
     const left = back.silent;

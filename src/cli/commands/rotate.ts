@@ -16,6 +16,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps, type Step } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { machinesRunning, sshAccess } from "./ssh.js";
 
 interface RotateOptions {
@@ -47,11 +48,11 @@ export async function rotate(credential: string, options: RotateOptions): Promis
       ExitCode.usage,
     );
   }
-  const started = Date.now();
+  const elapsed = stopwatch();
   await requireSettings(await openStack(options.stack, options));
   const progress = await runSteps<Progress>({}, [open(options), ...steps[known]]);
   const { url, release } = progress.shop!;
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   if (options.json) {
     const result = { credential, user: progress.rotation?.user, url, release, seconds };
     process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);

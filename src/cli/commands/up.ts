@@ -23,6 +23,7 @@ import { requireSettings } from "../settings.js";
 import { type ShopOutputs, smokeTest } from "../shop.js";
 import { openStack } from "../stack.js";
 import { runSteps } from "../steps.js";
+import { stopwatch } from "../stopwatch.js";
 import { backupWarning } from "./backup.js";
 import { releaseHold } from "./rollback.js";
 import { sshAccess } from "./ssh.js";
@@ -48,7 +49,7 @@ interface Progress {
 
 /** Brings a stack up and proves that its shop answers. Running it again changes nothing. */
 export async function up(options: UpOptions): Promise<void> {
-  const started = Date.now();
+  const elapsed = stopwatch();
   await requireConfirmation(options);
   const settings = await requireSettings(await openStack(options.stack, options), options.stage);
   if (!options.overBudget) requireBudget(settings);
@@ -112,7 +113,7 @@ export async function up(options: UpOptions): Promise<void> {
   const { shop, changes, mended, session, warnings } = progress as Required<Progress>;
   const { url, stage, release, held } = shop;
   const ca = shop.caCertificate === undefined ? undefined : join(session.stack.directory, "ca.pem");
-  const seconds = (Date.now() - started) / 1000;
+  const seconds = elapsed();
   const opened = { url, stage, release, held, ca, changes, mended, ...warnings, seconds };
   process.stdout.write(options.json ? `${JSON.stringify(opened, undefined, 2)}\n` : openedText(opened));
 }
