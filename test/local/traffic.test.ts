@@ -242,8 +242,7 @@ http.server.ThreadingHTTPServer(("", 8080), Page).serve_forever()
     lab = await lab.reopened();
     await lab.host.loadBalancers.set(spec);
     expect((await load).stdout).toBe("");
-    const pids = () => execa("pgrep", ["-f", `haproxy.*${lab.instance.name}/balancers/5`], { reject: false });
-    for (const pid of (await pids()).stdout.split("\n")) process.kill(Number(pid), "SIGKILL");
+    await execa("pkill", ["-KILL", "-f", `haproxy.*${lab.instance.name}/balancers/5`]);
     await until(async () => (await curl(`http://${ip}/`)).startsWith("machine-"));
   });
 

@@ -16,6 +16,8 @@ import {
   ensureToolchain,
   ensureVersitygw,
 } from "../../../toolchain/index.js";
+import { cacheDirectory } from "../../../toolchain/cache.js";
+import { withLock } from "../../../toolchain/lock.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 import { interruptible } from "../interrupt.js";
@@ -105,12 +107,14 @@ export async function test(options: {
   add(await check("lint", "node_modules/oxlint/bin/oxlint", ["--deny-warnings"]));
   add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
   const interruption = new AbortController();
-  await interruptible(
-    () => interruption.abort(),
-    async () => {
-      for (const project of chosen)
-        if (!interruption.signal.aborted) add(await runProject(project, options, interruption.signal));
-    },
+  await aloneWithMachines(chosen, () =>
+    interruptible(
+      () => interruption.abort(),
+      async () => {
+        for (const project of chosen)
+          if (!interruption.signal.aborted) add(await runProject(project, options, interruption.signal));
+      },
+    ),
   );
   if (interruption.signal.aborted) return endInterrupted();
 
@@ -118,6 +122,14 @@ export async function test(options: {
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.join("\n")}\n`);
   process.stdout.write(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped\n`);
   if (total.failed > 0 || total.passed === 0) process.exitCode = ExitCode.failed;
+}
+
+/** Local clouds of tests have the same names in every run, and some tests compare the whole computer before and after. */
+async function aloneWithMachines(chosen: Project[], run: () => Promise<void>): Promise<void> {
+  if (!chosen.some((project) => needMachines.has(project))) return run();
+  await withLock(join(cacheDirectory(), "test.lock"), run, () =>
+    note("another run of the tests has machines on this computer: waiting until it ends"),
+  );
 }
 
 /** Tests that are interrupted remove nothing themselves. */
@@ -165,7 +177,7 @@ async function withoutAwsPlugin(
 
 /** A tool that only says yes or no counts as one test. */
 async function check(title: string, script: string, args: string[]): Promise<Outcome> {
-  const started = Date.now();
+  const started = performance.now();
   const result = await execa(process.execPath, [join(projectRoot, script), ...args], {
     cwd: projectRoot,
     stdout: "inherit",
@@ -185,7 +197,7 @@ async function runProject(
   { long, drills }: { long?: boolean; drills?: boolean },
   cancelSignal: AbortSignal,
 ): Promise<Outcome> {
-  const started = Date.now();
+  const started = performance.now();
   const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
   const file = join(folder, `${project}.json`);
   await mkdir(folder, { recursive: true });
@@ -279,7 +291,8 @@ async function installTestPackages(): Promise<void> {
   note(`installing Debian packages for the tests: ${missing.join(", ")} (about a minute)`);
   const env = { DEBIAN_FRONTEND: "noninteractive", RUNLEVEL: "1" };
   await execa("apt-get", ["-qq", "update"], { env, stdout: "ignore", stderr: "inherit" });
-  await execa("apt-get", ["-qq", "-y", "--no-install-recommends", "install", ...missing], {
+  const install = ["-qq", "-y", "-o", "DPkg::Lock::Timeout=300", "--no-install-recommends", "install"];
+  await execa("apt-get", [...install, ...missing], {
     env,
     stdout: "ignore",
     stderr: "inherit",
@@ -291,5 +304,5 @@ function note(message: string): void {
 }
 
 function seconds(since: number): string {
-  return `${((Date.now() - since) / 1000).toFixed(1)} s`;
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }
