@@ -1,4 +1,7 @@
-/** What a service has logged, without what holds any digits by chance: times and the ids of requests and processes. */
+/**
+ * What a service has logged, without what holds any digits by chance: times, the ids of computers, processes and requests,
+ * and sign-in codes.
+ */
 export function withoutIds(log: string): string {
-  return log.replaceAll(/"(time|pid|reqId)":("[^"]*"|\d+),/g, "");
+  return log.replaceAll(/"(time|pid|hostname|reqId)":("[^"]*"|\d+),|"code":"\d{6}",/g, "");
 }
