@@ -117,8 +117,8 @@ describe("the webhook", () => {
   test("waits no longer than its limit, and then it does not send again", async () => {
     const provider = await startProvider(() => undefined);
     const start = performance.now();
-    await expect(send(gatewayTo(provider.url, 200).gateway)).rejects.toThrow(/timeout/);
-    expect(performance.now() - start).toBeLessThan(2_000);
+    await expect(send(gatewayTo(provider.url, 2_000).gateway)).rejects.toThrow(/timeout/);
+    expect(performance.now() - start).toBeLessThan(20_000);
     expect(provider.received).toHaveLength(1);
   });
 

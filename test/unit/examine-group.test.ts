@@ -179,14 +179,17 @@ describe("the look at a group", () => {
 
   it("is not waited for when credentials are to come from a program that hangs", async () => {
     for (const name of Object.keys(awsKeys)) vi.stubEnv(name, undefined);
-    // It ends without any, and too late: nobody waits for that any more.
-    writeFileSync(join(home, "config"), "[default]\ncredential_process = sleep 1\n");
+    // It ends when it is told to, without any: nobody waits for that any more.
+    const enough = join(home, "enough");
+    writeFileSync(join(home, "hangs"), `until test -e ${enough}; do sleep 0.1; done`);
+    writeFileSync(join(home, "config"), `[default]\ncredential_process = sh ${join(home, "hangs")}\n`);
     try {
       const began = performance.now();
       expect(await look(0.3)).toMatchObject({ state: "not reached", findings: [late] });
-      expect(performance.now() - began).toBeLessThan(900);
+      expect(performance.now() - began).toBeLessThan(20_000);
     } finally {
       rmSync(join(home, "config"));
+      writeFileSync(enough, "");
     }
     await sleep(1000);
     expect(api.asked).toEqual([]);
