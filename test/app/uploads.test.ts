@@ -1,5 +1,6 @@
 import { request } from "node:http";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { Encoder } from "../../apps/api/images/encoder.js";
 import { ImageStoreError, S3ImageStore } from "../../apps/api/images/image-store.js";
 import { deleteUnusedImages } from "../../apps/api/images/images.js";
 import { halves } from "./pictures.js";
@@ -28,7 +29,22 @@ async function newPage(): Promise<string> {
 test("pictures are re-encoded one at a time, two waiting; who comes then is asked to come back", async () => {
   const pages = await Promise.all(Array.from({ length: 6 }, newPage));
   const picture = await halves(1500, 1500);
-  const answers = await Promise.all(pages.map((page) => merchant.upload(page, picture)));
+  let refused = 0;
+  // However late some of them come: no picture is done, which would make room, before the others have asked.
+  const encoder = new Encoder();
+  const encode = encoder.encode.bind(encoder);
+  const encoding = vi.spyOn(Encoder.prototype, "encode").mockImplementation(async (content) => {
+    await vi.waitUntil(() => refused >= 3, { timeout: 30_000 });
+    return await encode(content);
+  });
+  const answers = await Promise.all(
+    pages.map(async (page) => {
+      const answer = await merchant.upload(page, picture);
+      if (answer.status === 503) refused++;
+      return answer;
+    }),
+  );
+  encoding.mockRestore();
   expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
     303, 303, 303, 503, 503, 503,
   ]);
