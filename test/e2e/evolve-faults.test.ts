@@ -37,6 +37,15 @@ const kill = (at: StepName, more: { long?: true } = {}): Fault => ({
   happens: (pid) => process.kill(-pid, "SIGKILL"),
   ...more,
 });
+/** As {@link kill}; however late it comes, the old database has not ended, after which there is no way back. */
+const killInTime = (at: StepName): Fault => ({
+  ...kill(at),
+  before: () => shop.occupy("app-1"),
+  happens: async (pid) => {
+    process.kill(-pid, "SIGKILL");
+    await shop.free("app-1");
+  },
+});
 /** In the order in which a move gets there: once the old database has ended, there is no way back to earlier steps. */
 const faults: Fault[] = [
   kill("backup"),
@@ -75,14 +84,14 @@ const faults: Fault[] = [
     title: "the server of the new machine is deleted, not its volume, while it follows",
     at: "compare",
     // However long that takes: the old database does not end before.
-    before: () => occupy("app-1"),
+    before: () => shop.occupy("app-1"),
     happens: async () => {
       await shop.deleteServer("database-1");
       await shop.onMachine("app-1", "systemctl stop occupied");
     },
     told: /PostgreSQL does not end|database-1 does not answer/,
   },
-  kill("drain"),
+  killInTime("drain"),
   {
     ...kill("compare"),
     title: "the WAL that the standby lacks is gone",
@@ -94,19 +103,19 @@ const faults: Fault[] = [
     title: "the new machine is cut off from power before the old database has ended",
     at: "hold",
     // The old one waits for another step that is at work there, until the power is gone.
-    before: () => occupy("app-1"),
+    before: () => shop.occupy("app-1"),
     happens: async () => {
       await shop.powerOff("database-1");
       await shop.onMachine("app-1", "systemctl stop occupied");
     },
     told: /PostgreSQL does not end|database-1 does not answer/,
   },
-  kill("hold"),
+  killInTime("hold"),
   {
     title: "the old machine is cut off from power before its database has ended",
     at: "drain",
     // Its database does not end before, however late the cloud is.
-    before: () => occupy("app-1"),
+    before: () => shop.occupy("app-1"),
     happens: () => shop.powerOff("app-1"),
     told: /app-1 does not answer[^]*Run the same command again/,
   },
@@ -115,7 +124,7 @@ const faults: Fault[] = [
     title: "the new machine is cut off from power when it is to take over",
     at: "take-over",
     // It waits for another step that is at work there, so the power goes before it has begun.
-    before: () => occupy("database-1"),
+    before: () => shop.occupy("database-1"),
     happens: () => shop.powerOff("database-1"),
     told: /database-1 does not answer[^]*Run the same command again/,
     long: true,
@@ -203,7 +212,7 @@ describe("an old database that is lost for good", () => {
     await shop.succeeds("evolve", "split", "--finish");
     const orders = "select count(*) from orders";
     const before = await shop.database(orders);
-    await shop.killedAt(steps.find(({ name }) => name === "hold")!.says, "evolve", "droplet");
+    await shop.killedAtSwitch("database-1", "evolve", "droplet");
     const early = await shop.lab.dukaan("evolve", "droplet", "--accept-data-loss");
     expect(early).toMatchObject({ exitCode: 4 });
     expect(early.stderr).toContain("nothing needs to be lost");
@@ -271,12 +280,6 @@ function watchWriters() {
 /** The cloud's address is looked up before: it changes when the cloud is started anew, and asking takes seconds. */
 function powerCut(machine: string): Pick<Fault, "before" | "happens"> {
   return { before: () => shop.findCloud(), happens: () => shop.powerOff(machine) };
-}
-
-/** Lets the steps that change a machine's database wait, as if another run's were at work. */
-async function occupy(machine: string): Promise<void> {
-  await shop.findCloud();
-  await shop.onMachine(machine, "systemd-run -q --unit=occupied flock /run/dukaan-database.lock sleep 120");
 }
 
 function killCloud(): void {

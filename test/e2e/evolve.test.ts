@@ -35,7 +35,7 @@ it("says what it would do, and does nothing", async () => {
 
 it("can be undone while the standby follows", async () => {
   // Ended hard as soon as the standby is there.
-  await shop.killedAt("holding queries back", "evolve", "split");
+  await shop.killedAtSwitch("app-1", "evolve", "split");
   await expect.poll(() => shop.visit("/")).toBe(200);
   const restored = await lab.dukaan("restore", "--latest", "--yes");
   expect(restored).toMatchObject({ exitCode: 4 });
@@ -193,7 +193,7 @@ describe("split → droplet", () => {
 
 /** No machine goes with it, which would show that it is not done. */
 async function undoMidway() {
-  await shop.killedAt("holding queries back", "evolve", "droplet");
+  await shop.killedAtSwitch("database-1", "evolve", "droplet");
   await shop.killedAt("deleting dukaan:Role app-1-postgresql", "evolve", "droplet", "--abort");
   await shop.succeeds("evolve", "droplet", "--abort");
   expect([await shop.stateOf("app-1"), await shop.stateOf("database-1")]).toEqual(["none", "primary"]);

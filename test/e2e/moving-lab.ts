@@ -84,6 +84,24 @@ export class MovingLab {
     await this.runUntil(words, (pid) => process.kill(-pid, "SIGKILL"), ...args);
   }
 
+  /** Kills a move when it begins to switch; however late that comes, the old database on this machine has not ended. */
+  async killedAtSwitch(machine: string, ...args: string[]): Promise<void> {
+    await this.occupy(machine);
+    await this.killedAt("holding queries back", ...args);
+    await this.free(machine);
+  }
+
+  /** Lets the steps that change a machine's database wait, as if another run's were at work. */
+  async occupy(machine: string): Promise<void> {
+    await this.findCloud();
+    await this.onMachine(machine, "systemd-run -q --unit=occupied flock /run/dukaan-database.lock sleep 300");
+  }
+
+  /** Ends that, and before it the step of a killed run that waits to end the database. */
+  async free(machine: string): Promise<void> {
+    await this.onMachine(machine, "pkill -f '[d]atabase fence'; systemctl stop occupied");
+  }
+
   /** What a machine's database is; undefined where nobody answers. */
   async stateOf(machine: string): Promise<string | undefined> {
     const status = await this.onMachine(machine, "/usr/local/lib/dukaan/database status");
