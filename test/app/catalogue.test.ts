@@ -4,7 +4,7 @@ import { seed } from "../../apps/api/seed/fill.js";
 import { planOf } from "./many-orders.js";
 import { KeyedHash } from "../../apps/api/auth/keyed-hash.js";
 import { RateLimits } from "../../apps/api/auth/rate-limits.js";
-import { quickest } from "./quickest.js";
+import { quickest } from "../quickest.js";
 import { addProduct, openShop, startShop, textOf, Visitor, type Shop } from "./shop.js";
 
 let shop: Shop;

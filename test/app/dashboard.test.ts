@@ -13,7 +13,7 @@ import type { OrderFilter } from "../../apps/api/admin/order-filter.js";
 import { dailySales, type DaySales } from "../../apps/api/admin/revenue.js";
 import { FeatureFlags, switchFlag, type Flag } from "../../apps/api/flags.js";
 import { addManyOrders, ORDERS, planOf } from "./many-orders.js";
-import { quickest } from "./quickest.js";
+import { quickest } from "../quickest.js";
 import { openWithProduct, placeOrder } from "./ordering.js";
 import { addProduct, openShop, startShop, textOf, type Shop, type Visitor } from "./shop.js";
 

@@ -1,4 +1,4 @@
-import { atBest } from "../at-best.js";
+import { atBest } from "./at-best.js";
 
 /**
  * How long something takes, in milliseconds, at best.
