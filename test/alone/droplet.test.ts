@@ -8,6 +8,7 @@ import { projectRoot } from "../../src/project.js";
 import { openBrowser } from "../e2e/browser.js";
 import { createLab, type Lab } from "../e2e/lab.js";
 import { expectPicture, picture } from "../e2e/picture.js";
+import { dayLasts } from "../indian-day.js";
 import { hostTraces } from "./traces.js";
 import { askTrusting } from "../e2e/trusting-request.js";
 
@@ -115,6 +116,7 @@ describe("the shop in a browser without JavaScript", () => {
       await page.getByLabel("House, street and area").fill("12, 4th Cross, Indiranagar");
       await page.getByLabel("Town or city").fill("Bengaluru");
       await page.getByLabel("PIN code").fill("560038");
+      await dayLasts(120);
       await page.getByRole("button", { name: /Place the order for ₹4,999\.50/ }).click();
       await page.getByRole("heading", { name: "Thank you, Ravi" }).waitFor();
       await page.screenshot({ path: join(screenshots, "6-order.png"), fullPage: true });

@@ -1,5 +1,6 @@
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { dayLasts } from "../indian-day.js";
 import { openFrontedBrowser } from "./front.js";
 import { openWithProduct, placeOrder, stockOf } from "./ordering.js";
 import { halves } from "./pictures.js";
@@ -112,6 +113,7 @@ test("a merchant's day", async () => {
     .select("id")
     .where("name", "=", "Kaju katli")
     .executeTakeFirstOrThrow();
+  await dayLasts(30);
   await placeOrder(shop, "asha", [{ productId, quantity: 3 }]);
   await page.goto(`${PUBLIC_URL}/admin/asha`);
   const board = await text(page);
