@@ -201,7 +201,7 @@ describe("without a database", () => {
     const broken = db.transaction().execute(async (transaction) => {
       await transaction.selectFrom("feature_flags").selectAll().execute();
       await shop.postgres.crash();
-      await vi.waitUntil(() => lost.length > 0, { timeout: 20_000 });
+      await vi.waitUntil(() => lost.length > 0, { timeout: 60_000 });
       await transaction.selectFrom("feature_flags").selectAll().execute();
     });
     const failure = await broken.catch((error: unknown) => error);
@@ -224,7 +224,7 @@ describe("without a database", () => {
     expect((await visit("/readyz")).status).toBe(503);
     expect((await visit("/livez")).status).toBe(200);
     await shop.postgres.start();
-    await expect.poll(async () => (await visit("/readyz")).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await visit("/readyz")).status, { timeout: 60_000 }).toBe(200);
     expect((await visit("/s/http")).status).toBe(200);
   });
 });

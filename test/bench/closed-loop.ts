@@ -118,9 +118,9 @@ export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
-/** Waits until something listens there. @throws Error after 20 s */
+/** Waits until something listens there. @throws Error after a minute */
 export async function waitForSocket(path: string): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
+  for (let attempt = 0; attempt < 1200; attempt++) {
     if (statSync(path, { throwIfNoEntry: false })?.isSocket()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -57,7 +57,7 @@ describe("the provider's load balancer", () => {
     const visits = visitAgainAndAgain(() => shop.statusOf(shop.url));
     await shop.lab.cloud("POST", `/servers/${servers[0]?.id}/actions/poweroff`);
     await expect
-      .poll(async () => (await health()).toSorted(), { timeout: 20_000, interval: 100 })
+      .poll(async () => (await health()).toSorted(), { timeout: 60_000, interval: 100 })
       .toEqual(["healthy", "unhealthy"]);
     const during = await visits.stop();
     const after = visitAgainAndAgain(() => shop.statusOf(shop.url));

@@ -158,6 +158,6 @@ export async function ssh(address: string, command: string): Promise<string> {
         });
       });
     });
-    client.connect({ host: address, username: "root", privateKey: key.private, readyTimeout: 10_000 });
+    client.connect({ host: address, username: "root", privateKey: key.private, readyTimeout: 60_000 });
   });
 }
