@@ -25,7 +25,7 @@ let storeId: number;
 let last: number;
 
 beforeAll(async () => {
-  shop = await startShop({ timeoutMillis: 5_000 });
+  shop = await startShop();
   const opened = await openWithProduct(shop, "big");
   ({ merchant } = opened);
   const { productId } = opened;

@@ -12,7 +12,7 @@ import { newAddress, newPhone, openShop, startShop, Visitor, type Shop } from ".
 
 let shop: Shop;
 beforeAll(async () => {
-  shop = await startShop({ timeoutMillis: 5_000 });
+  shop = await startShop();
 });
 afterAll(async () => await shop?.stop());
 

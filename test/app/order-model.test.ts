@@ -15,8 +15,7 @@ import { newPhone, startShop, textOf, type Shop } from "./shop.js";
 
 let shop: Shop;
 beforeAll(async () => {
-  // As patient as in production.
-  shop = await startShop({ timeoutMillis: 5_000 });
+  shop = await startShop();
 });
 afterAll(async () => await shop.stop());
 

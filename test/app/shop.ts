@@ -47,7 +47,8 @@ export async function startShop(
   const database = openDatabase({
     url: environment.databaseUrl,
     poolMax: environment.databasePoolMax,
-    timeoutMillis: options.timeoutMillis ?? 2_000,
+    // More patient than in production: on a busy computer a statement takes what it takes.
+    timeoutMillis: options.timeoutMillis ?? 10_000,
     onConnectionLost: () => undefined,
   });
   const log = new LogStream();
