@@ -225,7 +225,14 @@ async function engineOf(running: Running): Promise<number[]> {
 }
 
 function kill(processes: number[]): void {
-  for (const pid of processes) process.kill(pid, "SIGKILL");
+  for (const pid of processes) {
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch (error) {
+      // It may have come to its end by itself just now.
+      if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+    }
+  }
 }
 
 async function count(kind: string): Promise<number> {
