@@ -73,12 +73,18 @@ async function breakAndRepair(
 }
 
 /** Services take a moment to come back, and the journal's last seconds to pass. */
-async function healthyAgain(): Promise<Diagnosis> {
-  const deadline = Date.now() + 120_000;
+function healthyAgain(): Promise<Diagnosis> {
+  return diagnoseUntil(({ healthy }) => healthy);
+}
+
+/** Looks again until it is as it should be. */
+async function diagnoseUntil(isSo: (found: Diagnosis) => boolean, minutes?: number): Promise<Diagnosis> {
+  const deadline = performance.now() + 120_000;
   for (;;) {
-    const now = await diagnose();
-    if (now.healthy) return now;
-    if (Date.now() > deadline) throw new Error(`not healthy after 120 s: ${JSON.stringify(now.findings)}`);
+    const now = await diagnose(minutes);
+    if (isSo(now)) return now;
+    if (performance.now() > deadline)
+      throw new Error(`still found after 120 s: ${JSON.stringify(now.findings)}`);
     await sleep(1000);
   }
 }
@@ -86,9 +92,17 @@ async function healthyAgain(): Promise<Diagnosis> {
 describe("a healthy droplet", () => {
   it("has nothing to find, and is asked within 5 s over one connection", async () => {
     const patience = process.env["CI"] ? 10 : 5;
-    const isCalm = ({ findings, seconds }: Diagnosis) => findings.length === 0 && seconds < patience;
-    const { findings, seconds, report } = await atBest(() => diagnose(10), isCalm);
-    expect(findings).toEqual([]);
+    // The first backup is made beside `up`.
+    const backups = () => onMachine("/usr/local/lib/dukaan/backup-state --repository");
+    await expect.poll(backups, { timeout: 120_000 }).toContain('"label"');
+    // Statements of `up` that waited for a busy computer's disk stay in view for ten minutes.
+    const isSlow = ({ code }: Finding) => code === "slow-queries";
+    const { report } = await diagnoseUntil(({ findings }) => findings.every(isSlow), 10);
+    await diagnoseUntil(({ findings }) => findings.length === 0, 0.5);
+    const { seconds } = await atBest(
+      () => diagnose(10),
+      (found) => found.seconds < patience,
+    );
     expect(seconds).toBeLessThan(patience);
     expect(report).toMatchObject({ cores: 1, failed: [], app: { poolWaiting: 0 } });
     expect(report!.memory.totalKiB).toBe(512 * 1024);

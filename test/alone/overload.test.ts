@@ -161,14 +161,19 @@ async function ask(path: string, fields?: string): Promise<Answer> {
 
 test("with twice the visitors it can serve, it serves nearly as many as it can, and refuses the rest at once", async () => {
   await saturation(2);
-  expect(await atBest(overload, (share) => share > 0.6)).toBeGreaterThan(0.6);
+  const { served, refused } = await atBest(overload, (share) => share.served > 0.6 && share.refused > 1 / 6);
+  expect(served).toBeGreaterThan(0.6);
+  expect(refused).toBeGreaterThan(1 / 6);
   // It is over when it is over.
   await sleep(500);
   expect((await ask(PAGE)).status).toBe(200);
 });
 
-/** @returns how many were served in time, as a part of those that can be; fails when somebody was not answered properly */
-async function overload(): Promise<number> {
+/**
+ * @returns how many were served in time and how many were refused, a second, as parts of those that can be served: few are
+ * refused when the computer was slower while that was measured; fails when somebody was not answered properly
+ */
+async function overload(): Promise<{ served: number; refused: number }> {
   const most = await saturation(2);
   const [answers, health] = await Promise.all([crowd(most * 2, 4), sleep(2000).then(() => ask("/livez"))]);
   const settled = answers.filter(({ doneAt }) => doneAt >= 1 && doneAt < 4);
@@ -178,15 +183,17 @@ async function overload(): Promise<number> {
     `saturation ${Math.round(most)} a second; under twice that ${Math.round(served.length / 3)} served, ${Math.round(refused.length / 3)} refused`,
   );
   expect(served.length + refused.length).toBe(settled.length);
-  expect(refused.length).toBeGreaterThan(most / 2);
-  expect(refused[0]!.head).toMatch(/^retry-after: 5\r?$/im);
-  expect(refused[0]!.head).toMatch(/^cache-control: no-store\r?$/im);
+  for (const { head } of refused) {
+    expect(head).toMatch(/^retry-after: 5\r?$/im);
+    expect(head).toMatch(/^cache-control: no-store\r?$/im);
+  }
   expect(health.status).toBe(200);
   const slowest = served
     .map(({ ms }) => ms)
     .sort((a, b) => a - b)
     .at(-Math.ceil(served.length / 100))!;
-  return slowest < 3000 ? served.length / 3 / most : 0;
+  const inTime = slowest < 3000 ? served.length : 0;
+  return { served: inTime / 3 / most, refused: refused.length / 3 / most };
 }
 
 test("while the database stands still, as many wait as may and are served after it; more are refused at once", async () => {
