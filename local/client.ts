@@ -4,7 +4,7 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ensureVersitygw } from "../toolchain/index.js";
-import { checkInstance, type CheckResult } from "./check/check.js";
+import type { CheckResult } from "./check/check.js";
 import { ask, connect, runningServer, serversOf, type RunningCloud } from "./connection.js";
 import { instanceFolder, isLocalCloud, requireOwnFolder, type InstanceFolder } from "./folder.js";
 import { ensureHostPackages } from "./image/host-packages.js";
@@ -12,15 +12,16 @@ import { ensureImage, findImage } from "./image/image.js";
 import { commandInMachine, logsOfMachine } from "./machines/enter.js";
 import { HostError } from "./machines/host.js";
 import { instanceOf, type Instance } from "./machines/instance.js";
-import { loseUnsyncedData } from "./machines/power-cut.js";
 import { withLock } from "./machines/lock.js";
-import { createLinuxHost } from "./machines/linux-host.js";
 import { projectRoot } from "./machines/project-root.js";
 import { inspectRequirements, type Requirement } from "./machines/requirements.js";
 import { acquireSlot, slotsInUse } from "./machines/slots.js";
 import { tracesOf } from "./machines/traces.js";
 import type { ServerMessage } from "./server.js";
 import { type ObjectStorage, readObjectStorage } from "./storage/access.js";
+
+// What removes, checks and breaks a local cloud is imported when it is asked for: every command imports this module, and
+// most only ask where the cloud is.
 
 type Progress = (message: string) => void;
 
@@ -147,6 +148,7 @@ async function removeLocalCloud(
 ): Promise<void> {
   if (await pauseLocalCloud(instance)) onProgress("Stopped its server");
   const slot = knownSlot ?? (await acquireSlot(instance, folder.home));
+  const { createLinuxHost } = await import("./machines/linux-host.js");
   const host = createLinuxHost({
     instance,
     slot,
@@ -239,6 +241,7 @@ export async function shellOn(instance: string, server: string, command: string[
 export async function cutServerPower(instance: string, server: string): Promise<void> {
   requireRoot("only root can cut a server's power", `sudo ./dukaan local power-cut ${server}`);
   const id = await serverId(instance, server);
+  const { loseUnsyncedData } = await import("./machines/power-cut.js");
   await loseUnsyncedData(await located(instance), id);
   const cloud = await requireCloud(instance);
   for (const deadline = performance.now() + CHECK_PATIENCE_MS; ; await sleep(100)) {
@@ -289,6 +292,7 @@ export async function checkLocalCloud(instance: string): Promise<CheckResult> {
     throw new HostError(`there is no local cloud "${instance}"`, "Start it: sudo ./dukaan local up");
   }
   requireRoot("only root can look at everything of a local cloud", "sudo ./dukaan local check");
+  const { checkInstance } = await import("./check/check.js");
   return checkInstance(await located(instance), folder.state, CHECK_PATIENCE_MS);
 }
 

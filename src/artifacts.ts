@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { RunError } from "@pulumi/pulumi";
+import { bundleDirectory } from "./bundle-directory.js";
 import { projectRoot } from "./project.js";
 
 /** What is shipped to servers, as it lies on this computer. Only the digests decide whether a server needs it. */
@@ -29,11 +30,6 @@ export function findArtifacts(
     node: findRuntime(environment["DUKAAN_NODE_RUNTIME"]),
     modules: findModules(environment["DUKAAN_NATIVE_MODULES"]),
   };
-}
-
-/** The folder of the app's bundle: what the build made, or what `DUKAAN_API_BUNDLE` names. Its record lies beside it. */
-export function bundleDirectory(root: string = projectRoot, environment: Variables = process.env): string {
-  return environment["DUKAAN_API_BUNDLE"] || join(root, "dist", "bundles", "api");
 }
 
 /** Machines that ran it have it; the copy on this computer is for those that do not. */

@@ -10,9 +10,6 @@ import type { Settings } from "./settings/schema.js";
 /** The project's own catalogue of prices. */
 export const catalogueFile = join(projectRoot, "src", "cost", "catalogue", "prices.json");
 
-/** In the environment of Pulumi, `yes`: somebody has said yes to more than the budget, or has asked already. */
-export const overBudgetVariable = "DUKAAN_OVER_BUDGET";
-
 /**
  * Why a stack may not be provisioned as it is set: it would cost more than its settings allow. The local cloud costs
  * nothing.

@@ -1,6 +1,7 @@
 import { RunError, log } from "@pulumi/pulumi";
 import { findArtifacts } from "./artifacts.js";
-import { overBudgetVariable, whyOverBudget } from "./budget.js";
+import { overBudgetVariable } from "./budget-variable.js";
+import { whyOverBudget } from "./budget.js";
 import { projectRoot } from "./project.js";
 import { provision } from "./provision.js";
 import { readSettings } from "./settings/read.js";

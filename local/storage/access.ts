@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { chown, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { serverCertificate } from "./certificate.js";
 
 /** Names an account of the object storage and proves to be it. */
 export interface StorageKeys {
@@ -57,6 +56,8 @@ export async function ensureAccess(
   if (known?.endpoint === endpoint) return known;
   const images = known?.images ?? newKeys();
   await writeAccounts(files.accounts, images);
+  // Loaded only when needed: commands that only read the keys import this module, too.
+  const { serverCertificate } = await import("./certificate.js");
   const { authority, chain, privateKey } = await serverCertificate(
     `Object storage of the local cloud ${instance}`,
     address,

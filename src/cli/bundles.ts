@@ -2,7 +2,7 @@ import { cp, mkdtemp, mkdir, readdir, readFile, rename, rm, stat, utimes } from 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { cacheDirectory } from "../../toolchain/cache.js";
-import { bundleDirectory } from "../artifacts.js";
+import { bundleDirectory } from "../bundle-directory.js";
 import { CliError, ExitCode } from "./errors.js";
 import type { StateResource } from "./recovery/state.js";
 

@@ -6,7 +6,7 @@ import {
   ensureNodeRuntime,
   ensureToolchain,
 } from "../../toolchain/index.js";
-import { overBudgetVariable } from "../budget.js";
+import { overBudgetVariable } from "../budget-variable.js";
 import { projectRoot } from "../project.js";
 import { isOnAws } from "./aws-stack.js";
 import { keptBundles } from "./bundles.js";

@@ -1,4 +1,4 @@
-import { overBudgetVariable } from "../../budget.js";
+import { overBudgetVariable } from "../../budget-variable.js";
 import { openSession } from "../session.js";
 
 /** Prints what plain `pulumi`, the hcloud CLI and Terraform need, as shell assignments or JSON; starts the local cloud that they talk to. */
