@@ -8,9 +8,15 @@ import {
   DescribeScalingActivitiesCommand,
   type InstanceRefresh,
 } from "@aws-sdk/client-auto-scaling";
+import {
+  DescribeTargetHealthCommand,
+  type ElasticLoadBalancingV2Client,
+  type TargetHealthDescription,
+} from "@aws-sdk/client-elastic-load-balancing-v2";
+import { balancingClient } from "../aws/balancing-client.js";
 import { scalingClient } from "../aws/scaling-client.js";
 import type { Finding } from "./finding.js";
-import type { GroupActivity, GroupRefresh, GroupReport } from "./group-report.js";
+import type { GroupActivity, GroupRefresh, GroupReport, GroupTarget } from "./group-report.js";
 import { groupGone, groupNotReached, judgeGroup } from "./judge-group.js";
 
 /** What is known of a group after a look at it. */
@@ -23,8 +29,17 @@ export type ExaminedGroup = {
 /** How often each question is sent that gets no answer. */
 const attempts = 3;
 
+/** Of the time that there is, so much is for the load balancer: what the group says is not lost with a silence of that one. */
+const balancersShare = 2 / 3;
+
+/** Who is asked. */
+export interface GroupClients {
+  scaling: AutoScalingClient;
+  balancing: ElasticLoadBalancingV2Client;
+}
+
 /**
- * Asks Auto Scaling how a group is. It only reads, and it never throws: a region that does not answer, or refuses, is a
+ * Asks Auto Scaling how a group is, and its load balancer about the machines. It only reads, and it never throws: a region that does not answer, or refuses, is a
  * finding.
  * @param group as the stack calls it
  * @param name at AWS
@@ -39,20 +54,31 @@ export async function examineGroup(
 ): Promise<ExaminedGroup> {
   const deadline = AbortSignal.timeout(seconds * 1000);
   try {
-    const report = await Promise.race([ask(name, region, deadline), end(deadline)]);
+    const balancers = AbortSignal.timeout(seconds * 1000 * balancersShare);
+    const report = await Promise.race([ask(name, region, deadline, balancers), end(deadline)]);
     if (!report) return { group, state: "gone", findings: [groupGone(stack, group, name, region)] };
     return { group, state: "asked", report, findings: judgeGroup(report, group, Date.now() / 1000) };
   } catch (error) {
-    const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const why = deadline.aborted ? `no answer within ${seconds} s` : said;
+    const why = deadline.aborted ? `no answer within ${seconds} s` : wordsOf(error);
     const asked = `${name}, asked of Auto Scaling in ${region}`;
     return { group, state: "not reached", findings: [groupNotReached(group, asked, why)] };
   }
 }
 
-async function ask(name: string, region: string, deadline: AbortSignal): Promise<GroupReport | undefined> {
-  const client = await scalingClient(region, attempts);
-  return askGroup(client, name, region, deadline).finally(() => client.destroy());
+async function ask(
+  name: string,
+  region: string,
+  deadline: AbortSignal,
+  balancers: AbortSignal,
+): Promise<GroupReport | undefined> {
+  const [scaling, balancing] = await Promise.all([
+    scalingClient(region, attempts),
+    balancingClient(region, attempts),
+  ]);
+  return askGroup({ scaling, balancing }, name, region, deadline, balancers).finally(() => {
+    scaling.destroy();
+    balancing.destroy();
+  });
 }
 
 /** Requests end with their signal; a program that is to give credentials knows of none. */
@@ -61,12 +87,21 @@ async function end(deadline: AbortSignal): Promise<never> {
   throw deadline.reason;
 }
 
-/** @returns undefined when there is no such group @throws Error when AWS does not say */
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
+/**
+ * @param balancers when the load balancer is not waited for any more
+ * @returns undefined when there is no such group
+ * @throws Error when Auto Scaling does not say
+ */
 export async function askGroup(
-  client: AutoScalingClient,
+  { scaling: client, balancing }: GroupClients,
   name: string,
   region: string,
   abortSignal: AbortSignal,
+  balancers = abortSignal,
 ): Promise<GroupReport | undefined> {
   const options = { abortSignal };
   const { AutoScalingGroups: [found] = [] } = await client.send(
@@ -76,10 +111,11 @@ export async function askGroup(
   // What follows is refused for a group that is not there.
   if (!found) return undefined;
   const named = { AutoScalingGroupName: name };
-  const [{ Activities = [] }, { InstanceRefreshes: [latest] = [] }] = await Promise.all([
+  const [{ Activities = [] }, { InstanceRefreshes: [latest] = [] }, balancer] = await Promise.all([
     // As many as one answer has at most.
     client.send(new DescribeScalingActivitiesCommand({ ...named, MaxRecords: 100 }), options),
     client.send(new DescribeInstanceRefreshesCommand(named), options),
+    askBalancer(balancing, found.TargetGroupARNs ?? [], balancers),
   ]);
   return {
     name,
@@ -88,10 +124,37 @@ export async function askGroup(
     // AWS has those that go on before all others.
     activities: Activities.map(activityOf).toSorted((a, b) => b.began - a.began),
     ...(latest && { refresh: refreshOf(latest) }),
+    balancer,
   };
 }
 
-function stateOf(group: AutoScalingGroup): Omit<GroupReport, "name" | "region" | "activities" | "refresh"> {
+/** It may refuse, or be silent: that is all that is not known then. */
+async function askBalancer(
+  client: ElasticLoadBalancingV2Client,
+  targetGroups: string[],
+  abortSignal: AbortSignal,
+): Promise<GroupReport["balancer"]> {
+  const asked = targetGroups.map((TargetGroupArn) =>
+    client.send(new DescribeTargetHealthCommand({ TargetGroupArn }), { abortSignal }),
+  );
+  try {
+    const answers = await Promise.race([Promise.all(asked), end(abortSignal)]);
+    return {
+      targets: answers.flatMap(({ TargetHealthDescriptions = [] }) => TargetHealthDescriptions.map(targetOf)),
+    };
+  } catch (error) {
+    return { notReached: abortSignal.aborted ? "no answer in time" : wordsOf(error) };
+  }
+}
+
+function targetOf({ Target, TargetHealth = {} }: TargetHealthDescription): GroupTarget {
+  const { State = "", Reason = "", Description = "" } = TargetHealth;
+  return { id: Target?.Id ?? "", state: State, reason: Reason, description: Description };
+}
+
+function stateOf(
+  group: AutoScalingGroup,
+): Omit<GroupReport, "name" | "region" | "activities" | "refresh" | "balancer"> {
   const { MinSize = 0, MaxSize = 0, DesiredCapacity = 0, Instances = [], SuspendedProcesses = [] } = group;
   return {
     least: MinSize,

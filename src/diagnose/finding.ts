@@ -37,6 +37,8 @@ export const codes = [
   "long-query",
   "requests-refused",
   "pool-waiting",
+  "group-all-unhealthy",
+  "group-unhealthy",
   "group-activity-failed",
   "group-empty",
   "group-short",

@@ -1,4 +1,4 @@
-/** What Auto Scaling said of a group of machines. Nothing is judged yet. Times are seconds since 1970. */
+/** What Auto Scaling said of a group of machines, and their load balancer. Nothing is judged yet. Times are seconds since 1970. */
 export interface GroupReport {
   /** Its name at AWS, e.g. "dukaan-prod-app-group". */
   name: string;
@@ -17,6 +17,8 @@ export interface GroupReport {
   activities: GroupActivity[];
   /** The latest instance refresh; absent: there was none in the last six weeks. */
   refresh?: GroupRefresh;
+  /** What the load balancer says of the group's machines and of the app servers beside it, or why that is not known. */
+  balancer: { targets: GroupTarget[] } | { notReached: string };
 }
 
 export interface GroupInstance {
@@ -26,6 +28,17 @@ export interface GroupInstance {
   healthy: boolean;
   /** Of the launch template, by which it was made. */
   version: string;
+}
+
+/** A machine to which a load balancer may send requests. */
+export interface GroupTarget {
+  id: string;
+  /** "healthy", "unhealthy", "initial", "draining", "unused", … */
+  state: string;
+  /** e.g. "Target.ResponseCodeMismatch"; empty of one that is healthy. */
+  reason: string;
+  /** e.g. "Health checks failed with these codes: [503]"; may be empty. */
+  description: string;
 }
 
 export interface GroupActivity {

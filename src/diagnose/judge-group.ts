@@ -1,14 +1,14 @@
 import { bootSeconds } from "../topology/server-groups.js";
 import { type Finding, type Found, inOrder, runbookSection } from "./finding.js";
 import type { GroupActivity, GroupInstance, GroupReport } from "./group-report.js";
+import { clock, consoleOf, isLaunch, theRelease, timeOf } from "./group-words.js";
+import { judgeTargets } from "./judge-targets.js";
 
 const hour = 3600;
 /** Seconds without a try after which AWS tries for another reason: for what fails it does so again within minutes. */
 const pause = 900;
 const theUnhealthy =
   "One that is in service and Unhealthy does not answer the load balancer (`/rotation`); while the database is away, none does.";
-const theRelease =
-  "A release that does not start: `./dukaan rollback`, or a corrected one with `./dukaan up`.";
 
 /**
  * Says what is wrong with a group of machines that AWS starts by itself, worst and first causes first. Pure: the same
@@ -19,6 +19,7 @@ const theRelease =
 export function judgeGroup(report: GroupReport, group: string, now: number): Finding[] {
   const found = [
     ...suspended(report),
+    ...judgeTargets(report, now),
     ...failures(report, now),
     ...serving(report, now),
     ...refreshed(report),
@@ -87,8 +88,6 @@ function suspended({ suspended: processes, name, region }: GroupReport): Found[]
     },
   ];
 }
-
-const isLaunch = ({ what }: GroupActivity) => what.startsWith("Launching");
 
 /** Whether one that had come into service was ended because it did not do. To AWS that is a success. */
 const wasReplaced = ({ cause }: GroupActivity) =>
@@ -244,15 +243,4 @@ const serves = ({ state, healthy }: GroupInstance) => state === "InService" && h
 /** How many of its machines take requests. */
 export function inService({ instances }: Pick<GroupReport, "instances">): number {
   return instances.filter(serves).length;
-}
-
-const timeOf = ({ began, ended }: GroupActivity) => ended ?? began;
-
-function clock(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 16).replace("T", " ")} UTC`;
-}
-
-/** Of a machine that runs `--latest` has more; of one that is gone AWS keeps what it has without. */
-function consoleOf(region: string, id: string): string {
-  return `aws ec2 get-console-output --region ${region} --output text --instance-id ${id}`;
 }

@@ -13,12 +13,17 @@ import {
   CreateVpcCommand,
   DescribeInstanceAttributeCommand,
   EC2Client,
+  RunInstancesCommand,
+  StartInstancesCommand,
+  StopInstancesCommand,
 } from "@aws-sdk/client-ec2";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createInstanceRefresh } from "../../providers/dukaan/resources/instance-refresh.js";
 import { groupSummary } from "../../src/cli/server-groups.js";
 import { examineGroup } from "../../src/diagnose/examine-group.js";
+import { judgeTargets } from "../../src/diagnose/judge-targets.js";
+import { graceSeconds } from "../../src/topology/server-groups.js";
 import { TestEngine } from "../unit/provider-engine.js";
 import { type Emulator, startEmulator } from "./emulator.js";
 
@@ -33,6 +38,9 @@ let engine: TestEngine;
 let ec2: EC2Client;
 let scaling: AutoScalingClient;
 let template: string;
+/** The load balancer's targets, and one that is beside the group. */
+let targets: string;
+let beside: string;
 
 beforeAll(async () => {
   emulator = await startEmulator(region);
@@ -73,6 +81,7 @@ async function makeGroup(): Promise<void> {
   const data = { LaunchTemplateName: "app", LaunchTemplateData: launches(1) };
   const { LaunchTemplate } = await ec2.send(new CreateLaunchTemplateCommand(data));
   template = LaunchTemplate?.LaunchTemplateId ?? "";
+  await makeTargets(Vpc?.VpcId);
   const named = { AutoScalingGroupName: "app" };
   await scaling.send(
     new CreateAutoScalingGroupCommand({
@@ -81,6 +90,7 @@ async function makeGroup(): Promise<void> {
       MaxSize: 0,
       LaunchTemplate: { LaunchTemplateId: template, Version: "1" },
       VPCZoneIdentifier: (await Promise.all(subnets)).join(","),
+      TargetGroupARNs: [targets],
     }),
   );
   const transition = "autoscaling:EC2_INSTANCE_LAUNCHING";
@@ -88,6 +98,19 @@ async function makeGroup(): Promise<void> {
     new PutLifecycleHookCommand({ ...named, LifecycleHookName: "boot", LifecycleTransition: transition }),
   );
   await scaling.send(new UpdateAutoScalingGroupCommand({ ...named, MinSize: 2, MaxSize: 4 }));
+}
+
+/** A target group with one machine. */
+async function makeTargets(VpcId: string | undefined): Promise<void> {
+  const made = await emulator.ask<{ TargetGroups: { TargetGroupArn: string }[] }>(
+    "elbv2",
+    "create_target_group",
+    { Name: "app", Protocol: "HTTP", Port: 8080, VpcId },
+  );
+  targets = made.TargetGroups[0]!.TargetGroupArn;
+  const { Instances } = await ec2.send(new RunInstancesCommand({ ...launches(1), MinCount: 1, MaxCount: 1 }));
+  beside = Instances![0]!.InstanceId!;
+  await emulator.ask("elbv2", "register_targets", { TargetGroupArn: targets, Targets: [{ Id: beside }] });
 }
 
 const alarm = {
@@ -224,5 +247,43 @@ test("when an alarm goes off, AWS goes back to the version before, and so says t
   expect(await diagnosed()).toEqual([
     "app-group  2 of 2 in service  least 2  most 4  latest refresh Successful (100 %)",
     expect.stringMatching(givenUp),
+  ]);
+});
+
+/** What is found of the load balancer's targets, when machines have been in service for long enough. */
+async function foundOfTargets(): Promise<string[]> {
+  const examined = await examineGroup("test", "app-group", "app", region, 15);
+  if (examined.state !== "asked") throw new Error(JSON.stringify(examined.findings));
+  return judgeTargets(examined.report, Date.now() / 1000 + 2 * graceSeconds).map(
+    ({ severity, code, evidence }) => `${severity} ${code}: ${evidence.join("; ")}`,
+  );
+}
+
+test("a diagnosis tells of machines to which the load balancer sends nothing, in AWS's words", async () => {
+  expect(await foundOfTargets()).toEqual([]);
+  const [first = "", second = ""] = (await look()).Instances!.map(({ InstanceId }) => InstanceId!);
+  const off = "is unused, Target.InvalidState: Target is in the stopped state";
+  const stop = (...InstanceIds: string[]) => ec2.send(new StopInstancesCommand({ InstanceIds }));
+
+  await stop(beside);
+  expect(await foundOfTargets()).toEqual([
+    expect.stringContaining(`warning group-unhealthy: ${beside} (beside the group) ${off};`),
+  ]);
+  await stop(first, second);
+  expect(await foundOfTargets()).toEqual([
+    expect.stringMatching(
+      new RegExp(`^critical group-all-unhealthy: .*${first} .*${off}; ${second} .*${off}; ${beside} `),
+    ),
+  ]);
+  await ec2.send(new StartInstancesCommand({ InstanceIds: [beside, first, second] }));
+  expect(await foundOfTargets()).toEqual([]);
+
+  await emulator.ask("elbv2", "deregister_targets", { TargetGroupArn: targets, Targets: [{ Id: first }] });
+  expect(await foundOfTargets()).toEqual([
+    expect.stringMatching(new RegExp(`^warning group-unhealthy: ${first} .* unused, Target.NotRegistered: `)),
+  ]);
+  await emulator.ask("elbv2", "delete_target_group", { TargetGroupArn: targets });
+  expect(await foundOfTargets()).toEqual([
+    expect.stringMatching(/^warning group-not-reached: the targets of app, /),
   ]);
 });

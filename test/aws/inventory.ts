@@ -20,6 +20,7 @@ import {
   type SecurityGroupRule,
   type Tag,
 } from "@aws-sdk/client-ec2";
+import { ElasticLoadBalancingV2Client } from "@aws-sdk/client-elastic-load-balancing-v2";
 import type { Emulator } from "./emulator.js";
 
 // What there is at AWS, asked with AWS's own clients: neither the provider nor Pulumi's state has a say in it.
@@ -71,6 +72,7 @@ export interface Key {
 export class Account {
   readonly ec2: EC2Client;
   readonly scaling: AutoScalingClient;
+  readonly balancing: ElasticLoadBalancingV2Client;
   /** Asks other services. */
   readonly ask: Emulator["ask"];
 
@@ -86,6 +88,7 @@ export class Account {
     };
     this.ec2 = new EC2Client(access);
     this.scaling = new AutoScalingClient(access);
+    this.balancing = new ElasticLoadBalancingV2Client(access);
   }
 
   /** By kind. Two of them are equal when nothing was added and nothing taken away. */

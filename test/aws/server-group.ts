@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { askGroup } from "../../src/diagnose/examine-group.js";
 import { judgeGroup } from "../../src/diagnose/judge-group.js";
-import { groupName } from "../../src/topology/server-groups.js";
+import { graceSeconds, groupName } from "../../src/topology/server-groups.js";
 import { type MachineGroup, type Topology, memberOf } from "../../src/topology/topology.js";
 import { managedPort } from "../../stacks/fleet.js";
 import type { Account } from "./inventory.js";
@@ -111,7 +111,7 @@ async function expectGroup(
 /** A diagnosis learns all that, and has nothing against it. */
 async function expectDiagnosis(account: Account, about: MachineGroup, group: ServerGroup): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
-  const report = await askGroup(account.scaling, groupName("test", about), "us-east-1", signal);
+  const report = await askGroup(account, groupName("test", about), "us-east-1", signal);
   expect(report).toMatchObject({
     least: about.least,
     most: about.most,
@@ -125,7 +125,14 @@ async function expectDiagnosis(account: Account, about: MachineGroup, group: Ser
   expect(launched).toEqual(
     expect.arrayContaining(ids.map((id) => `Launching a new EC2 instance: ${id}: Successful`)),
   );
-  expect(judgeGroup(report!, about.name, Date.now() / 1000)).toEqual([]);
+  const { balancer } = report!;
+  if ("notReached" in balancer) throw new Error(balancer.notReached);
+  // And one app server beside the group.
+  expect(balancer.targets.length).toBe(ids.length + 1);
+  expect(new Set(balancer.targets.map(({ state }) => state))).toEqual(new Set(["healthy"]));
+  expect(balancer.targets.map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
+  // When its machines have had the time to be looked at.
+  expect(judgeGroup(report!, about.name, Date.now() / 1000 + 2 * graceSeconds)).toEqual([]);
 }
 
 /** Sessions for metadata, an encrypted disk, one security group, no login key; and a package that is there. */

@@ -11,9 +11,14 @@ export interface Scene {
   refreshes?: Answer[];
   /** Latest first. */
   activities?: Answer[];
+  /** What the load balancer says of its targets. */
+  targets?: Answer[];
 }
 
-/** What AWS's API of Auto Scaling answers on loopback, and CloudWatch's about alarms, in its Query protocol. */
+/**
+ * What AWS's API of Auto Scaling answers on loopback, CloudWatch's about alarms and Elastic Load Balancing's about targets, in
+ * its Query protocol.
+ */
 export interface AutoScalingServer {
   url: string;
   /** One each time that the group is looked at; the last one stays. */
@@ -22,8 +27,8 @@ export interface AutoScalingServer {
   started: string;
   /** Names of alarms that are raised. */
   raised: string[];
-  /** The next requests are refused with these. */
-  refusals: { status: number; code: string; message: string }[];
+  /** The next requests are refused with these, or the next that ask for an action. */
+  refusals: { status: number; code: string; message: string; action?: string }[];
   /** What was asked, with whose key. */
   readonly asked: (Record<string, string> & { Action: string; key: string })[];
   /** Is called before each answer. */
@@ -31,7 +36,7 @@ export interface AutoScalingServer {
   close(): Promise<void>;
 }
 
-type Answer = { [name: string]: string | number | boolean | Answer | Answer[] };
+type Answer = { [name: string]: string | number | boolean | Answer | (Answer | string)[] };
 
 /** The API's version, which its requests and answers name. */
 const namespace = "http://autoscaling.amazonaws.com/doc/2011-01-01/";
@@ -56,7 +61,8 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
     const [, key = ""] = /Credential=(\w+)\//.exec(request.headers.authorization ?? "") ?? [];
     api.asked.push({ ...asked, key });
     api.onRequest?.(asked.Action);
-    const refusal = api.refusals.shift();
+    const next = api.refusals.findIndex(({ action = asked.Action }) => action === asked.Action);
+    const [refusal] = next < 0 ? [] : api.refusals.splice(next, 1);
     const told = refusal
       ? `<ErrorResponse><Error>${xml({ Code: refusal.code, Message: refusal.message })}</Error></ErrorResponse>`
       : `<${asked.Action}Response xmlns="${namespace}"><${asked.Action}Result>${xml(answer(api, asked.Action))}</${asked.Action}Result></${asked.Action}Response>`;
@@ -70,7 +76,7 @@ export async function startAutoScaling(): Promise<AutoScalingServer> {
 }
 
 function answer({ scenes, started, raised }: AutoScalingServer, action: string): Answer {
-  const [{ group, refreshes = [], activities = [] } = {}] = scenes;
+  const [{ group, refreshes = [], activities = [], targets = [] } = {}] = scenes;
   switch (action) {
     case "DescribeAutoScalingGroups":
       return { AutoScalingGroups: group ? [group] : [] };
@@ -80,6 +86,8 @@ function answer({ scenes, started, raised }: AutoScalingServer, action: string):
       return { InstanceRefreshes: refreshes };
     case "DescribeScalingActivities":
       return { Activities: activities };
+    case "DescribeTargetHealth":
+      return { TargetHealthDescriptions: targets };
     case "DescribeAlarms":
       return { MetricAlarms: raised.map((name) => ({ AlarmName: name })) };
     default:
@@ -87,7 +95,7 @@ function answer({ scenes, started, raised }: AutoScalingServer, action: string):
   }
 }
 
-function xml(value: Answer[string]): string {
+function xml(value: Answer[string] | string): string {
   if (Array.isArray(value)) return value.map((item) => `<member>${xml(item)}</member>`).join("");
   if (typeof value !== "object")
     return String(value).replace(/[<&]/g, (letter) => `&#${letter.charCodeAt(0)};`);
@@ -107,6 +115,21 @@ function instance(short: string) {
   };
 }
 
+/** e.g. `i-1 healthy`, `i-2 unhealthy Target.ResponseCodeMismatch Health checks failed with these codes: [503]` */
+export function target(short: string) {
+  const [id = "", state = "", reason, ...words] = short.split(" ");
+  const why = reason === undefined ? {} : { Reason: reason, Description: words.join(" ") };
+  return {
+    Target: { Id: id, Port: 8080 },
+    HealthCheckPort: "8080",
+    TargetHealth: { State: state, ...why },
+  };
+}
+
+/** Its group has this one. */
+export const targetGroup =
+  "arn:aws:elasticloadbalancing:eu-west-2:123456789012:targetgroup/app/73e2d6bc24d8a067";
+
 /** A group of a version, with instances, and perhaps a refresh such as `InProgress v7 because of this`. */
 export function scene(version: number, instances: string[], ...refreshes: string[]): Scene {
   return {
@@ -116,8 +139,10 @@ export function scene(version: number, instances: string[], ...refreshes: string
       MaxSize: 4,
       DesiredCapacity: 2,
       LaunchTemplate: { LaunchTemplateId: "lt-1", Version: String(version) },
+      TargetGroupARNs: [targetGroup],
       Instances: instances.map(instance),
     },
+    targets: instances.map((short) => target(`${short.split(" ")[0]} healthy`)),
     refreshes: refreshes.map((short, index) => {
       const [, status = "", to = "", reason = ""] = /^(\w+) v(\d+) ?(.*)$/.exec(short) ?? [];
       return {

@@ -41,7 +41,7 @@ const scaled = (minutes: number): GroupActivity => ({
 });
 
 /** A group that is as it is to be, for long. */
-const calm: GroupReport = {
+const calm: Omit<GroupReport, "balancer"> = {
   name: "dukaan-shop-app-group",
   region: "eu-west-2",
   least: 1,
@@ -54,7 +54,22 @@ const calm: GroupReport = {
   refresh: { id: "refresh-1", status: "Successful", percent: 100, reason: "" },
 };
 
-const found = (change: Partial<GroupReport>) => judgeGroup({ ...calm, ...change }, "app-group", now);
+/** The load balancer finds all healthy, the app server beside the group too. */
+const allHealthy = (instances: GroupReport["instances"]): GroupReport["balancer"] => ({
+  targets: ["i-0", ...instances.map(({ id }) => id)].map((id) => ({
+    id,
+    state: "healthy",
+    reason: "",
+    description: "",
+  })),
+});
+
+const found = (change: Partial<GroupReport>) =>
+  judgeGroup(
+    { balancer: allHealthy(change.instances ?? calm.instances), ...calm, ...change },
+    "app-group",
+    now,
+  );
 const refresh = (status: string, version = "7", state = "InService"): Partial<GroupReport> => ({
   refresh: { id: "refresh-2", status, percent: 40, reason: "errors went off" },
   instances: [instance("i-1"), instance("i-3"), instance("i-2", state, true, version)],
@@ -248,7 +263,7 @@ describe("what is judged of a group", () => {
   });
 
   it("needs no refresh to have been", () => {
-    const { refresh: _none, ...first } = calm;
+    const { refresh: _none, ...first } = { ...calm, balancer: allHealthy(calm.instances) };
     expect(judgeGroup(first, "app-group", now)).toEqual([]);
   });
 

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/cli/commands/diagnose.js";
 import { examineGroups, groupSummary, groupWarnings } from "../../src/cli/server-groups.js";
-import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
+import { type AutoScalingServer, scene, startAutoScaling, target, targetGroup } from "./auto-scaling.js";
 import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 
 const home = mkdtempSync(join(tmpdir(), "dukaan-group-"));
@@ -28,7 +28,11 @@ vi.mock(import("../../src/cli/pulumi.js"), async (actual) => ({
 let api: AutoScalingServer;
 beforeEach(async () => {
   api = await startAutoScaling();
-  const there = { AWS_ENDPOINT_URL_AUTO_SCALING: api.url, AWS_CA_BUNDLE: undefined };
+  const there = {
+    AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
+    AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2: api.url,
+    AWS_CA_BUNDLE: undefined,
+  };
   for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
     vi.stubEnv(name, value);
 });
@@ -74,7 +78,12 @@ describe("the look at a group", () => {
       ...shown.group!,
       SuspendedProcesses: [{ ProcessName: "Launch", SuspensionReason: "User suspended" }],
     };
-    api.scenes = [{ ...shown, group, activities: [goesOn, launched] }];
+    const targets = [
+      "i-0 healthy",
+      "i-1 healthy",
+      "i-3 unhealthy Target.ResponseCodeMismatch Health checks failed with these codes: [503]",
+    ].map(target);
+    api.scenes = [{ ...shown, group, activities: [goesOn, launched], targets }];
     const examined = await look();
     expect(examined.report).toEqual({
       name: "dukaan-shop-app-group",
@@ -107,6 +116,18 @@ describe("the look at a group", () => {
         },
       ],
       refresh: { id: "refresh-2", status: "InProgress", percent: 50, reason: "" },
+      balancer: {
+        targets: [
+          { id: "i-0", state: "healthy", reason: "", description: "" },
+          { id: "i-1", state: "healthy", reason: "", description: "" },
+          {
+            id: "i-3",
+            state: "unhealthy",
+            reason: "Target.ResponseCodeMismatch",
+            description: "Health checks failed with these codes: [503]",
+          },
+        ],
+      },
     });
     expect(examined.findings.map(({ code }) => code)).toContain("group-suspended");
     expect(groupSummary(examined)).toBe(
@@ -114,11 +135,16 @@ describe("the look at a group", () => {
     );
     const asked = api.asked.map((request) => [
       request.Action,
-      request["AutoScalingGroupName"] ?? request["AutoScalingGroupNames.member.1"],
+      request["AutoScalingGroupName"] ??
+        request["AutoScalingGroupNames.member.1"] ??
+        request["TargetGroupArn"],
     ]);
     const questions = ["DescribeAutoScalingGroups", "DescribeInstanceRefreshes", "DescribeScalingActivities"];
     expect(new Map(asked as [string, string][])).toEqual(
-      new Map(questions.map((action) => [action, "dukaan-shop-app-group"])),
+      new Map([
+        ...questions.map((action) => [action, "dukaan-shop-app-group"] as const),
+        ["DescribeTargetHealth", targetGroup],
+      ]),
     );
   });
 
@@ -236,7 +262,15 @@ describe("a group that serves nobody", () => {
         findings: [{ severity: "critical", code: "group-empty", machine: "app-group" }],
         machines: [],
         groups: [
-          { group: "app-group", reachable: true, report: { name: "dukaan-shop-app-group", desired: 2 } },
+          {
+            group: "app-group",
+            reachable: true,
+            report: {
+              name: "dukaan-shop-app-group",
+              desired: 2,
+              balancer: { targets: [{ id: "i-1", state: "healthy" }] },
+            },
+          },
         ],
       });
       expect(process.exitCode).toBe(1);

@@ -4,7 +4,7 @@ import { MetricAlarm } from "@pulumi/aws/cloudwatch/metricAlarm.js";
 import { LaunchTemplate } from "@pulumi/aws/ec2/launchTemplate.js";
 import * as pulumi from "@pulumi/pulumi";
 import { percentWhileReplaced } from "../../topology/connections.js";
-import { bootSeconds, groupName } from "../../topology/server-groups.js";
+import { bootSeconds, graceSeconds, groupName } from "../../topology/server-groups.js";
 import type { Machine, MachineGroup } from "../../topology/topology.js";
 import type { PlatformFirewall, PlatformNetwork, PlatformPool, ReleaseBucket } from "../platform.js";
 import { bootRole } from "./boot-access.js";
@@ -79,9 +79,8 @@ export function machineGroup(
       targetGroupArns: [groupOf(pool)],
       // One that runs and does not serve is replaced too.
       healthCheckType: "ELB",
-      // From when it says that it is configured: two of the load balancer's looks, and time to spare.
-      healthCheckGracePeriod: 60,
-      defaultInstanceWarmup: 60,
+      healthCheckGracePeriod: graceSeconds,
+      defaultInstanceWarmup: graceSeconds,
       initialLifecycleHooks: [
         {
           name: hook,

@@ -180,18 +180,20 @@ InstanceState.launch_template = property(lambda self: getattr(self, "launched_fr
 
 
 def update_attached_target_groups(self, group_name):
-    """moto's own registers instances that are not in service, and leaves those that are gone."""
+    """moto's own registers instances that are not in service, or were taken out, and leaves those that are gone."""
     group = self.autoscaling_groups[group_name]
     serving = {state.instance.id for state in group.instance_states if state.lifecycle_state == "InService"}
-    registered = getattr(group, "registered", set())
+    if not hasattr(group, "registered"):
+        group.registered = {}
     for arn in group.target_group_arns:
         target_group = self.elbv2_backend.target_groups.get(arn)
         if target_group is not None:
-            target_group.register([{"Id": name} for name in serving])
+            registered = group.registered.get(arn, set())
+            target_group.register([{"Id": name} for name in serving - registered])
             target_group.deregister(
                 [{"Id": name} for name in registered - serving if name in target_group.targets]
             )
-    group.registered = serving
+            group.registered[arn] = serving
 
 
 AutoScalingBackend.update_attached_target_groups = update_attached_target_groups
