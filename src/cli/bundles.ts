@@ -50,6 +50,20 @@ export async function keepBundle(): Promise<void> {
   await prune();
 }
 
+/**
+ * A stack can only be held at a bundle that is here, where machines are made that have not run it.
+ * @param folder of the kept bundles
+ * @throws CliError when it is not there
+ */
+export function requireKept(digest: string, folder: string): void {
+  if (existsSync(join(folder, digest))) return;
+  throw new CliError(
+    `the stack would go back to the app's bundle ${digest.slice(0, 12)}, which is not on this computer: new machines could not be made with it. Nothing was changed`,
+    `Run it where that release was deployed from, or bring ${digest} from there to ${folder}. Without it: check out the app as it was, and deploy that with ./dukaan up --release latest.`,
+    ExitCode.precondition,
+  );
+}
+
 async function prune(): Promise<void> {
   const names = (await readdir(keptBundles)).filter((name) => !name.includes("."));
   const ages = await Promise.all(

@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { notIn } from "../../src/cli/evolution.js";
 import { letGo } from "../../src/cli/let-go.js";
+import type { Session } from "../../src/cli/session.js";
 import type { Settings } from "../../src/settings/schema.js";
 import { parseSettings } from "../../src/settings/parse.js";
 import { type Guarded, changeToken, guarded } from "../../src/topology/guard.js";
@@ -17,6 +18,8 @@ import {
   ensureToolchain,
 } from "../../toolchain/index.js";
 import type { Emulator } from "./emulator.js";
+
+const configuration = "Pulumi.test.yaml";
 
 /** Settings by full key, e.g. `{ "dukaan:stage": "split" }`. */
 export type Config = Readonly<Record<string, unknown>>;
@@ -39,8 +42,15 @@ export class Stack {
     private readonly common: Config,
   ) {}
 
-  /** @param common what all its settings have in common */
-  static async make({ env }: Emulator, common: Config): Promise<Stack> {
+  /**
+   * @param common what all its settings have in common
+   * @param more for the program's environment
+   */
+  static async make(
+    { env }: Emulator,
+    common: Config,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Stack> {
     const toolchain = await ensureToolchain();
     await ensureAwsPlugin(toolchain);
     const folder = await mkdtemp(join(tmpdir(), "dukaan-aws-"));
@@ -70,6 +80,7 @@ export class Stack {
         DUKAAN_NODE: process.execPath,
         DUKAAN_NODE_RUNTIME: JSON.stringify(await ensureNodeRuntime()),
         DUKAAN_NATIVE_MODULES: JSON.stringify(await ensureImageLibrary()),
+        ...more,
       },
       common,
     );
@@ -129,13 +140,30 @@ export class Stack {
   /** Has AWS let go of what it would not delete, as `evolve` and `down` do. */
   private async letGo(resources: readonly StateResource[]): Promise<void> {
     const goes = new Set(resources.map(({ urn }) => urn));
-    const stack = { name: "test", local: false, instance: "test", directory: this.folder, configFile: "" };
-    const env = { ...this.env, PULUMI_OPTION_CWD: this.folder };
     await letGo(
-      { pulumi: { executable: "pulumi", env, stack } },
+      this.session,
       () => undefined,
       ({ urn }) => goes.has(urn),
     );
+  }
+
+  /** What commands work with. */
+  get session(): Session {
+    const stack = {
+      name: "test",
+      local: false,
+      instance: "test",
+      directory: this.folder,
+      configFile: join(this.folder, configuration),
+    };
+    const env = { ...this.env, PULUMI_OPTION_CWD: this.folder };
+    return { stack, pulumi: { executable: "pulumi", env, stack } };
+  }
+
+  /** The settings that Pulumi has, as a command may have left them. */
+  async configured(): Promise<Config> {
+    const file: { config?: Config } = parse(await readFile(join(this.folder, configuration), "utf8"));
+    return file.config ?? {};
   }
 
   /** Lifts Pulumi's protection from what a change removes, as `evolve` does and `down`. */
@@ -158,10 +186,7 @@ export class Stack {
 
   /** The file that Pulumi reads settings from; its salt stays. */
   private configure(config: Config): Promise<void> {
-    return writeFile(
-      join(this.folder, "Pulumi.test.yaml"),
-      stringify({ config: { ...this.common, ...config } }),
-    );
+    return writeFile(join(this.folder, configuration), stringify({ config: { ...this.common, ...config } }));
   }
 
   /** @returns what it printed @throws Error with that */

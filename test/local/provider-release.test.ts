@@ -286,10 +286,14 @@ test("the release before stands by for its time, and takes over for good when th
   );
   expect((await get()).body).toBe(`six ${six}`);
 
+  const earlier = `/usr/local/lib/dukaan/fall-back-release earlier api ${six}`;
+  const bundle = await machine.sh(earlier);
+  expect((await get()).body).toBe(`six ${six}`);
   const back = await machine.sh(
     `/usr/local/lib/dukaan/fall-back-release back api ${six} 'by hand' 2>/dev/null`,
   );
-  expect(back.split("\t")[0]).toBe(before);
+  expect(back).toBe(`${before}\t${bundle}`);
+  expect(await machine.sh(earlier)).toBe(bundle);
   expect((await get()).body).toBe(`five ${before}`);
   expect(await machine.sh(`/usr/local/lib/dukaan/fall-back-release back api ${six} 'by hand'`)).toBe(back);
   await engine.up(release, "shop", await program("eight"));

@@ -6,7 +6,8 @@
 #   back    SERVICE ID REASON  leaves the release ID, if it is the current one, for the latest good one of another bundle.
 #                              Says on standard output which release is current then, and its bundle's digest, separated
 #                              by a tab
-#   crashed SERVICE ID REASON  the same, but another environment of the same bundle is good enough
+#   earlier SERVICE ID         says the digest of the bundle that `back` would try first, and changes nothing
+#   crashed SERVICE ID REASON  the same as `back`, but another environment of the same bundle is good enough
 #   expire  SERVICE ID         ends an instance that was started to be switched to, and was not
 #   settle  SERVICE ID         ends the time in which an earlier release stands by for ID
 #
@@ -94,6 +95,17 @@ case $action in
     if [ "$(current)" = "$id" ]; then go_back; fi
     printf '%s\t%s\n' "$(current)" "$(cat "$releases/current/.bundle")"
     ;;
+  earlier)
+    if [ "$(current)" = "$id" ]; then
+      for candidate in $(candidates); do
+        is_good "$candidate" || continue
+        cat "$releases/$candidate/.bundle"
+        exit 0
+      done
+      exit 1
+    fi
+    cat "$releases/current/.bundle"
+    ;;
   expire)
     exec 8> "$releases/.lock"
     flock -w 300 8
@@ -108,7 +120,7 @@ case $action in
     if systemctl is-active --quiet "dukaan-$service@$id.service"; then switch_to "$id"; fi
     ;;
   *)
-    echo "usage: fall-back-release exited|back|crashed|expire|settle SERVICE ID [REASON]" >&2
+    echo "usage: fall-back-release exited|back|earlier|crashed|expire|settle SERVICE ID [REASON]" >&2
     exit 64
     ;;
 esac

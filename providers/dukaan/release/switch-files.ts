@@ -65,7 +65,7 @@ export function description(inputs: PlacedRelease, id: string): ScriptFile {
 async function bundleFiles({ bundle }: ReleaseContent): Promise<ScriptFile[]> {
   const entries = await readdir(bundle.directory, { recursive: true, withFileTypes: true }).catch(() => {
     throw new ProviderError(
-      `bundle.directory: there is no folder ${bundle.directory}; run ./dukaan env to build it`,
+      `bundle.directory: there is no folder ${bundle.directory}. Run ./dukaan env, which builds it; that of a release at which the stack is held (dukaan:release) is where it was deployed from, and ./dukaan up --release latest deploys what is built here instead`,
     );
   });
   const paths = entries

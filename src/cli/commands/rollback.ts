@@ -8,6 +8,7 @@ import {
   releasesBut,
   type Returned,
 } from "../going-back.js";
+import { keptBundles, requireKept } from "../bundles.js";
 import { CliError, ExitCode } from "../errors.js";
 import { query, readOutputs, runOperation, withoutPolicies } from "../pulumi.js";
 import { exportState, type StateResource } from "../recovery/state.js";
@@ -57,10 +58,14 @@ export async function rollback(options: RollbackOptions): Promise<void> {
         // While a group is waited for the stack has told nothing yet of what its machines have.
         const resources = shop.groups ? await resourcesOf(session) : [];
         const releaseOn = (machine: string) => activeOn(machine, resources) ?? shop.release;
+        const machines = Object.entries(machinesRunning(access, "api"));
+        if (shop.groups) {
+          const folder = session.pulumi.env["DUKAAN_BUNDLES"] ?? keptBundles;
+          for (const [name, target] of machines)
+            await requireEarlier(access, target, releaseOn(name), folder);
+        }
         const answers = await Promise.all(
-          Object.entries(machinesRunning(access, "api")).map(([name, target]) =>
-            goBack(access, name, target, releaseOn(name)),
-          ),
+          machines.map(([name, target]) => goBack(access, name, target, releaseOn(name))),
         );
         const outcome = judgeReturn(answers);
         if ("refusal" in outcome) throw new CliError(outcome.refusal, outcome.remedy, ExitCode.failed);
@@ -127,6 +132,24 @@ function unfinished(error: unknown, machines: string, release: string): unknown 
   );
 }
 
+const fallBack = "/usr/local/lib/dukaan/fall-back-release";
+
+/**
+ * The machines of a group get the release from a package that is made of its bundle here. Asked before anything goes back:
+ * else the servers beside the group would, and the group could not follow.
+ * @throws CliError when what a machine would go back to is not here
+ */
+async function requireEarlier(
+  access: SshAccess,
+  target: string,
+  release: string,
+  folder: string,
+): Promise<void> {
+  const asked = await askMachine(access, target, [fallBack, "earlier", "api", release], lostSoon(access));
+  // Otherwise it is silent, has none, or was configured before there was this question: going back will show.
+  if (asked.exitCode === 0) requireKept(asked.stdout.trim(), folder);
+}
+
 /** Has a machine go back; `served` is absent when it did not. */
 async function goBack(
   access: SshAccess,
@@ -134,7 +157,7 @@ async function goBack(
   target: string,
   release: string,
 ): Promise<MachineReturn> {
-  const command = ["/usr/local/lib/dukaan/fall-back-release", "back", "api", release, "rolled back by hand"];
+  const command = [fallBack, "back", "api", release, "rolled back by hand"];
   // One that is gone, or hangs, is given up before buyers wait for the others' record.
   const { exitCode, stdout, stderr } = await askMachine(access, target, command, lostSoon(access));
   const [current, bundle] = stdout.trim().split("\t");

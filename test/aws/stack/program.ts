@@ -1,6 +1,7 @@
 import { getStack } from "@pulumi/pulumi";
 import { allConfig } from "@pulumi/pulumi/runtime/index.js";
 import { findArtifacts } from "../../../src/artifacts.js";
+import { projectRoot } from "../../../src/project.js";
 import { provision } from "../../../src/provision.js";
 import { parseSettings } from "../../../src/settings/parse.js";
 
@@ -8,4 +9,17 @@ import { parseSettings } from "../../../src/settings/parse.js";
 const { settings, problems } = parseSettings(getStack(), allConfig());
 if (!settings) throw new Error(JSON.stringify(problems));
 
-export const { url, stage, addresses } = await provision(settings, findArtifacts());
+export const {
+  url,
+  stage,
+  release,
+  held,
+  addresses,
+  services,
+  groups,
+  ssh,
+  tunnels,
+  deployKey,
+  knownHosts,
+  caCertificate,
+} = await provision(settings, findArtifacts(projectRoot, process.env, settings.release));
