@@ -45,7 +45,10 @@ export function judgeTargets(report: GroupReport, now: number): Found[] {
         code: "group-not-reached",
         what: `What the load balancer says of the machines is not known (${balancer.notReached}).`,
         evidence: [`the targets of ${name}, asked of Elastic Load Balancing in ${region}`],
-        remedy: ["Permission: `elasticloadbalancing:DescribeTargetHealth` (docs/aws.md)."],
+        remedy: [
+          "Refused: the permission `elasticloadbalancing:DescribeTargetHealth` (docs/aws.md).",
+          "No such target group: `pulumi up --refresh` makes it anew. No answer: ask again; this computer's network.",
+        ],
       },
     ];
   }

@@ -51,7 +51,10 @@ describe("a load balancer that says nothing of a group's machines", () => {
         machine: "app-group",
         what: expect.stringMatching(/load balancer.*AccessDenied: not authorized to perform/),
         evidence: ["the targets of dukaan-shop-app-group, asked of Elastic Load Balancing in eu-west-2"],
-        remedy: [expect.stringContaining("elasticloadbalancing:DescribeTargetHealth")],
+        remedy: [
+          expect.stringContaining("elasticloadbalancing:DescribeTargetHealth"),
+          expect.stringContaining("No answer"),
+        ],
         runbook: "docs/runbooks/droplet.md#group-not-reached",
       },
     ]);
