@@ -115,16 +115,18 @@ export async function writeLocalConfig(
 ): Promise<void> {
   const settings = await readStackFile(join(projectRoot, `Pulumi.${stack.name}.yaml`));
   const earlier = existsSync(stack.configFile) ? await readStackFile(stack.configFile) : {};
+  const trial = await trialSettings(stack);
+  const wanted = { ...settings.config, ...trial };
   const copy: StackFile = {
     config: {
       ...withoutSecrets(settings.config),
-      ...(await trialSettings(stack)),
+      ...trial,
       ...(await markedStage(stack.directory, settings.config ?? {})),
       "dukaan:local": true,
       ...ownSettings(earlier.config),
-      "dukaan:backup": localBackup(stack, settings.config?.["dukaan:backup"], storage),
+      "dukaan:backup": localBackup(stack, wanted["dukaan:backup"], storage),
       "dukaan:failover": localFailover(storage),
-      "dukaan:images": localImages(stack, settings.config?.["dukaan:images"], storage),
+      "dukaan:images": localImages(stack, wanted["dukaan:images"], storage),
       "hcloud:endpoint": endpoint,
       // Actions of the local cloud end in milliseconds; the provider's 500 ms between looks would be most of the wait.
       "hcloud:pollInterval": "50ms",
@@ -152,10 +154,10 @@ export function withoutSecrets(config: Readonly<Record<string, unknown>> = {}): 
   );
 }
 
-/** Backups of a local stack go to the local object storage; when and how many is for the settings of the tree to say. */
-function localBackup(stack: StackContext, inTree: unknown, storage: StorageTarget): unknown {
-  if (inTree === "none") return inTree;
-  const own = Object.entries(typeof inTree === "object" && inTree !== null ? inTree : {}).filter(([name]) =>
+/** Backups of a local stack go to the local object storage; when and how many is for the settings to say. */
+function localBackup(stack: StackContext, wanted: unknown, storage: StorageTarget): unknown {
+  if (wanted === "none") return wanted;
+  const own = Object.entries(typeof wanted === "object" && wanted !== null ? wanted : {}).filter(([name]) =>
     ["path", "fullSchedule", "differentialSchedule", "keepFull"].includes(name),
   );
   const { endpoint, region, caCertificate } = storage;
@@ -167,13 +169,13 @@ function localFailover({ endpoint, caCertificate }: StorageTarget): unknown {
   return { endpoint: `${endpoint}:${API_PORT}/v1`, caCertificate };
 }
 
-/** Pictures of a local stack are in the local object storage, whatever the settings of the tree name. */
+/** Pictures of a local stack are in the local object storage, whatever the settings name. */
 function localImages(
   stack: StackContext,
-  inTree: unknown,
+  wanted: unknown,
   { endpoint, region, caCertificate }: StorageTarget,
 ): unknown {
-  return inTree === "none" ? inTree : { endpoint, region, bucket: `${stack.name}-images`, caCertificate };
+  return wanted === "none" ? wanted : { endpoint, region, bucket: `${stack.name}-images`, caCertificate };
 }
 
 /** The environment that points Pulumi at this stack. A real stack keeps the user's own login and passphrase. */

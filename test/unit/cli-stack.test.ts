@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -90,6 +90,25 @@ describe("settings that are tried on a local stack", () => {
     expect(await inCopy()).toEqual(["cx23", 20]);
     await rm(file);
     expect(await inCopy()).toEqual(["local-512", undefined]);
+  });
+
+  it("say when backups are made, and not where, and can leave out backups and pictures", async () => {
+    const stack = await openStack("lab");
+    const inCopy = async (settings: string) => {
+      await mkdir(stack.directory, { recursive: true });
+      await writeFile(join(stack.directory, "settings.yaml"), settings);
+      await writeLocalConfig(stack, "http://127.0.0.1:8470/v1", storage);
+      const { config } = parse(await readFile(stack.configFile, "utf8")) as {
+        config: Record<string, unknown>;
+      };
+      return [config["dukaan:backup"], config["dukaan:images"]];
+    };
+    const own = { ...storage, bucket: "lab-backups" };
+    expect(await inCopy("dukaan:backup: { fullSchedule: Sun 04:00, bucket: elsewhere }\n")).toEqual([
+      { ...own, fullSchedule: "Sun 04:00" },
+      { ...storage, bucket: "lab-images" },
+    ]);
+    expect(await inCopy("dukaan:backup: none\ndukaan:images: none\n")).toEqual(["none", "none"]);
   });
 });
 
