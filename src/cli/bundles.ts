@@ -16,9 +16,7 @@ const KEEP = 5;
  * @throws CliError when there is none, and nothing of the same digest is built here
  */
 export async function findDeployedBundle(digest: string): Promise<string> {
-  const built = bundleDirectory();
-  const record = await readFile(`${built}.json`, "utf8").catch(() => "{}");
-  if ((JSON.parse(record) as { digest?: string }).digest === digest) return built;
+  if ((await builtDigest()) === digest) return bundleDirectory();
   const kept = join(keptBundles, digest);
   if (existsSync(kept) && existsSync(`${kept}.json`)) return kept;
   throw new CliError(
@@ -28,51 +26,58 @@ export async function findDeployedBundle(digest: string): Promise<string> {
   );
 }
 
-/** Keeps a copy of the bundle that is about to be deployed; the latest five stay. */
-export async function keepBundle(): Promise<void> {
+async function builtDigest(): Promise<string | undefined> {
+  const record = await readFile(`${bundleDirectory()}.json`, "utf8").catch(() => "{}");
+  return (JSON.parse(record) as { digest?: string }).digest;
+}
+
+/** Keeps a copy of the bundle that is built here, which is about to be deployed; the latest five stay. */
+export async function keepBundle(folder = keptBundles): Promise<void> {
   const source = bundleDirectory();
   const { digest } = JSON.parse(await readFile(`${source}.json`, "utf8")) as { digest: string };
-  await mkdir(keptBundles, { recursive: true });
-  const kept = join(keptBundles, digest);
+  await mkdir(folder, { recursive: true });
+  const kept = join(folder, digest);
   // What DUKAAN_API_BUNDLE names has its record beside it.
   await cp(`${source}.json`, `${kept}.json`);
   if (existsSync(kept)) {
     await utimes(kept, new Date(), new Date());
     return;
   }
-  const staged = await mkdtemp(join(keptBundles, ".incoming-"));
+  const staged = await mkdtemp(join(folder, ".incoming-"));
   try {
     await cp(source, staged, { recursive: true, preserveTimestamps: true });
     await rename(staged, kept);
   } finally {
     await rm(staged, { recursive: true, force: true });
   }
-  await prune();
+  await prune(folder);
 }
 
 /**
- * A stack can only be held at a bundle that is here, where machines are made that have not run it.
+ * A stack can only be held at a bundle that is here, where machines are made that have not run it. One that is built here
+ * is kept.
  * @param folder of the kept bundles
  * @throws CliError when it is not there
  */
-export function requireKept(digest: string, folder: string): void {
+export async function requireKept(digest: string, folder: string): Promise<void> {
   if (existsSync(join(folder, digest))) return;
+  if ((await builtDigest()) === digest) return keepBundle(folder);
   throw new CliError(
     `the stack would go back to the app's bundle ${digest.slice(0, 12)}, which is not on this computer: new machines could not be made with it. Nothing was changed`,
-    `Run it where that release was deployed from, or bring ${digest} from there to ${folder}. Without it: check out the app as it was, and deploy that with ./dukaan up --release latest.`,
+    `Run it where that release was deployed from, or bring ${digest} from there to ${folder}. Or build it in a checkout of the app as it was then (./dukaan env), and name that here: DUKAAN_API_BUNDLE=<checkout>/dist/bundles/api ./dukaan rollback`,
     ExitCode.precondition,
   );
 }
 
-async function prune(): Promise<void> {
-  const names = (await readdir(keptBundles)).filter((name) => !name.includes("."));
+async function prune(folder: string): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => !name.includes("."));
   const ages = await Promise.all(
-    names.map(async (name) => ({ name, at: (await stat(join(keptBundles, name))).mtimeMs })),
+    names.map(async (name) => ({ name, at: (await stat(join(folder, name))).mtimeMs })),
   );
   const old = ages.toSorted((a, b) => b.at - a.at).slice(KEEP);
   for (const { name } of old) {
-    await rm(join(keptBundles, `${name}.json`), { force: true });
-    await rm(join(keptBundles, name), { recursive: true, force: true });
+    await rm(join(folder, `${name}.json`), { force: true });
+    await rm(join(folder, name), { recursive: true, force: true });
   }
 }
 

@@ -38,6 +38,8 @@ export async function examineGroups(
   );
 }
 
+const passing = new Set<string>(["group-activity-failed", "group-unhealthy"]);
+
 /**
  * What is wrong with the groups of a stack whose shop answers.
  * @param stack its name
@@ -47,8 +49,9 @@ export async function groupWarnings(stack: string, outputs: GroupOutputs): Promi
   return (
     examined
       .flatMap(({ findings }) => findings)
-      // What may be over by now: a failure within the last hour, or too few (but not none) that serve at this moment.
-      .filter(({ severity, code }) => severity !== "notice" && code !== "group-activity-failed")
+      // What may be over by now: a failure within the last hour, too few (but not none) that serve at this moment, a machine
+      // that the load balancer asks again in seconds.
+      .filter(({ severity, code }) => severity !== "notice" && !passing.has(code))
       .map(({ machine, what }) => `${machine}: ${what} See ./dukaan diagnose --stack ${stack}.`)
   );
 }

@@ -39,8 +39,8 @@ export interface GroupClients {
 }
 
 /**
- * Asks Auto Scaling how a group is, and its load balancer about the machines. It only reads, and it never throws: a region that does not answer, or refuses, is a
- * finding.
+ * Asks Auto Scaling how a group is, and its load balancer about the machines. It only reads, and it never throws: a region
+ * that does not answer, or refuses, is a finding.
  * @param group as the stack calls it
  * @param name at AWS
  * @param seconds how long it may take, with the look for credentials
@@ -83,7 +83,7 @@ async function ask(
 
 /** Requests end with their signal; a program that is to give credentials knows of none. */
 async function end(deadline: AbortSignal): Promise<never> {
-  await once(deadline, "abort");
+  if (!deadline.aborted) await once(deadline, "abort");
   throw deadline.reason;
 }
 
@@ -134,6 +134,7 @@ async function askBalancer(
   targetGroups: string[],
   abortSignal: AbortSignal,
 ): Promise<GroupReport["balancer"]> {
+  if (targetGroups.length === 0) return { notReached: "Auto Scaling has no target group for them" };
   const asked = targetGroups.map((TargetGroupArn) =>
     client.send(new DescribeTargetHealthCommand({ TargetGroupArn }), { abortSignal }),
   );

@@ -11,23 +11,23 @@ const unlisted = (id: string): GroupTarget => ({
   description: "the load balancer does not have it among its targets",
 });
 
-/** AWS's reasons, and what to do about each. */
-const remedies: Readonly<Record<string, string>> = {
-  "Target.ResponseCodeMismatch":
+const refresh = "`pulumi up --refresh`, in the environment that `./dukaan env` prints";
+
+/** AWS's reasons, and what to do about each; with one of the machines, as what there is to do may name it. */
+const remedies: Readonly<Record<string, (id: string, region: string) => string>> = {
+  "Target.ResponseCodeMismatch": () =>
     "`/rotation` does not answer 200. With 503 the app is away or not ready (it waits for the database), with 404 the machine leaves, with another 5xx the first page of the shop fails.",
-  "Target.Timeout":
-    "`/rotation` does not answer in time: no processor or memory left, or a security group that somebody has changed (`pulumi up --refresh` puts it back).",
-  "Target.FailedHealthChecks":
+  "Target.Timeout": () =>
+    `\`/rotation\` does not answer in time: no processor or memory left, or a security group that somebody has changed (${refresh}, puts it back).`,
+  "Target.FailedHealthChecks": () =>
     "The connection is refused or breaks off: nginx does not run there, or answers with what is no HTTP.",
-  "Elb.InternalError": "AWS itself has failed: `aws health describe-events`, https://health.aws.amazon.com.",
-  "Target.NotRegistered":
-    "Somebody has taken it out of the target group, or AddToLoadBalancer is suspended. End it, and the group starts another one: `aws autoscaling terminate-instance-in-auto-scaling-group --no-should-decrement-desired-capacity --instance-id ID`.",
-  "Target.NotInUse":
-    "No listener leads to the target group, or the load balancer does not use that zone any more: `pulumi up --refresh` puts both back.",
-  "Target.InvalidState":
-    "The instance is off. One of the group's is replaced by AWS; any other: `aws ec2 start-instances --instance-ids ID`.",
-  "Target.HealthCheckDisabled":
-    "Somebody has switched the load balancer's looks off: `pulumi up --refresh` puts them back.",
+  "Elb.InternalError": () => "AWS itself has failed: https://health.aws.amazon.com.",
+  "Target.NotRegistered": (id, region) =>
+    `Somebody has taken it out of the target group, or AddToLoadBalancer is suspended: resume that first, new machines would not be registered either. Then end it, and the group starts another one: \`aws autoscaling terminate-instance-in-auto-scaling-group --region ${region} --no-should-decrement-desired-capacity --instance-id ${id}\`.`,
+  "Target.NotInUse": () =>
+    `No listener leads to the target group, or the load balancer does not use that zone any more: ${refresh}, puts both back.`,
+  "Target.InvalidState": (id, region) =>
+    `The instance is off. One of the group's is replaced by AWS; any other: \`aws ec2 start-instances --region ${region} --instance-ids ${id}\`.`,
 };
 
 /** Reasons of which one is cured like another. */
@@ -47,7 +47,7 @@ export function judgeTargets(report: GroupReport, now: number): Found[] {
         evidence: [`the targets of ${name}, asked of Elastic Load Balancing in ${region}`],
         remedy: [
           "Refused: the permission `elasticloadbalancing:DescribeTargetHealth` (docs/aws.md).",
-          "No such target group: `pulumi up --refresh` makes it anew. No answer: ask again; this computer's network.",
+          `No target group, or none of that name: ${refresh}, puts it back. No answer: ask again; this computer's network.`,
         ],
       },
     ];
@@ -56,7 +56,7 @@ export function judgeTargets(report: GroupReport, now: number): Found[] {
   if (without.length === 0) return [];
   const evidence = without.map((target) => describe(target, report, now));
   const states = new Set(balancer.targets.map(({ state }) => state));
-  return [states.has("healthy") ? some(without, evidence, region) : none(without, evidence, states)];
+  return [states.has("healthy") ? some(without, evidence, region) : none(without, evidence, states, region)];
 }
 
 /** Of the group's machines those that have had the time to be asked. */
@@ -82,7 +82,9 @@ function inServiceSince(id: string, { activities }: GroupReport, now: number): n
 
 function describe({ id, state, reason, description }: GroupTarget, report: GroupReport, now: number): string {
   const since = inServiceSince(id, report, now);
-  const serves = Number.isFinite(since) ? `in service since ${clock(since)}` : "in service for long";
+  const serves = Number.isFinite(since)
+    ? `in service since ${clock(since)} at the latest`
+    : "in service for long";
   const member = report.instances.some((instance) => instance.id === id);
   const why = [reason, description].filter(Boolean).join(": ") || "AWS gives no reason";
   return `${id} (${member ? serves : "beside the group"}) is ${state}, ${why}`;
@@ -95,16 +97,18 @@ function some(without: GroupTarget[], evidence: string[], region: string): Found
     code: "group-unhealthy",
     what: `The load balancer sends no requests to ${one ? "a machine that is" : `${without.length} machines that are`} in service.`,
     evidence: [...evidence, "since when, AWS does not say: ask again in a minute"],
-    remedy: [
-      ...remediesOf(without),
-      `What ${without[0]!.id} says: \`${consoleOf(region, without[0]!.id)} --latest\`.`,
-      theRelease,
-    ],
+    remedy: [...remediesOf(without, region), ...ofUnhealthy(without, region)],
   };
 }
 
+/** A machine that is asked and does not answer well may say why. */
+function ofUnhealthy(targets: GroupTarget[], region: string): string[] {
+  const ill = targets.find(isUnhealthy);
+  return ill ? [`What ${ill.id} says: \`${consoleOf(region, ill.id)} --latest\`.`, theRelease] : [];
+}
+
 /** https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html: it "fails open". */
-function none(without: GroupTarget[], evidence: string[], states: Set<string>): Found {
+function none(without: GroupTarget[], evidence: string[], states: Set<string>, region: string): Found {
   const open = states.has("unhealthy") || states.has("initial");
   const all = "The load balancer finds no app server healthy";
   return {
@@ -114,15 +118,24 @@ function none(without: GroupTarget[], evidence: string[], states: Set<string>): 
       ? `${all}, and so sends requests to all of them whatever they answer (AWS calls that "fail open").`
       : `${all}, and has none that it could send requests to: buyers get its own 503.`,
     evidence,
-    remedy: [
-      "What all of them need is away, the database first of all: see what is said of the machines, and of it.",
-      ...remediesOf(without),
-      "All of them since a release: `./dukaan rollback`.",
-    ],
+    remedy: without.some(isUnhealthy)
+      ? [
+          "What all of them need is away, the database first of all: see what is said of the machines, and of it.",
+          ...remediesOf(without, region),
+          "All of them since a release: `./dukaan rollback`.",
+        ]
+      : remediesOf(without, region),
   };
 }
 
-function remediesOf(targets: GroupTarget[]): string[] {
-  const known = targets.map(({ reason }) => remedies[alike[reason] ?? reason]);
-  return [...new Set(known)].filter((remedy) => remedy !== undefined);
+const isUnhealthy = ({ state }: GroupTarget) => state === "unhealthy";
+
+/** Each once, of the first machine that it is for. */
+function remediesOf(targets: GroupTarget[], region: string): string[] {
+  const ids = new Map<string, string>();
+  for (const { id, reason } of targets) {
+    const cured = alike[reason] ?? reason;
+    if (!ids.has(cured)) ids.set(cured, id);
+  }
+  return [...ids].flatMap(([reason, id]) => remedies[reason]?.(id, region) ?? []);
 }

@@ -1,5 +1,5 @@
 import { request } from "node:http";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { Encoder } from "../../apps/api/images/encoder.js";
 import { ImageStoreError, S3ImageStore } from "../../apps/api/images/image-store.js";
 import { deleteUnusedImages } from "../../apps/api/images/images.js";
@@ -37,6 +37,7 @@ test("pictures are re-encoded one at a time, two waiting; who comes then is aske
     await vi.waitUntil(() => refused >= 3, { timeout: 30_000 });
     return await encode(content);
   });
+  onTestFinished(() => encoding.mockRestore());
   const answers = await Promise.all(
     pages.map(async (page) => {
       const answer = await merchant.upload(page, picture);
@@ -44,7 +45,6 @@ test("pictures are re-encoded one at a time, two waiting; who comes then is aske
       return answer;
     }),
   );
-  encoding.mockRestore();
   expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
     303, 303, 303, 503, 503, 503,
   ]);

@@ -7,7 +7,6 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { projectRoot } from "../../src/project.js";
 import { ensureToolchain } from "../../toolchain/index.js";
-import { makeLabFolder } from "../lab-folder.js";
 
 // What a person gets wrong before anything is there: told at once, all of it, and nothing is changed.
 
@@ -18,7 +17,7 @@ let endpoint: string;
 const token = "t".repeat(64);
 
 beforeAll(async () => {
-  folder = await makeLabFolder();
+  folder = await mkdtemp(join(tmpdir(), "dukaan-bad-"));
   prod = await readFile(join(projectRoot, "Pulumi.prod.yaml"), "utf8");
   // A cloud that knows nobody, and a server that is no cloud.
   fake = createServer((request, response) => {

@@ -24,19 +24,20 @@ afterAll(async () => lab?.remove());
 
 it("costs nobody a read, sends no write twice, and loses no order, whichever way an app server goes", async () => {
   const page = join(lab.folder, "report.html");
-  const last = new Map<Loss, LossResult>();
+  const all: LossResult[] = [];
   let late: Loss[] = [...chosen];
   // A busy computer makes a balancer late and never early: what is late every time is late by itself.
   for (let attempt = 0; attempt < 3 && late.length > 0; attempt++) {
     const results = await drilled(late, page);
-    for (const result of results) last.set(result.loss, result);
+    all.push(...results);
     late = results.filter(({ missed }) => missed.some((text) => isLate.test(text))).map(({ loss }) => loss);
   }
   expect(late).toEqual([]);
-  const sum = (of: (result: LossResult) => number) =>
-    [...last.values()].reduce((total, result) => total + of(result), 0);
+  const sum = (of: (result: LossResult) => number) => all.reduce((total, result) => total + of(result), 0);
+  // Three for the losses that were chosen; more of them were seen when some were tried again.
+  const few = (3 * all.length) / chosen.length;
   expect(sum(({ failed }) => failed)).toBeLessThanOrEqual(
-    Math.max(3, 0.005 * sum((each) => each.firstSecond)),
+    Math.max(few, 0.005 * sum((each) => each.firstSecond)),
   );
   expect(await readFile(page, "utf8")).toContain("<svg");
 });

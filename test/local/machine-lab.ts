@@ -28,14 +28,11 @@ export interface MachineLab {
   remove(): Promise<void>;
 }
 
-/**
- * @param name of the instance; each test file takes its own
- * @param owner the process whose lab it is
- */
-export async function openLab(name: string, owner = process.pid): Promise<MachineLab> {
+/** @param name of the instance; each test file takes its own */
+export async function openLab(name: string): Promise<MachineLab> {
   await ensureHostPackages(() => {});
   const { path } = await ensureImage(() => {});
-  const home = await makeLabFolder("/var/lib", owner);
+  const home = await makeLabFolder("/var/lib");
   // The computer's other local clouds may have all slots just now.
   await until(async () => (await slotsInUse()).length < SLOTS, 200);
   const slot = await acquireSlot(name, home);
@@ -121,6 +118,9 @@ export async function listen(lab: MachineLab, id: string, port: number): Promise
   );
   await until(async () => (await sh(lab, id, `ss -Hltn sport = ${port} | grep -q .`)).exitCode === 0);
 }
+
+/** For `expect.poll`: what is so at once. A busy computer may lose one look of a second, and not five of them. */
+export const soon = { timeout: 5_000 };
 
 /** Resolves when the condition holds. @param seconds until it throws: so many that no busy computer needs them */
 export async function until(condition: () => Promise<boolean> | boolean, seconds = 60): Promise<void> {

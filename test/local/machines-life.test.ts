@@ -16,6 +16,7 @@ import {
   openLab,
   sh,
   shOk,
+  soon,
   until,
 } from "./machine-lab.js";
 import { beginMaking, killed } from "./making.js";
@@ -130,7 +131,7 @@ describe("a machine that ends by itself", () => {
     expect(await bootId("1")).not.toBe(leader);
     await until(() => reaches(one.addresses.ipv4, 22));
     expect(await shOk(lab, "1", "ip -brief address show enp7s0")).toContain("10.5.0.2/32");
-    expect((await sh(lab, "1", "ping -c 1 -w 30 10.5.0.1")).exitCode).toBe(0);
+    expect((await sh(lab, "1", "ping -c 1 -w 5 10.5.0.1")).exitCode).toBe(0);
   });
 
   test("poweroff: it stays off", async () => {
@@ -192,7 +193,7 @@ describe("another Host object, as after a restart of the local cloud's server", 
     // A machine's private cable and its whole network are gone, too.
     await execa("ip", ["netns", "delete", `${lab.instance.world}.n5`]);
     lab = await lab.reopened();
-    expect((await sh(lab, "1", "ping -c 1 -w 30 10.5.0.1")).exitCode).toBe(0);
+    expect((await sh(lab, "1", "ping -c 1 -w 5 10.5.0.1")).exitCode).toBe(0);
     expect((await lab.host.machines()).map(({ id }) => id)).toEqual(["1"]);
     expect((await tracesOf(lab.instance)).filter((line) => /m9|m10|\/9\b/.test(line))).toEqual([]);
   });
@@ -206,14 +207,14 @@ test("two instances side by side do not see each other", async () => {
     await other.host.createMachine(spec);
     await other.host.startMachine("1");
     await until(() => reaches(spec.addresses.ipv4, 22));
-    await expect.poll(() => reaches(one.addresses.ipv4, 22)).toBe(true);
+    await expect.poll(() => reaches(one.addresses.ipv4, 22), soon).toBe(true);
     expect(await machineReaches(other, "1", one.addresses.ipv4, 22)).toBe(false);
     expect(await machineReaches(lab, "1", spec.addresses.ipv4, 22)).toBe(false);
   } finally {
     await other.remove();
   }
   expect(await tracesOf(other.instance)).toEqual([]);
-  await expect.poll(() => reaches(one.addresses.ipv4, 22)).toBe(true);
+  await expect.poll(() => reaches(one.addresses.ipv4, 22), soon).toBe(true);
   expect(await running("1")).toBe(true);
 });
 

@@ -14,7 +14,7 @@ import { serverCertificate } from "../../local/storage/certificate.js";
 import { StorageServer } from "../../local/storage/server.js";
 import { ensureVersitygw } from "../../toolchain/index.js";
 import { reaches } from "../../local/machines/reaches.js";
-import { type MachineLab, machineReaches, machineSpec, openLab, until } from "./machine-lab.js";
+import { type MachineLab, machineReaches, machineSpec, openLab, soon, until } from "./machine-lab.js";
 
 // The object storage of a local cloud: who reaches it, what it survives, what is left of it. The tests build on one another.
 
@@ -63,8 +63,8 @@ it("has an account for pictures, which makes buckets of its own and reaches no o
 it("is reached from machines and from this computer; nothing else of the world is", async () => {
   const address = new URL(storage.endpoint).hostname;
   expect(address).toBe(lab.instance.addresses.worldIpv4);
-  await expect.poll(() => reaches(address, 443)).toBe(true);
-  await expect.poll(() => machineReaches(lab, "1", address, 443)).toBe(true);
+  await expect.poll(() => reaches(address, 443), soon).toBe(true);
+  await expect.poll(() => machineReaches(lab, "1", address, 443), soon).toBe(true);
   for (const port of [22, 80, 8470]) expect(await machineReaches(lab, "1", address, port)).toBe(false);
   expect(await machineReaches(lab, "1", lab.instance.addresses.hostIpv4, 443)).toBe(false);
 });
@@ -78,7 +78,7 @@ it("is behind a firewall's outbound rules, as anything public is", async () => {
   await lab.host.setFirewall("1", allow("80"));
   expect(await machineReaches(lab, "1", address, 443)).toBe(false);
   await lab.host.setFirewall("1", allow("443"));
-  await expect.poll(() => machineReaches(lab, "1", address, 443)).toBe(true);
+  await expect.poll(() => machineReaches(lab, "1", address, 443), soon).toBe(true);
   await lab.host.setFirewall("1", undefined);
 });
 
@@ -144,7 +144,7 @@ it("lends its certificate to the API's door for machines, which is replaced when
   const after = await opened(second);
   expect(after.said).toEqual(["", "open"]);
   expect(after.pid).not.toBe(before.pid);
-  await expect.poll(() => machineReaches(lab, "1", address, API_PORT)).toBe(true);
+  await expect.poll(() => machineReaches(lab, "1", address, API_PORT), soon).toBe(true);
   const files = (await readdir(lab.instance.runFolder)).filter((name) => /^api.*\.(pem|cfg)$/.test(name));
   expect(files).toHaveLength(2);
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { LoadBalancerService, LoadBalancerSpec } from "../../local/machines/host.js";
 import { tracesOf } from "../../local/machines/traces.js";
 import { reaches } from "../../local/machines/reaches.js";
-import { type MachineLab, machineSpec, openLab, sh, shOk, ssh, until } from "./machine-lab.js";
+import { type MachineLab, machineSpec, openLab, sh, shOk, soon, ssh, until } from "./machine-lab.js";
 
 /** Two machines, and what leads traffic to one or the other. */
 let lab: MachineLab;
@@ -40,11 +40,11 @@ test("a floating address moves between running machines, and its traffic with it
     const addresses = { ...spec.addresses, floatingIpv4: [floating], floatingIpv6Networks: [network] };
     await lab.host.setPublicAddresses(spec.id, addresses);
     expect(await ssh(floating, who)).toBe(await ssh(spec.addresses.ipv4, who));
-    await expect.poll(() => reaches(ipv6, 22)).toBe(true);
+    await expect.poll(() => reaches(ipv6, 22), soon).toBe(true);
   }
   // It may also speak in that name, to those who do not take it for their own.
   await shOk(lab, "2", `ip address delete ${floating}/32 dev eth0`);
-  const ping = await sh(lab, "1", `ping -c 1 -w 30 -I ${floating} ${two.addresses.ipv4}`);
+  const ping = await sh(lab, "1", `ping -c 1 -w 5 -I ${floating} ${two.addresses.ipv4}`);
   expect(ping.exitCode).toBe(0);
   await lab.host.setPublicAddresses("1", one.addresses);
   expect(await reaches(floating, 22)).toBe(false);

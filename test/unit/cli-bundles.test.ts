@@ -36,3 +36,17 @@ it("keeps a copy of each deployed bundle by its digest, the latest five", async 
     /bundle that is deployed \(b\) is not on this computer/,
   );
 });
+
+it("keeps what a stack goes back to when it is built here, and refuses what is nowhere", async () => {
+  const { requireKept } = await import("../../src/cli/bundles.js");
+  const kept = join(folder, "kept");
+  await writeFile(join(folder, "api/assets/name"), "built");
+  await writeFile(join(folder, "api.json"), '{ "digest": "built" }');
+  await requireKept("built", kept);
+  await requireKept("built", kept);
+  expect(await readFile(join(kept, "built/assets/name"), "utf8")).toBe("built");
+  await expect(requireKept("lost", kept)).rejects.toMatchObject({
+    message: expect.stringMatching(/bundle lost, which is not on this computer.*Nothing was changed/),
+    remedy: expect.stringContaining("DUKAAN_API_BUNDLE="),
+  });
+});

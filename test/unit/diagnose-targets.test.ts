@@ -128,7 +128,7 @@ describe("what the load balancer says of a group's machines", () => {
     expect(finding).toMatchObject({
       what: "The load balancer sends no requests to 2 machines that are in service.",
       evidence: [
-        "i-2 (in service since 2026-11-22 10:00 UTC) is unhealthy, Target.ResponseCodeMismatch: Health checks failed with these codes: [503]",
+        "i-2 (in service since 2026-11-22 10:00 UTC at the latest) is unhealthy, Target.ResponseCodeMismatch: Health checks failed with these codes: [503]",
         "i-0 (beside the group) is unhealthy, Target.Timeout: Request timed out",
         expect.stringContaining("AWS does not say"),
       ],
@@ -154,6 +154,19 @@ describe("what the load balancer says of a group's machines", () => {
     expect(finding?.what).toMatch(/sends requests to all of them .*"fail open"/);
     expect(finding?.evidence).toHaveLength(3);
     expect(finding?.remedy[0]).toContain("the database first of all");
+  });
+
+  it("leaves the database and the release alone where nobody was asked, and names machine and region", () => {
+    const [none] = found(["i-0", "i-1", "i-2"].map((id) => `${id} ${notInUse}`));
+    expect(none?.remedy).toEqual([expect.stringContaining("No listener leads to the target group")]);
+    const [off] = found([...others, `i-2 ${stopped}`]);
+    expect(off?.remedy).toEqual([
+      expect.stringContaining("aws ec2 start-instances --region eu-west-2 --instance-ids i-2"),
+    ]);
+    const [unlisted] = found(others);
+    expect(unlisted?.remedy).toEqual([
+      expect.stringMatching(/resume that first.*--region eu-west-2 .*--instance-id i-2`/),
+    ]);
   });
 
   it("says that buyers get the load balancer's own 503 when it has nobody to send requests to", () => {

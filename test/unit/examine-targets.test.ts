@@ -60,6 +60,14 @@ describe("a load balancer that says nothing of a group's machines", () => {
     ]);
   });
 
+  it("nor when the group has no target group: the app servers beside it may have one", async () => {
+    Object.assign(api.scenes[0]!.group!, { TargetGroupARNs: [] });
+    expect(await look(15)).toMatchObject({
+      state: "asked",
+      findings: [{ severity: "warning", code: "group-not-reached" }],
+    });
+  });
+
   it("nor when it is silent, and is not waited for longer than the group itself", async () => {
     const silent = createServer().listen(0, "127.0.0.1");
     await once(silent, "listening");

@@ -147,7 +147,7 @@ async function requireEarlier(
 ): Promise<void> {
   const asked = await askMachine(access, target, [fallBack, "earlier", "api", release], lostSoon(access));
   // Otherwise it is silent, has none, or was configured before there was this question: going back will show.
-  if (asked.exitCode === 0) requireKept(asked.stdout.trim(), folder);
+  if (asked.exitCode === 0) await requireKept(asked.stdout.trim(), folder);
 }
 
 /** Has a machine go back; `served` is absent when it did not. */

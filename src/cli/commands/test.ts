@@ -16,7 +16,6 @@ import {
   ensureToolchain,
   ensureVersitygw,
 } from "../../../toolchain/index.js";
-import { cacheDirectory } from "../../../toolchain/cache.js";
 import { withLock } from "../../../toolchain/lock.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
@@ -107,16 +106,19 @@ export async function test(options: {
   add(await check("lint", "node_modules/oxlint/bin/oxlint", ["--deny-warnings"]));
   add(await check("format", "node_modules/oxfmt/bin/oxfmt", ["--check"]));
   const interruption = new AbortController();
-  await aloneWithMachines(chosen, () =>
+  const { signal } = interruption;
+  const run = () =>
     interruptible(
       () => interruption.abort(),
       async () => {
-        for (const project of chosen)
-          if (!interruption.signal.aborted) add(await runProject(project, options, interruption.signal));
+        for (const project of chosen) if (!signal.aborted) add(await runProject(project, options, signal));
       },
-    ),
-  );
-  if (interruption.signal.aborted) return endInterrupted();
+    );
+  await (chosen.some((project) => needMachines.has(project)) ? aloneWithMachines(run, signal) : run());
+  if (signal.aborted) {
+    process.exitCode = ExitCode.interrupted;
+    return;
+  }
 
   // Whoever reads only the end of a long log sees what failed.
   if (failures.length > 0) process.stdout.write(`\nFailed:\n${failures.join("\n")}\n`);
@@ -125,21 +127,19 @@ export async function test(options: {
 }
 
 /** Local clouds of tests have the same names in every run, and some tests compare the whole computer before and after. */
-async function aloneWithMachines(chosen: Project[], run: () => Promise<void>): Promise<void> {
-  if (!chosen.some((project) => needMachines.has(project))) return run();
-  await withLock(join(cacheDirectory(), "test.lock"), run, () =>
+async function aloneWithMachines(run: () => Promise<void>, interrupted: AbortSignal): Promise<void> {
+  const runAndRemove = async () => {
+    await run();
+    if (!interrupted.aborted) return;
+    note("interrupted: removing what the tests left running");
+    // Vitest's watchdog ends its workers once Vitest is gone, and a worker that still runs keeps its machines.
+    await sleep(2000);
+    const { default: removeAbandonedLabs } = await import("../../../test/lab-folder.js");
+    await removeAbandonedLabs();
+  };
+  await withLock("/run/dukaan-tests.lock", runAndRemove, () =>
     note("another run of the tests has machines on this computer: waiting until it ends"),
   );
-}
-
-/** Tests that are interrupted remove nothing themselves. */
-async function endInterrupted(): Promise<void> {
-  note("interrupted: removing what the tests left running");
-  // Vitest's watchdog ends its workers once Vitest is gone, and a worker that still runs keeps its machines.
-  await sleep(2000);
-  const { default: removeAbandonedLabs } = await import("../../../test/lab-folder.js");
-  await removeAbandonedLabs();
-  process.exitCode = ExitCode.interrupted;
 }
 
 function choose(only: string | undefined): Project[] {
