@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** India is five and a half hours before UTC, all the year. */
+/** India is five and a half hours ahead of UTC, all the year. */
 const AHEAD = 5.5 * 3_600_000;
 const DAY = 24 * 3_600_000;
 

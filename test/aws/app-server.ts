@@ -2,6 +2,9 @@ import { chmod, mkdir, readFile, symlink, rm, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import { projectRoot } from "../../toolchain/cache.js";
 
+/** Where things are on a real one; an extended regular expression, for `sed` too. */
+const PLACES = "/usr/local/lib/dukaan|/opt/dukaan|/run/dukaan";
+
 /**
  * What a rollback needs of an app server, in a folder: the script that goes back is the real one, the switch itself only moves
  * the link. An `ssh` on PATH reaches it, at any address.
@@ -14,7 +17,7 @@ export class AppServer {
     await mkdir(join(folder, "releases/api"), { recursive: true });
     await mkdir(join(folder, "bin"));
     const script = await readFile(join(projectRoot, "providers/dukaan/machine/fall-back-release.sh"), "utf8");
-    await server.program("fall-back-release", server.placed(script));
+    await server.program("fall-back-release", script.replaceAll(new RegExp(PLACES, "g"), folder));
     await server.program(
       "switch-release",
       `#!/bin/sh\nln -sfn "$(cut -f 2 "$1/release")" '${folder}/releases/api/current'\n`,
@@ -22,7 +25,7 @@ export class AppServer {
     // Its last word is the command.
     await server.program(
       "bin/ssh",
-      `#!/bin/sh\nfor command; do :; done\necho "$command" >> '${folder}/asked'\nexec sh -c "$(printf %s "$command" | sed '${server.places()}')"\n`,
+      `#!/bin/sh\nfor command; do :; done\necho "$command" >> '${folder}/asked'\nexec sh -c "$(printf %s "$command" | sed -E 's#${PLACES}#${folder}#g')"\n`,
     );
     return server;
   }
@@ -56,15 +59,5 @@ export class AppServer {
   private async program(name: string, text: string): Promise<void> {
     await writeFile(join(this.folder, name), text);
     await chmod(join(this.folder, name), 0o755);
-  }
-
-  private places(): string {
-    return ["/usr/local/lib/dukaan", "/opt/dukaan", "/run/dukaan"]
-      .map((place) => `s#${place}#${this.folder}#g`)
-      .join(";");
-  }
-
-  private placed(script: string): string {
-    return script.replaceAll(/\/usr\/local\/lib\/dukaan|\/opt\/dukaan|\/run\/dukaan/g, this.folder);
   }
 }

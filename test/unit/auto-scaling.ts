@@ -2,6 +2,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
+import { vi } from "vitest";
+import { awsKeys, noCredentialsIn } from "./instance-connect.js";
 
 /** A group, its refreshes and activities, as what begins with `Describe` tells of them. */
 export interface Scene {
@@ -113,6 +115,21 @@ function instance(short: string) {
     HealthStatus: health,
     LaunchTemplate: { LaunchTemplateId: "lt-1", Version: version.slice(1) },
   };
+}
+
+/**
+ * Has AWS's SDK ask this server, with the tests' keys and no others, until `vi.unstubAllEnvs()`.
+ * @param home a folder in which nobody's credentials are
+ */
+export function askInsteadOfAws({ url }: AutoScalingServer, home: string): void {
+  const there = {
+    AWS_ENDPOINT_URL_AUTO_SCALING: url,
+    AWS_ENDPOINT_URL_CLOUDWATCH: url,
+    AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2: url,
+    AWS_CA_BUNDLE: undefined,
+  };
+  for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
+    vi.stubEnv(name, value);
 }
 
 /** e.g. `i-1 healthy`, `i-2 unhealthy Target.ResponseCodeMismatch Health checks failed with these codes: [503]` */

@@ -1,15 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GroupActivity, GroupReport } from "../../src/diagnose/group-report.js";
 import { judgeGroup } from "../../src/diagnose/judge-group.js";
-
-const now = Date.parse("2026-11-22T12:00:00Z") / 1000;
-
-const instance = (id: string, state = "InService", healthy = true, version = "7") => ({
-  id,
-  state,
-  healthy,
-  version,
-});
+import { calmGroup, instance, now } from "./calm-group.js";
 
 /** A launch that began so many minutes ago, and has ended at once where it has. */
 function launch(minutes: number, status: string, reason = "", id = "i-0a"): GroupActivity {
@@ -42,14 +34,7 @@ const scaled = (minutes: number): GroupActivity => ({
 
 /** A group that is as it is to be, for long. */
 const calm: Omit<GroupReport, "balancer"> = {
-  name: "dukaan-shop-app-group",
-  region: "eu-west-2",
-  least: 1,
-  most: 7,
-  desired: 2,
-  version: "7",
-  instances: [instance("i-1"), instance("i-2")],
-  suspended: [],
+  ...calmGroup,
   activities: [launch(1000, "Successful")],
   refresh: { id: "refresh-1", status: "Successful", percent: 100, reason: "" },
 };

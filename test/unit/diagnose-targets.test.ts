@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { GroupActivity, GroupReport } from "../../src/diagnose/group-report.js";
 import { judgeTargets } from "../../src/diagnose/judge-targets.js";
-
-const now = Date.parse("2026-11-22T12:00:00Z") / 1000;
+import { calmGroup, instance, now } from "./calm-group.js";
 
 /** e.g. "i-1 healthy", "i-2 unhealthy Target.Timeout Request timed out" */
 function target(short: string) {
@@ -23,19 +22,8 @@ const launch = (id: string, seconds: number, status = "Successful"): GroupActivi
 /** A group of two beside one app server, i-0, whose load balancer has these targets. */
 function group(targets: string[], activities: GroupActivity[] = [], ...states: string[]): GroupReport {
   return {
-    name: "dukaan-shop-app-group",
-    region: "eu-west-2",
-    least: 1,
-    most: 7,
-    desired: 2,
-    version: "7",
-    instances: ["i-1", "i-2"].map((id, index) => ({
-      id,
-      state: states[index] ?? "InService",
-      healthy: true,
-      version: "7",
-    })),
-    suspended: [],
+    ...calmGroup,
+    instances: ["i-1", "i-2"].map((id, index) => instance(id, states[index])),
     activities,
     balancer: { targets: targets.map(target) },
   };

@@ -7,8 +7,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { diagnose } from "../../src/cli/commands/diagnose.js";
 import { examineGroups, groupSummary, groupWarnings } from "../../src/cli/server-groups.js";
-import { type AutoScalingServer, scene, startAutoScaling, target, targetGroup } from "./auto-scaling.js";
-import { awsKeys, noCredentialsIn } from "./instance-connect.js";
+import {
+  askInsteadOfAws,
+  type AutoScalingServer,
+  scene,
+  startAutoScaling,
+  target,
+  targetGroup,
+} from "./auto-scaling.js";
+import { awsKeys } from "./instance-connect.js";
 
 const home = mkdtempSync(join(tmpdir(), "dukaan-group-"));
 const door = { endpointId: "eice-0123456789abcdef0", dnsName: "eice.localhost", region: "eu-west-2" };
@@ -28,13 +35,7 @@ vi.mock(import("../../src/cli/pulumi.js"), async (actual) => ({
 let api: AutoScalingServer;
 beforeEach(async () => {
   api = await startAutoScaling();
-  const there = {
-    AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
-    AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2: api.url,
-    AWS_CA_BUNDLE: undefined,
-  };
-  for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
-    vi.stubEnv(name, value);
+  askInsteadOfAws(api, home);
 });
 afterEach(async () => {
   await api.close();

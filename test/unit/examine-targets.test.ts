@@ -6,8 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { groupSummary } from "../../src/cli/server-groups.js";
 import { examineGroup } from "../../src/diagnose/examine-group.js";
-import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
-import { awsKeys, noCredentialsIn } from "./instance-connect.js";
+import { askInsteadOfAws, type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
 
 const home = mkdtempSync(join(tmpdir(), "dukaan-targets-"));
 
@@ -15,13 +14,7 @@ let api: AutoScalingServer;
 beforeEach(async () => {
   api = await startAutoScaling();
   api.scenes = [scene(7, ["i-1 v7", "i-2 v7"])];
-  const there = {
-    AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
-    AWS_ENDPOINT_URL_ELASTIC_LOAD_BALANCING_V2: api.url,
-    AWS_CA_BUNDLE: undefined,
-  };
-  for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
-    vi.stubEnv(name, value);
+  askInsteadOfAws(api, home);
 });
 afterEach(async () => {
   await api.close();

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { createInstanceRefresh, type Pace } from "../../providers/dukaan/resources/instance-refresh.js";
-import { type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
-import { awsKeys, noCredentialsIn } from "./instance-connect.js";
+import { askInsteadOfAws, type AutoScalingServer, scene, startAutoScaling } from "./auto-scaling.js";
+import { awsKeys } from "./instance-connect.js";
 import { TestEngine } from "./provider-engine.js";
 
 const token = "dukaan:index:InstanceRefresh";
@@ -17,13 +17,7 @@ let pace: Pace;
 beforeEach(async () => {
   pace = { between: 0.01, atMost: 20, clear: 20 };
   api = await startAutoScaling();
-  const there = {
-    AWS_ENDPOINT_URL_AUTO_SCALING: api.url,
-    AWS_ENDPOINT_URL_CLOUDWATCH: api.url,
-    AWS_CA_BUNDLE: undefined,
-  };
-  for (const [name, value] of Object.entries({ ...noCredentialsIn(home), ...awsKeys, ...there }))
-    vi.stubEnv(name, value);
+  askInsteadOfAws(api, home);
   engine = await TestEngine.start(() => Promise.resolve(createInstanceRefresh(pace)));
 });
 afterEach(async () => {

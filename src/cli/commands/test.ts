@@ -20,6 +20,7 @@ import { withLock } from "../../../toolchain/lock.js";
 import { projectRoot } from "../../project.js";
 import { CliError, ExitCode } from "../errors.js";
 import { interruptible } from "../interrupt.js";
+import { stopwatch } from "../stopwatch.js";
 
 /** The projects of vitest.config.ts, fast to slow. */
 const projects = ["unit", "property", "toolchain", "app", "aws", "local", "alone", "e2e"] as const;
@@ -177,7 +178,7 @@ async function withoutAwsPlugin(
 
 /** A tool that only says yes or no counts as one test. */
 async function check(title: string, script: string, args: string[]): Promise<Outcome> {
-  const started = performance.now();
+  const elapsed = stopwatch();
   const result = await execa(process.execPath, [join(projectRoot, script), ...args], {
     cwd: projectRoot,
     stdout: "inherit",
@@ -185,7 +186,7 @@ async function check(title: string, script: string, args: string[]): Promise<Out
     reject: false,
   });
   const ok = result.exitCode === 0;
-  note(`${title}: ${ok ? "clean" : "FAILED"} (${seconds(started)})`);
+  note(`${title}: ${ok ? "clean" : "FAILED"} (${seconds(elapsed)})`);
   return {
     counts: { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 },
     failures: ok ? [] : [`  ${title}`],
@@ -197,7 +198,7 @@ async function runProject(
   { long, drills }: { long?: boolean; drills?: boolean },
   cancelSignal: AbortSignal,
 ): Promise<Outcome> {
-  const started = performance.now();
+  const elapsed = stopwatch();
   const folder = join(tmpdir(), `dukaan-test-${process.pid}`);
   const file = join(folder, `${project}.json`);
   await mkdir(folder, { recursive: true });
@@ -229,7 +230,7 @@ async function runProject(
   await rm(folder, { recursive: true, force: true });
   const counts = report === undefined ? { passed: 0, failed: 1, skipped: 0 } : count(report, exitCode === 0);
   note(
-    `${project}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds(started)})`,
+    `${project}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped (${seconds(elapsed)})`,
   );
   return { counts, failures: counts.failed > 0 ? describeFailures(project, report) : [] };
 }
@@ -303,6 +304,6 @@ function note(message: string): void {
   process.stderr.write(`▸ ${message}\n`);
 }
 
-function seconds(since: number): string {
-  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+function seconds(elapsed: () => number): string {
+  return `${elapsed().toFixed(1)} s`;
 }

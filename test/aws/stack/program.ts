@@ -5,7 +5,8 @@ import { projectRoot } from "../../../src/project.js";
 import { provision } from "../../../src/provision.js";
 import { parseSettings } from "../../../src/settings/parse.js";
 
-// The program of the project, without its refusals: nobody is there to configure machines that do not exist.
+// The program of the project with the outputs that its commands read, and without its refusals: nobody is there to
+// configure machines that do not exist.
 const { settings, problems } = parseSettings(getStack(), allConfig());
 if (!settings) throw new Error(JSON.stringify(problems));
 
